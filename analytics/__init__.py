@@ -1,0 +1,1 @@
+"""Questions about what happened: reports and tuning. Imports `flows` and `connectors`."""

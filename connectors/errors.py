@@ -1,0 +1,53 @@
+"""Errors a person can mend, named by whose fault they are.
+
+Rules
+- The message is one line: what is wrong, where, and how to mend it.
+- It never holds a secret or a customer's text.
+- Each kind has the exit code that `tokenweir` ends with (docs/operations.md lists them).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TokenweirError(Exception):
+    """Base of all errors that are shown as one line instead of a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(TokenweirError):
+    """A setting is missing, misspelt or out of range."""
+
+    exit_code = 3
+
+
+class CredentialsError(TokenweirError):
+    """The vendor refused our credentials or their scope."""
+
+    exit_code = 4
+
+
+class UpstreamError(TokenweirError):
+    """The vendor could not be reached, or broke its contract."""
+
+    exit_code = 5
+
+
+class DeliveryError(TokenweirError):
+    """Messages are stored that no desktop took."""
+
+    exit_code = 6
+
+
+class InputError(TokenweirError):
+    """A file that we were given is not what it should be: a recording, a list of sessions."""
+
+    exit_code = 7
+
+
+class DataDirError(TokenweirError):
+    """The data directory is locked, damaged, or does not fit its recovery store."""
+
+    exit_code = 8

@@ -1,0 +1,81 @@
+"""The vocabulary of the log, and of what goes out.
+
+Rules
+- Everything that happens to a session is one `Record`, a JSON line of the log (docs/log.md).
+- `t` is in microseconds since the log's `created` and never runs backwards within a lane.
+- A `Message` is named for ever by (session_id, turn, seq); its bytes are `encode_message`'s,
+  live and replayed alike.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+OPEN: Final = "open"
+FRAME: Final = "frame"
+ERROR: Final = "error"
+CLOSE: Final = "close"
+MARK: Final = "mark"
+
+SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
+"""What a session id may be: it appears in URLs, SSE ids, file names and log lines."""
+
+
+class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
+    """One line of the log.
+
+    t   microseconds since `created`
+    s   session id; empty for a mark
+    n   turn, from 0; -1 for a mark
+    k   kind: open, frame, error, close, mark
+    id  the vendor's id of a frame (SSE `id:`)
+    e   the vendor's name of a frame (SSE `event:`)
+    d   a frame's text as the vendor sent it (invalid UTF-8 as U+FFFD, as the SSE standard decodes it);
+        an object for every other kind
+    """
+
+    t: int
+    s: str = ""
+    n: int = -1
+    k: str = MARK
+    id: str | None = None
+    e: str | None = None
+    d: str | dict[str, Any] | None = None
+
+
+class Header(msgspec.Struct, omit_defaults=True, frozen=True):
+    """The first line of every log file. `created` is RFC 3339 in UTC and dates every `t` below it."""
+
+    format: str
+    version: int
+    vendor: str
+    created: str
+    note: str = ""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, tag="sentence", tag_field="type"):
+    """One window of moderated text on its way to a desktop.
+
+    closed_by  what ended the window: boundary, timeout, max_chars, end, error
+    final      the turn's last message (its text may be empty: the end itself is worth a message)
+    fallback   the text is ours, not the model's
+    t          log time at which it left the flow, microseconds
+    moderated  the categories of the findings in it, in order of place
+    """
+
+    session_id: str
+    turn: int
+    seq: int
+    text: str
+    closed_by: str
+    final: bool
+    fallback: bool
+    t: int
+    moderated: tuple[str, ...] = ()
+
+
+encode_message = msgspec.json.Encoder().encode
+"""The message's bytes on the wire and in a replay: JSON in the order of the fields above."""
