@@ -17,8 +17,8 @@ class TokenweirError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-class SettingsError(TokenweirError):
-    """A setting is missing, misspelt or out of range."""
+class SettingsError(TokenweirError, ValueError):
+    """A setting is missing, misspelt or out of range. A ValueError, so that msgspec adds where it stands."""
 
     exit_code = 3
 

@@ -9,12 +9,11 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
 import importlib.util
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,25 +22,30 @@ log = logging.getLogger(__name__)
 
 
 class Reactor:
-    """An event loop on a daemon thread. Start it once a process; `close` it last."""
+    """An event loop on a daemon thread, which starts at its first use. One a process; `close` it last."""
 
     def __init__(self) -> None:
-        self._loop = _new_loop()
+        self._starting = threading.RLock()  # a signal handler may come in between
+        self._running: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
-        self._thread.start()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop
+        with self._starting:
+            if self._running is None:
+                self._running = _new_loop()
+                self._thread = threading.Thread(target=self._run, args=(self._running,), name="reactor", daemon=True)
+                self._thread.start()
+            return self._running
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """Run a plain function on the reactor's thread, soon. Safe from any thread."""
-        self._loop.call_soon_threadsafe(function, *args)
+        self.loop.call_soon_threadsafe(function, *args)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Start a coroutine on the reactor's thread. Safe from any thread; the task cannot vanish."""
-        return asyncio.run_coroutine_threadsafe(self._tracked(coroutine), self._loop)
+        return asyncio.run_coroutine_threadsafe(self._tracked(coroutine), self.loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine and wait for its result. Never call it on the reactor's own thread."""
@@ -49,10 +53,8 @@ class Reactor:
 
     def close(self, timeout: float = 5.0) -> None:
         """Cancel what still runs, wait for it to end, stop the thread. Idempotent."""
-        if self._thread.is_alive():
-            with contextlib.suppress(concurrent.futures.TimeoutError, TimeoutError):
-                self.run(self._cancel_all(), timeout)
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None and self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(timeout)
 
     async def _tracked(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -69,19 +71,22 @@ class Reactor:
         finally:
             self._tasks.discard(task)
 
-    async def _cancel_all(self) -> None:
-        others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_asyncgens()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
+            loop.run_until_complete(_cancel_all())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
         finally:
-            self._loop.close()
+            loop.close()
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

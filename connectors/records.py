@@ -46,6 +46,23 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     d: str | dict[str, Any] | None = None
 
 
+def opened(session_id: str, turn: int, request: dict[str, Any]) -> Record:
+    """A record to append to a lane, which stamps its `t`; so too the functions below."""
+    return Record(0, session_id, turn, OPEN, d=request)
+
+
+def frame(session_id: str, turn: int, text: str, *, id: str | None = None, event: str | None = None) -> Record:  # noqa: A002  # the log's own name for it
+    return Record(0, session_id, turn, FRAME, id=id, e=event, d=text)
+
+
+def error(session_id: str, turn: int, kind: str, status: int | None, retry: int) -> Record:
+    return Record(0, session_id, turn, ERROR, d={"kind": kind, "status": status, "retry": retry})
+
+
+def closed(session_id: str, turn: int, reason: str) -> Record:
+    return Record(0, session_id, turn, CLOSE, d={"reason": reason})
+
+
 class Header(msgspec.Struct, omit_defaults=True, frozen=True):
     """The first line of every log file. `created` is RFC 3339 in UTC and dates every `t` below it."""
 
@@ -59,7 +76,7 @@ class Header(msgspec.Struct, omit_defaults=True, frozen=True):
 class Message(msgspec.Struct, frozen=True, gc=False, tag="sentence", tag_field="type"):
     """One window of moderated text on its way to a desktop.
 
-    closed_by  what ended the window: boundary, timeout, max_chars, end, error
+    closed_by  what ended the window: sentence, timeout, max_chars, end, error
     final      the turn's last message (its text may be empty: the end itself is worth a message)
     fallback   the text is ours, not the model's
     t          log time at which it left the flow, microseconds

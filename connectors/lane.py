@@ -1,0 +1,139 @@
+"""The live end of a log: it stamps what arrives, writes it, and hands it to the flow.
+
+Rules
+- Everything here but `take` runs on the reactor's thread, so stamps, file and queue have one order.
+- Write first, hand on second.
+- A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
+  the log gets one only after a second without a record, and as the last line of an orderly end.
+- When more than `max_waiting` records wait for the flow, `ready` keeps the sockets unread until half have gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.log import SECOND, Clock, LogWriter, Position
+from connectors.records import Record
+from connectors.turns import Turns
+
+TICK = 0.05
+
+
+class Batch(NamedTuple):
+    """Records in order, the mark that they carry time to, and the position after them."""
+
+    records: Sequence[Record]
+    mark: int
+    position: Position
+
+
+class Lane:
+    """One process's way into the flow.
+
+    `turns` is the fold over everything logged before, and goes on with every append.
+    """
+
+    def __init__(self, writer: LogWriter, clock: Clock, turns: Turns, *, max_waiting: int = 50_000) -> None:
+        self.turns = turns
+        self.pauses = 0
+        self._writer = writer
+        self._clock = clock
+        self._last_logged = clock.now()
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._max_waiting = max_waiting
+        self._handed_on = 0
+        self._taken = 0
+        self._finished = False
+        self._last_take = time.monotonic()
+
+    def append(self, *records: Record) -> None:
+        """Stamp, log and hand on. The records' `t` is overwritten with now.
+
+        Raises OSError when the disk is full; then nothing was logged or handed on.
+        """
+        now = self._clock.now()
+        stamped = [msgspec.structs.replace(record, t=now) for record in records]
+        position = self._writer.append(stamped)
+        self._last_logged = now
+        for record in stamped:
+            self.turns.feed(record)
+        self._handed_on += len(stamped)
+        self._queue.put(Batch(stamped, now, position))
+
+    async def ready(self) -> None:
+        """Return when the flow has room. Await it before reading more from a socket."""
+        if self.waiting <= self._max_waiting:
+            return
+        self.pauses += 1
+        while self.waiting > self._max_waiting // 2:
+            await asyncio.sleep(TICK)
+
+    @property
+    def waiting(self) -> int:
+        """Records logged that the flow has not taken yet."""
+        return self._handed_on - self._taken
+
+    def idle_seconds(self) -> float:
+        """Seconds since the flow last came for records: it should come every few milliseconds."""
+        return time.monotonic() - self._last_take
+
+    async def tick(self) -> None:
+        """Put time marks into the queue until `finish`."""
+        while not self._finished:
+            await asyncio.sleep(TICK)
+            if not self._finished:
+                self._mark()
+
+    def finish(self) -> None:
+        """Log the last mark and end the flow in order. Records appended later belong to the next run."""
+        if not self._finished:
+            self._finished = True
+            with contextlib.suppress(OSError):  # a full disk: the flow ends all the same
+                self._log_mark()
+            self._queue.put(None)
+
+    def take(self, wait: float) -> tuple[list[Batch], bool]:
+        """Everything that waits, after at most `wait` seconds for the first; and whether the lane has ended.
+
+        The flow's side: called on Bytewax's thread.
+        """
+        self._last_take = time.monotonic()
+        batches: list[Batch] = []
+        try:
+            batch = self._queue.get(timeout=wait)
+            while batch is not None:
+                batches.append(batch)
+                self._taken += len(batch.records)
+                batch = self._queue.get_nowait()
+        except queue.Empty:
+            return batches, False
+        return batches, True
+
+    def sync(self) -> None:
+        self._writer.sync()
+
+    def retain(self, oldest: Position, keep_bytes: int) -> int:
+        return self._writer.retain(oldest, keep_bytes)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _mark(self) -> None:
+        now = self._clock.now()
+        if now - self._last_logged >= SECOND:
+            self._log_mark()
+        else:
+            self._queue.put(Batch((), now, self._writer.position))
+
+    def _log_mark(self) -> None:
+        now = self._clock.now()
+        position = self._writer.append([Record(now)])
+        self._last_logged = now
+        self._queue.put(Batch((), now, position))

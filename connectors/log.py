@@ -1,0 +1,357 @@
+"""The log: JSON lines, append only, in numbered files of one folder per lane.
+
+Rules
+- A file is a header line and records after it; every file of a lane has the same `created`.
+- Only whole lines count. A torn last line is what a crash leaves: a writer truncates it, a reader passes it over
+  (of a recording, which people edit, a last line without its line end counts if it is a record).
+- A position is (file number, byte offset of the next record). It survives restarts.
+- `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
+  that was handed on. `sync` makes it survive the machine.
+- Files are created 0600. A new file is begun past `rotate_bytes`; `retain` removes old ones from the front.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+import zstandard
+
+from connectors.errors import DataDirError, InputError
+from connectors.records import Header, Record
+
+FORMAT = "tokenweir"
+VERSION = 1
+SECOND = 1_000_000
+LONGEST_LINE = 64 << 20
+
+_encode = msgspec.json.Encoder().encode
+_decode_record = msgspec.json.Decoder(Record).decode
+_decode_header = msgspec.json.Decoder(Header).decode
+
+
+class Position(NamedTuple):
+    """Where the next record begins: the number of the file and the byte in it."""
+
+    file: int
+    offset: int
+
+
+class LogReader:
+    """The records of a log, in order: a recording (one file, plain or `.zst`) or a lane's folder.
+
+    Raises InputError, naming file and line, where it is not a log of ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files = _files(path)
+        self._growing = path.is_dir()
+        self._sizes = {number: file.stat().st_size for number, file in self.files}
+        self.header = _read_header(self.files[0][1])
+
+    @property
+    def created(self) -> datetime:
+        return parse_created(self.header)
+
+    def begin(self) -> Position:
+        """Where the first record that is still kept begins."""
+        number, path = self.files[0]
+        with _open(path) as stream:
+            return Position(number, len(stream.readline(LONGEST_LINE)))
+
+    def end(self) -> Position:
+        """The end of the last file as it was when the reader was made (of an uncompressed log)."""
+        number = self.files[-1][0]
+        return Position(number, self._sizes[number])
+
+    def read(self, start: Position | None = None) -> Iterator[tuple[Record, Position]]:
+        """Every whole record from `start` to the end found when the reader was made, with the position after it."""
+        for number, path in self.files:
+            if start is not None and number < start.file:
+                continue
+            yield from self._read_file(number, path, start.offset if start and start.file == number else 0)
+
+    def _read_file(self, number: int, path: Path, begin: int) -> Iterator[tuple[Record, Position]]:
+        limit = None if path.suffix == ".zst" else self._sizes[number]
+        with _open(path) as stream:
+            if begin:
+                stream.seek(begin)
+                offset, line_number = begin, 0
+            else:
+                offset, line_number = len(stream.readline(LONGEST_LINE)), 1
+            for line in stream:
+                line_number += 1
+                offset += len(line)
+                torn = not line.endswith(b"\n") and self._growing
+                if torn or (limit is not None and offset > limit):
+                    return
+                try:
+                    record = _decode_record(line)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    if not line.endswith(b"\n"):
+                        return
+                    where = f"line {line_number}" if not begin else f"the record that ends at byte {offset}"
+                    raise InputError(
+                        f"{path}: {where} is not a record of a tokenweir log ({_reason(error)}); "
+                        "remove the line, or take the recording anew"
+                    ) from None
+                yield record, Position(number, offset)
+
+
+class LogWriter:
+    """The growing end of a lane's log. A lock on the folder keeps it the only one.
+
+    Opening it truncates a torn last line. Raises DataDirError where another process has the lane, or it is another
+    vendor's. `append` belongs to one thread (the reactor's); `sync` and `retain`
+    may be called from another.
+    """
+
+    def __init__(self, folder: Path, vendor: str, *, rotate_bytes: int = 64 << 20, note: str = "") -> None:
+        self._folder = folder
+        self._rotate_bytes = rotate_bytes
+        self._fd = -1
+        self._lock = threading.Lock()
+        self.bytes_written = 0
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._owned = _own(folder)
+        numbers = [number for number, _ in _numbered(folder)]
+        if numbers:
+            self.header = self._repair(numbers)
+        else:
+            self.header = Header(FORMAT, VERSION, vendor, _format_created(datetime.now(UTC)), note)
+            self._begin(1)
+        if self.header.vendor != vendor:
+            raise DataDirError(
+                f"{folder} holds a log of {self.header.vendor!r}, not of {vendor!r}; "
+                "use another --data-dir for another vendor"
+            )
+
+    @property
+    def position(self) -> Position:
+        return Position(self._number, self._offset)
+
+    def append(self, records: Sequence[Record]) -> Position:
+        """Write records as one piece; returns the position after them.
+
+        Raises OSError (a full disk) with nothing of this call left in the file.
+        """
+        data = b"".join([_encode(record) + b"\n" for record in records])
+        if self._offset + len(data) > self._rotate_bytes and self._offset > self._header_length:
+            self._rotate()
+        try:
+            _write_all(self._fd, data)
+        except OSError:
+            os.ftruncate(self._fd, self._offset)
+            raise
+        self._offset += len(data)
+        self.bytes_written += len(data)
+        return self.position
+
+    def sync(self) -> None:
+        """Make everything appended so far survive a power cut (fdatasync)."""
+        with self._lock:
+            os.fdatasync(self._fd)
+
+    def retain(self, oldest: Position, keep_bytes: int) -> int:
+        """Remove files before `oldest` from the front while the rest holds `keep_bytes` or more; returns how many."""
+        files = _numbered(self._folder)
+        sizes = [path.stat().st_size for _, path in files]
+        total, removed = sum(sizes), 0
+        for (number, path), size in zip(files, sizes, strict=True):
+            if number >= min(oldest.file, self._number) or total - size < keep_bytes:
+                break
+            path.unlink()
+            total -= size
+            removed += 1
+        return removed
+
+    def close(self) -> None:
+        """Sync and close. Idempotent."""
+        with self._lock:
+            if self._fd >= 0:
+                os.fdatasync(self._fd)
+                os.close(self._fd)
+                os.close(self._owned)
+                self._fd = -1
+
+    def _begin(self, number: int) -> None:
+        path = self._folder / _name(number)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        line = _encode(self.header) + b"\n"
+        _write_all(self._fd, line)
+        _sync_folder(self._folder)
+        self._number, self._offset, self._header_length = number, len(line), len(line)
+
+    def _rotate(self) -> None:
+        with self._lock:
+            os.fdatasync(self._fd)
+            os.close(self._fd)
+            self._begin(self._number + 1)
+
+    def _repair(self, numbers: list[int]) -> Header:
+        """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes."""
+        newest = self._folder / _name(numbers[-1])
+        whole = _whole_length(newest)
+        if whole == 0 and len(numbers) > 1:
+            newest.unlink()
+            return self._repair(numbers[:-1])
+        if whole == 0:
+            raise DataDirError(f"{newest} has no header line; move it away and start again")
+        self._fd = os.open(newest, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        if whole != os.fstat(self._fd).st_size:
+            os.ftruncate(self._fd, whole)
+        header = LogReader(newest).header
+        self._number, self._offset = numbers[-1], whole
+        self._header_length = len(_encode(header)) + 1
+        return header
+
+
+class Clock:
+    """Log time: microseconds since `created`, never backwards, whatever the wall clock does.
+
+    After a restart it goes on from max(wall clock, last `t` + 1 s).
+    """
+
+    def __init__(self, created: datetime, last: int | None) -> None:
+        self._created_us = int(created.timestamp() * SECOND)
+        wall = time.time_ns() // 1000 - self._created_us
+        begin = max(wall, last + SECOND, 0) if last is not None else max(wall, 0)
+        self._base = begin - time.monotonic_ns() // 1000
+
+    def now(self) -> int:
+        return self._base + time.monotonic_ns() // 1000
+
+
+def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
+    """Write a log as one file (`.zst` compresses it), 0600, whole or not at all; returns the number of records."""
+    count = 0
+    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as raw:
+        if path.suffix == ".zst":
+            out: IO[bytes] = zstandard.ZstdCompressor(level=9).stream_writer(raw, closefd=False)
+        else:
+            out = raw
+        out.write(_encode(header) + b"\n")
+        for record in records:
+            out.write(_encode(record) + b"\n")
+            count += 1
+        if out is not raw:
+            out.close()
+        raw.flush()
+        os.fsync(raw.fileno())
+    partial.replace(path)
+    return count
+
+
+def parse_created(header: Header) -> datetime:
+    """The header's `created` as an aware datetime. Raises ValueError where it is not RFC 3339."""
+    created = datetime.fromisoformat(header.created)
+    if created.tzinfo is None:
+        raise ValueError("created has no time zone")
+    return created
+
+
+def _read_header(path: Path) -> Header:
+    try:
+        with _open(path) as stream:
+            header = _decode_header(stream.readline(LONGEST_LINE))
+            parse_created(header)
+    except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError, ValueError):
+        raise InputError(
+            f"{path} is not a tokenweir recording: its first line should be "
+            '{"format":"tokenweir","version":1,...}; give a file made by `tokenweir run --record`'
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if header.format != FORMAT or header.version != VERSION:
+        raise InputError(
+            f"{path} has format {header.format!r} version {header.version}; "
+            f"this tokenweir reads {FORMAT!r} version {VERSION}"
+        )
+    return header
+
+
+def _format_created(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _own(folder: Path) -> int:
+    """Lock the lane for this process; the kernel lets go of it when the process dies."""
+    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise DataDirError(
+            f"{folder} belongs to another process that is running; stop it, or use another --data-dir"
+        ) from None
+    return fd
+
+
+def _name(number: int) -> str:
+    return f"{number:012d}.jsonl"
+
+
+def _numbered(folder: Path) -> list[tuple[int, Path]]:
+    return sorted((int(p.stem), p) for p in folder.glob("*.jsonl") if p.stem.isdecimal())
+
+
+def _files(path: Path) -> list[tuple[int, Path]]:
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a recording or a folder of one")
+    if path.is_file():
+        return [(int(path.stem) if path.stem.isdecimal() else 1, path)]
+    if files := _numbered(path):
+        return files
+    raise InputError(f"{path} holds no log files (000000000001.jsonl …); give a recording or a lane's folder")
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".zst":
+        raw = path.open("rb")
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, closefd=True), 1 << 16)
+    return path.open("rb", buffering=1 << 18)
+
+
+def _whole_length(path: Path) -> int:
+    """Bytes of the file up to and with its last line end."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        while end > 0:
+            begin = max(0, end - (1 << 16))
+            stream.seek(begin)
+            found = stream.read(end - begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            end = begin
+    return 0
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _reason(error: Exception) -> str:
+    """msgspec's words name the field and never quote the line."""
+    return str(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8"

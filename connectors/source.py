@@ -1,0 +1,203 @@
+"""LogSource: Bytewax's way into a log, live or recorded.
+
+Rules
+- An item is (key, (records, mark)): the key is lane and shard, the records are in order of time, and the mark
+  promises that no later record of the lane has a smaller `t`.
+- A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
+- An open goes into the flow with the log's `created` (microseconds since the Unix epoch) beside its request, so
+  that rows can be dated. All else goes as it was logged.
+- Marks go to shards with open turns, at most one each `MARK_EVERY`; the last mark of a log goes to all of them.
+- The position is that of what was emitted. A live log is read from disk up to the end found at start, and from
+  memory after it: no gap, no repetition.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from connectors.errors import DataDirError
+from connectors.lane import Lane
+from connectors.log import SECOND, LogReader, Position
+from connectors.records import CLOSE, OPEN, Record
+
+SHARDS = 16
+MARK_EVERY = 50_000
+READ_RECORDS = 2_048
+WAIT = 0.001
+SNAPSHOTS_BACK = 8
+
+Item: TypeAlias = tuple[str, tuple[Sequence[Record], int]]
+State: TypeAlias = dict[str, int]
+
+_PAST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def shard_of(session_id: str) -> int:
+    return zlib.crc32(session_id.encode()) % SHARDS
+
+
+class Sharder:
+    """Deals a lane's records out to its shards, with the marks that carry time on."""
+
+    def __init__(self, lane: str, created: datetime) -> None:
+        self._created = int(created.timestamp() * SECOND)
+        self._keys = [f"{lane}-{shard:02d}" for shard in range(SHARDS)]
+        self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
+        self._marked = [0] * SHARDS
+
+    def track(self, record: Record) -> int:
+        """Note what opens and closes; returns the record's shard."""
+        shard = shard_of(record.s)
+        if record.k == OPEN:
+            self._open[shard].add((record.s, record.n))
+        elif record.k == CLOSE:
+            self._open[shard].discard((record.s, record.n))
+        return shard
+
+    def deal(self, records: Sequence[Record], mark: int, *, last: bool = False) -> list[Item]:
+        """The items for these records and this mark; `last` marks every shard with an open turn."""
+        hands: dict[int, list[Record]] = {}
+        for record in records:
+            if record.s:
+                shard = self.track(record)
+                hands.setdefault(shard, []).append(self._date(record) if record.k == OPEN else record)
+        items: list[Item] = []
+        for shard, key in enumerate(self._keys):
+            hand = hands.get(shard)
+            due = self._open[shard] and (last or mark - self._marked[shard] >= MARK_EVERY)
+            if hand or due:
+                self._marked[shard] = mark
+                items.append((key, (hand or (), mark)))
+        return items
+
+    def _date(self, record: Record) -> Record:
+        request = record.d if isinstance(record.d, dict) else {}
+        return msgspec.structs.replace(record, d={**request, "created": self._created})
+
+
+class LogSource(FixedPartitionedSource[Item, State]):
+    """A recorded log, read at full speed: what a replay is. Building it opens nothing.
+
+    `path` is a recording (`.jsonl`, `.jsonl.zst`) or a lane's folder. Raises InputError, when the flow starts,
+    if it is not one.
+    """
+
+    def __init__(self, path: Path, lane: str = "w00") -> None:
+        self._path = path
+        self._lane = lane
+
+    def list_parts(self) -> list[str]:
+        return [self._lane]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> RecordedPartition:
+        return RecordedPartition(LogReader(self._path), for_part, resume_state)
+
+
+class RecordedPartition(StatefulSourcePartition[Item, State]):
+    """Reads on from its position; raises StopIteration at the end."""
+
+    def __init__(self, reader: LogReader, lane: str, resume_state: State | None) -> None:
+        self._sharder = Sharder(lane, reader.created)
+        self._records, self._position = open_at(reader, self._sharder, resume_state)
+        self._mark = 0
+        self._ended = False
+
+    def next_batch(self) -> list[Item]:
+        if self._ended:
+            raise StopIteration
+        batch = list(islice(self._records, READ_RECORDS))
+        if batch:
+            self._position = batch[-1][1]
+            self._mark = batch[-1][0].t
+        self._ended = len(batch) < READ_RECORDS
+        return self._sharder.deal([record for record, _ in batch], self._mark, last=self._ended)
+
+    def snapshot(self) -> State:
+        return freeze(self._position)
+
+
+class LivePartition(StatefulSourcePartition[Item, State]):
+    """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called."""
+
+    def __init__(self, lane: Lane, reader: LogReader, name: str, keep_bytes: int, resume_state: State | None) -> None:
+        self._lane = lane
+        self._sharder = Sharder(name, reader.created)
+        self._on_disk, self._position = open_at(reader, self._sharder, resume_state)
+        self._reading_disk = True
+        self._keep_bytes = keep_bytes
+        self._snapshots: deque[Position] = deque(maxlen=SNAPSHOTS_BACK)
+        self._ended = False
+
+    def next_batch(self) -> list[Item]:
+        if self._ended:
+            raise StopIteration
+        return self._read_disk() if self._reading_disk else self._take()
+
+    def next_awake(self) -> datetime:
+        """Always due: the waiting is done on the queue, where a record ends it at once."""
+        return _PAST
+
+    def snapshot(self) -> State:
+        """Sync first: a snapshot must never lie beyond what the disk has."""
+        self._lane.sync()
+        if len(self._snapshots) == SNAPSHOTS_BACK:
+            self._lane.retain(self._snapshots[0], self._keep_bytes)
+        self._snapshots.append(self._position)
+        return freeze(self._position)
+
+    def close(self) -> None:
+        self._lane.close()
+
+    def _read_disk(self) -> list[Item]:
+        batch = list(islice(self._on_disk, READ_RECORDS))
+        self._reading_disk = len(batch) == READ_RECORDS
+        if not batch:
+            return []
+        self._position = batch[-1][1]
+        return self._sharder.deal([record for record, _ in batch], batch[-1][0].t)
+
+    def _take(self) -> list[Item]:
+        batches, self._ended = self._lane.take(WAIT)
+        if not batches:
+            return []
+        self._position = batches[-1].position
+        records = [record for batch in batches for record in batch.records]
+        return self._sharder.deal(records, batches[-1].mark, last=self._ended)
+
+
+def open_at(
+    reader: LogReader, sharder: Sharder, resume_state: State | None
+) -> tuple[Iterator[tuple[Record, Position]], Position]:
+    """The records after a snapshot's position; what lies before it tells the sharder which turns are open.
+
+    Raises DataDirError where the snapshot lies beyond the log.
+    """
+    start = Position(*reader.begin())
+    if resume_state is None:
+        return reader.read(), start
+    position = Position(resume_state["file"], resume_state["offset"])
+    if position > reader.end():
+        raise DataDirError(
+            f"{reader.path} ends before the position that the recovery store remembers (file {position.file}, "
+            f"byte {position.offset}): the log was replaced or lost its end; restore it, or move the recovery "
+            "folder away to read the whole log again"
+        )
+    for record, after in reader.read():
+        if after > position:
+            break
+        if record.s:
+            sharder.track(record)
+    return reader.read(max(start, position)), position
+
+
+def freeze(position: Position) -> State:
+    return {"version": 1, "file": position.file, "offset": position.offset}

@@ -1,0 +1,85 @@
+"""What the log says about its turns: which are open, and how each could be continued.
+
+Rules
+- A fold: `feed` every record of a lane in order, and it knows; nothing else is its input.
+- An ended turn leaves only its number behind, so that the session's next turn gets the next one.
+  `max_ended` sessions are remembered, the longest-ended forgotten first (counted in `forgotten`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from connectors.records import CLOSE, ERROR, FRAME, OPEN, Record
+
+
+class Turn(msgspec.Struct):
+    """An open turn, as far as the log goes.
+
+    request          `d` of its first open: prompt, model, desktop, …
+    frames           frames logged
+    continuation_id  the vendor's last id, None before any
+    restarts         continuations and fresh starts after the first open
+    """
+
+    session_id: str
+    number: int
+    request: dict[str, Any]
+    frames: int = 0
+    continuation_id: str | None = None
+    restarts: int = 0
+
+
+class Turns:
+    """The fold over a lane's records."""
+
+    def __init__(self, max_ended: int = 1_000_000) -> None:
+        self.open: dict[tuple[str, int], Turn] = {}
+        self.forgotten = 0
+        self._max_ended = max_ended
+        self._newest: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
+
+    def feed(self, record: Record) -> None:
+        kind = record.k
+        if kind == FRAME:
+            turn = self.open.get((record.s, record.n))
+            if turn is not None:
+                turn.frames += 1
+                if record.id:
+                    turn.continuation_id = record.id
+        elif kind == OPEN:
+            self._open(record)
+        elif kind == CLOSE:
+            self._close(record)
+        elif kind == ERROR:
+            turn = self.open.get((record.s, record.n))
+            if turn is not None and isinstance(record.d, dict):
+                turn.restarts = record.d.get("retry", turn.restarts)
+
+    def next_turn(self, session_id: str) -> int:
+        """The number that the session's next turn gets."""
+        newest = self._newest.get(session_id)
+        return self._ended.get(session_id, -1) + 1 if newest is None else newest + 1
+
+    def is_open(self, session_id: str) -> bool:
+        """Whether the session's newest turn is still under way."""
+        return session_id in self._newest
+
+    def _open(self, record: Record) -> None:
+        key = (record.s, record.n)
+        if key not in self.open:
+            self.open[key] = Turn(record.s, record.n, record.d if isinstance(record.d, dict) else {})
+            self._newest[record.s] = record.n
+            self._ended.pop(record.s, None)
+
+    def _close(self, record: Record) -> None:
+        if self.open.pop((record.s, record.n), None) is None or self._newest.get(record.s) != record.n:
+            return
+        del self._newest[record.s]
+        self._ended[record.s] = record.n
+        if len(self._ended) > self._max_ended:
+            del self._ended[next(iter(self._ended))]
+            self.forgotten += 1

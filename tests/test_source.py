@@ -1,0 +1,157 @@
+"""connectors.source: a log dealt out to shards, recorded and live."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.errors import DataDirError
+from connectors.lane import Lane
+from connectors.log import Clock, LogReader, LogWriter, write_recording
+from connectors.records import Header, Record, closed, frame, opened
+from connectors.source import (
+    MARK_EVERY,
+    READ_RECORDS,
+    SHARDS,
+    LivePartition,
+    LogSource,
+    Sharder,
+    shard_of,
+)
+from connectors.turns import Turns
+
+CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
+
+
+def at(t: int, record: Record) -> Record:
+    return Record(t, record.s, record.n, record.k, record.id, record.e, record.d)
+
+
+def drain(part: Any) -> list[tuple[str, tuple[Any, int]]]:
+    items = []
+    while True:
+        try:
+            items += part.next_batch()
+        except StopIteration:
+            return items
+
+
+def records_of(items: list[tuple[str, tuple[Any, int]]]) -> list[Record]:
+    return [record for _, (records, _) in items for record in records]
+
+
+def test_a_sessions_shard_is_fixed_for_life() -> None:
+    assert SHARDS == 16
+    assert [shard_of(name) for name in ("s-1", "s-2", "demo", "ü")] == [14, 4, 0, 5]
+
+
+def test_records_of_a_session_stay_together_in_their_order() -> None:
+    sharder = Sharder("w00", CREATED)
+    records = [at(t, frame(f"s-{t % 5}", 0, str(t))) for t in range(50)]
+    for key, (hand, mark) in sharder.deal(records, 49):
+        assert key.startswith("w00-")
+        assert {shard_of(record.s) for record in hand} == {int(key[-2:])}
+        assert [record.t for record in hand] == sorted(record.t for record in hand)
+        assert mark == 49
+
+
+def test_an_open_is_dated_by_the_log() -> None:
+    [(_, ((record,), _))] = Sharder("w00", CREATED).deal([at(1, opened("s", 0, {"prompt": "p"}))], 1)
+    assert record.d == {"prompt": "p", "created": 1_795_176_000_000_000}
+
+
+def test_marks_go_to_shards_with_open_turns_and_not_too_often() -> None:
+    sharder = Sharder("w00", CREATED)
+    assert sharder.deal([], 10**9) == []
+    sharder.deal([at(10**9, opened("s", 0, {}))], 10**9)
+    assert sharder.deal([], 10**9 + MARK_EVERY - 1) == []
+    assert sharder.deal([], 10**9 + MARK_EVERY) == [(f"w00-{shard_of('s'):02d}", ((), 10**9 + MARK_EVERY))]
+    assert sharder.deal([], 10**9 + MARK_EVERY + 1, last=True) != []
+    sharder.deal([at(2 * 10**9, closed("s", 0, "finished"))], 2 * 10**9)
+    assert sharder.deal([], 3 * 10**9) == []
+
+
+def test_a_recording_is_read_whole_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    written = [at(t, frame(f"s-{t % 9}", 0, str(t))) for t in range(2 * READ_RECORDS + 5)]
+    write_recording(path, HEADER, written)
+    part = LogSource(path).build_part("read", "w00", None)
+    assert sorted(record.t for record in records_of(drain(part))) == list(range(len(written)))
+
+
+def test_a_recording_goes_on_from_its_snapshot(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    write_recording(path, HEADER, [at(t, frame("s", 0, str(t))) for t in range(2 * READ_RECORDS)])
+    part = LogSource(path).build_part("read", "w00", None)
+    first = records_of(part.next_batch())
+    resumed = LogSource(path).build_part("read", "w00", part.snapshot())
+    assert [record.t for record in first + records_of(drain(resumed))] == list(range(2 * READ_RECORDS))
+
+
+def live(folder: Path, resume_state: dict[str, int] | None = None) -> tuple[Lane, LivePartition]:
+    writer = LogWriter(folder, "cxone")
+    reader = LogReader(folder)
+    lane = Lane(writer, Clock(reader.created, None), Turns())
+    return lane, LivePartition(lane, reader, "w00", 0, resume_state)
+
+
+def test_a_live_lane_gives_what_arrives_and_ends_with_its_last_mark(tmp_path: Path) -> None:
+    lane, part = live(tmp_path)
+    lane.append(opened("s", 0, {}), frame("s", 0, "a"))
+    lane.append(frame("s", 0, "b"))
+    lane.finish()
+    items = drain(part)
+    assert [record.k for record in records_of(items)] == ["open", "frame", "frame"]
+    part.close()
+    *logged, mark = [record for record, _ in LogReader(tmp_path).read()]
+    assert [record.d for record in logged] == [{}, "a", "b"]
+    assert (mark.k, mark.t) == ("mark", items[-1][1][1])
+
+
+def test_a_live_lane_resumes_without_a_gap_or_a_repetition(tmp_path: Path) -> None:
+    lane, part = live(tmp_path)
+    lane.append(opened("s", 0, {}), frame("s", 0, "a"))
+    taken = records_of(part.next_batch() + part.next_batch())
+    snapshot = part.snapshot()
+    lane.append(frame("s", 0, "b"))
+    lane.close()
+    lane, part = live(tmp_path, snapshot)
+    lane.append(frame("s", 0, "c"))
+    lane.finish()
+    rest = records_of(drain(part))
+    assert [record.d for record in taken[1:] + rest] == ["a", "b", "c"]
+    part.close()
+
+
+def test_a_resumed_lane_marks_the_shards_of_turns_opened_before(tmp_path: Path) -> None:
+    lane, part = live(tmp_path)
+    lane.append(opened("s", 0, {}))
+    part.next_batch()
+    part.next_batch()
+    snapshot = part.snapshot()
+    lane.close()
+    lane, part = live(tmp_path, snapshot)
+    lane.finish()
+    assert [key for key, _ in drain(part)] == [f"w00-{shard_of('s'):02d}"]
+    part.close()
+
+
+def test_a_snapshot_beyond_the_log_is_an_error_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(DataDirError, match="recovery"):
+        live(tmp_path, {"version": 1, "file": 7, "offset": 0})
+
+
+def test_a_record_wakes_a_waiting_flow(tmp_path: Path) -> None:
+    lane, _ = live(tmp_path)
+    thread = threading.Thread(target=lane.append, args=(opened("s", 0, {}),))
+    thread.start()
+    batches, ended = lane.take(30.0)
+    thread.join()
+    assert [record.k for record in batches[0].records] == ["open"]
+    assert not ended
+    lane.close()

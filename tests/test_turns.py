@@ -1,0 +1,64 @@
+"""connectors.turns: what the log says about its turns."""
+
+from __future__ import annotations
+
+from connectors.records import Record, closed, error, frame, opened
+from connectors.turns import Turns
+
+
+def fold(*records: Record, max_ended: int = 1_000) -> Turns:
+    turns = Turns(max_ended)
+    for record in records:
+        turns.feed(record)
+    return turns
+
+
+def test_an_opened_turn_is_open_until_its_close() -> None:
+    turns = fold(opened("s", 0, {"prompt": "p"}))
+    assert turns.is_open("s")
+    assert turns.open["s", 0].request == {"prompt": "p"}
+    turns.feed(closed("s", 0, "finished"))
+    assert not turns.is_open("s")
+    assert not turns.open
+
+
+def test_a_sessions_turns_are_numbered_from_0_on() -> None:
+    assert fold().next_turn("s") == 0
+    turns = fold(opened("s", 0, {}), closed("s", 0, "finished"))
+    assert turns.next_turn("s") == 1
+    assert turns.next_turn("other") == 0
+
+
+def test_an_open_turn_knows_how_it_could_be_continued() -> None:
+    turn = fold(
+        opened("s", 0, {"prompt": "p"}),
+        frame("s", 0, "{}", id="c-1"),
+        frame("s", 0, "{}", id="c-2"),
+        frame("s", 0, "{}"),
+        error("s", 0, "disconnected", None, 1),
+        opened("s", 0, {"continuation_id": "c-2"}),
+    ).open["s", 0]
+    assert (turn.frames, turn.continuation_id, turn.restarts) == (3, "c-2", 1)
+    assert turn.request == {"prompt": "p"}, "the first open's"
+
+
+def test_frames_of_no_open_turn_are_passed_over() -> None:
+    assert not fold(frame("s", 0, "{}"), error("s", 0, "x", None, 1), closed("s", 0, "finished")).open
+
+
+def test_the_longest_ended_sessions_are_forgotten_first_and_counted() -> None:
+    turns = fold(max_ended=2)
+    for name in "abc":
+        turns.feed(opened(name, 0, {}))
+        turns.feed(closed(name, 0, "finished"))
+    assert turns.forgotten == 1
+    assert [turns.next_turn(name) for name in "abc"] == [0, 1, 1]
+
+
+def test_an_open_session_is_never_forgotten() -> None:
+    turns = fold(opened("old", 0, {}), max_ended=1)
+    for name in "abc":
+        turns.feed(opened(name, 0, {}))
+        turns.feed(closed(name, 0, "finished"))
+    assert turns.is_open("old")
+    assert turns.next_turn("old") == 1
