@@ -1,0 +1,354 @@
+"""One agent desktop's connection: it brings the messages and hears what confirms them.
+
+Rules
+- One connection and one writer a desktop, on the reactor's thread. It knows no other desktop.
+- A connection that is lost, or on which nothing is confirmed for `confirm_timeout`, is made anew, with
+  full-jitter back-off, for as long as the job runs.
+- What a desktop says is never trusted: only acknowledgements of what may have been sent to it count.
+- Customers' text and the URL's secrets stay out of logs and errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.uri import parse_uri
+
+from connectors.delivery import DeliveryMemory
+from connectors.errors import SettingsError, TokenweirError
+from connectors.outbox import Confirm, Counts, Entry, Outbox
+from connectors.secret import Secret
+
+log = logging.getLogger(__name__)
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes over the wire: customers' text
+
+HELLO_TURNS = 1_000
+MAX_SAID = 1024 * 1024
+CLOSE_TIMEOUT = 1.0
+
+
+class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One agent desktop.
+
+    url                ws:// or wss://
+    format             "json": the message as JSON; "text": its text alone, and empty texts are skipped
+    confirm            "ack": the desktop acknowledges; "pong": a WebSocket pong sent after it counts, one
+                       message at a time; "none": sent is sent. "auto": pong, and ack from the desktop's
+                       first acknowledgement on (a text desktop cannot acknowledge)
+    authorization      the Authorization header of the handshake; empty for none
+    queue              messages held in memory; the rest waits on disk
+    in_flight          messages sent and not yet acknowledged, at most
+    backlog            waiting messages from which on the desktop is "pressed", until half of them are left
+    keep               waiting messages from which on new ones are dropped, and counted
+    connect_timeout    seconds for the handshake
+    confirm_timeout    seconds without progress while something is under way; then the connection is made anew
+    hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. A desktop that did not
+                       answer once is not asked again
+    reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …
+    reconnect_max      … up to this many
+    ping_interval      seconds between keep-alive pings; 0 for none
+    ping_timeout       seconds to wait for their pongs
+    drain_timeout      seconds that an orderly end waits for what is not confirmed yet
+
+    Raises SettingsError for a value out of range.
+    """
+
+    url: str
+    format: Literal["json", "text"] = "json"
+    confirm: Literal["auto", "ack", "pong", "none"] = "auto"
+    authorization: Secret = Secret("")
+    queue: int = 512
+    in_flight: int = 128
+    backlog: int = 10_000
+    keep: int = 1_000_000
+    connect_timeout: float = 10.0
+    confirm_timeout: float = 30.0
+    hello_timeout: float = 1.0
+    reconnect_min: float = 0.25
+    reconnect_max: float = 30.0
+    ping_interval: float = 20.0
+    ping_timeout: float = 20.0
+    drain_timeout: float = 3.0
+
+    def __post_init__(self) -> None:
+        try:
+            parse_uri(self.url)
+        except (InvalidURI, ValueError):
+            raise SettingsError("desktop url: not a WebSocket address; give one like ws://host:port/path") from None
+        if self.format == "text" and self.confirm == "ack":
+            raise SettingsError('desktop confirm: a text desktop cannot acknowledge; use "pong" or "none"')
+        for name in ("queue", "in_flight", "backlog", "keep"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"desktop {name}: must be at least 1")
+        for name in ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"desktop {name}: must be more than 0 seconds")
+        for name in ("hello_timeout", "ping_interval", "drain_timeout"):
+            if not getattr(self, name) >= 0:
+                raise SettingsError(f"desktop {name}: must not be negative")
+
+    def __repr__(self) -> str:
+        return f"DesktopSettings({self.address}, format={self.format!r}, confirm={self.confirm!r})"
+
+    @property
+    def address(self) -> str:
+        """Where it is, without what might be a secret."""
+        parts = urlsplit(self.url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+    def outbox(self) -> Outbox:
+        """An empty outbox for this desktop."""
+        confirm: Confirm = "pong" if self.confirm == "auto" else self.confirm
+        return Outbox(confirm, in_flight=self.in_flight, queue=self.queue, backlog=self.backlog, keep=self.keep)
+
+
+class DesktopStatus(msgspec.Struct, frozen=True):
+    """A desktop at one moment. `error` says why it is not connected, if it is not."""
+
+    connected: bool
+    connections: int
+    pending: int
+    under_way: int
+    error: str
+    counts: Counts
+
+
+class _Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="type"):
+    session_id: str
+    turn: int
+    seq: int
+
+
+class _Last(msgspec.Struct, frozen=True):
+    session_id: str
+    turn: int
+    seq: int
+
+
+class _Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="type"):
+    last: list[_Last] = []
+
+
+class _Text(msgspec.Struct, frozen=True):
+    text: str
+
+
+_decode_said = msgspec.json.Decoder(_Ack | _Hello).decode
+_decode_text = msgspec.json.Decoder(_Text).decode
+
+
+class Courier:
+    """One desktop's connection, for as long as the job runs. All of it runs on the reactor's thread."""
+
+    def __init__(self, name: str, settings: DesktopSettings, memory: DeliveryMemory) -> None:
+        self.settings = settings
+        self.error = "not connected yet"
+        self.connected = False
+        self.connections = 0
+        self._name = name
+        self._memory = memory
+        self._acknowledging = settings.confirm == "ack"
+        self._greets = settings.hello_timeout > 0
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._greeted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._draining = False
+        self._begun = 0.0
+        self._last_progress = 0.0
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._news.set()
+
+    def status(self, pending: int) -> DesktopStatus:
+        memory, name = self._memory, self._name
+        return DesktopStatus(
+            self.connected, self.connections, pending, memory.under_way(name), self.error, memory.counts(name)
+        )
+
+    async def drain(self) -> None:
+        """Wait until nothing is pending, at most `drain_timeout`; reconnects come quickly until then."""
+        self._draining = True
+        self._hurry.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_timeout):
+                while self._memory.waiting(self._name):
+                    self._settled.clear()
+                    await self._settled.wait()
+
+    async def run(self) -> None:
+        """Connect, serve, and begin again, until cancelled."""
+        failures = 0
+        clock = asyncio.get_running_loop().time
+        while True:
+            began, self._last_progress = clock(), 0.0
+            try:
+                await self._connect_and_serve()
+            except Exception as error:  # whatever it is, this desktop's messages must get another chance
+                self.error = _reason(error)
+                log.info("desktop %r at %s: %s", self._name, self.settings.address, self.error)
+            finally:
+                self.connected = False
+                self._memory.disconnect(self._name)
+            lasted = self._last_progress or clock() - began > self.settings.reconnect_max
+            failures = 0 if lasted else min(failures + 1, 32)
+            await self._pause(0 if self._draining else max(0, failures - 1))
+
+    async def _pause(self, doublings: int) -> None:
+        bound = min(self.settings.reconnect_max, self.settings.reconnect_min * 2.0**doublings)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(random.uniform(0, bound)):
+                await self._hurry.wait()
+                self._hurry.clear()
+
+    async def _connect_and_serve(self) -> None:
+        settings = self.settings
+        headers = {"Authorization": settings.authorization.reveal()} if settings.authorization else None
+        async with connect(
+            settings.url,
+            additional_headers=headers,
+            compression=None,  # sentences are short, and latency counts
+            open_timeout=settings.connect_timeout,
+            ping_interval=settings.ping_interval or None,
+            ping_timeout=settings.ping_timeout,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=MAX_SAID,
+            logger=_wire_log,
+        ) as socket:
+            self.connected = True
+            self.connections += 1
+            self.error = ""
+            tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._write(socket))]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            except TimeoutError:
+                socket.transport.abort()  # it does not answer: no use in saying goodbye
+                raise TimeoutError(f"confirmed nothing for {settings.confirm_timeout:g} s") from None
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await socket.close()
+
+    # Out
+
+    async def _write(self, socket: ClientConnection) -> None:
+        if self._acknowledging and self._greets:
+            await self._greet(socket)
+        while True:
+            self._news.clear()
+            entry = self._memory.take(self._name)
+            if entry is None:
+                await self._wait_for_news()
+            else:
+                await self._send(socket, entry)
+
+    async def _send(self, socket: ClientConnection, entry: Entry) -> None:
+        text = self.settings.format == "text"
+        payload = _decode_text(entry.body).text.encode() if text else entry.body
+        if not payload:
+            self._settle(entry, "skipped")
+            return
+        if self._memory.under_way(self._name) == 1:
+            self._begun = asyncio.get_running_loop().time()
+        async with asyncio.timeout(self.settings.confirm_timeout):
+            await socket.send(payload, text=True)
+            if self._acknowledging:
+                return
+            if self.settings.confirm == "none":
+                self._settle(entry, "unconfirmed")
+                await asyncio.sleep(0)  # a send need not yield, and other desktops wait
+            else:
+                await (await socket.ping())
+                self._settle(entry, "pong")
+
+    async def _wait_for_news(self) -> None:
+        """Raises TimeoutError when nothing was confirmed for too long."""
+        if not self._memory.under_way(self._name):
+            await self._news.wait()
+            return
+        async with asyncio.timeout_at(max(self._begun, self._last_progress) + self.settings.confirm_timeout):
+            await self._news.wait()
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        """Ask for the last of every turn that is in doubt, so that little is sent twice."""
+        turns = self._memory.doubts(self._name, HELLO_TURNS)
+        if not turns:
+            return
+        self._greeted.clear()
+        asked = [{"session_id": session_id, "turn": turn} for session_id, turn in turns]
+        await socket.send(msgspec.json.encode({"type": "hello", "turns": asked}), text=True)
+        try:
+            async with asyncio.timeout(self.settings.hello_timeout):
+                await self._greeted.wait()
+        except TimeoutError:
+            self._greets = False  # it does not know the word: do not make every reconnect wait
+
+    # In
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        async for said in socket:
+            self._hear(said)
+        raise ConnectionResetError("closed by the desktop")
+
+    def _hear(self, said: str | bytes) -> None:
+        if self.settings.format == "text" or self.settings.confirm in ("pong", "none"):
+            return
+        try:
+            message = _decode_said(said)
+        except msgspec.DecodeError:
+            self._memory.counts(self._name).not_understood += 1
+            return
+        for last in [message] if isinstance(message, _Ack) else message.last:
+            self._acknowledge(last)
+        if isinstance(message, _Hello):
+            self._greeted.set()
+
+    def _acknowledge(self, last: _Ack | _Last) -> None:
+        name = self._name
+        if not self._acknowledging and self._memory.knows(name, last.session_id, last.turn, last.seq):
+            self._acknowledging = True
+            self._memory.let_acknowledge(name)
+        if self._memory.acknowledge(name, last.session_id, last.turn, last.seq):
+            self._progress()
+
+    def _settle(self, entry: Entry, how: Literal["pong", "unconfirmed", "skipped"]) -> None:
+        self._memory.settle(self._name, entry, how)
+        self._progress()
+
+    def _progress(self) -> None:
+        self._last_progress = asyncio.get_running_loop().time()
+        self._news.set()
+        self._settled.set()
+
+
+def _reason(error: Exception) -> str:
+    """Why a connection failed, in words that hold nothing the desktop or a customer wrote."""
+    match error:
+        case TokenweirError():
+            return str(error)
+        case ConnectionClosed():
+            return f"connection lost (code {error.rcvd.code if error.rcvd else 1006})"
+        case InvalidStatus():
+            return f"refused with HTTP {error.response.status_code}"
+        case TimeoutError():
+            return str(error) or "timed out"
+        case OSError():
+            return error.strerror or str(error) or type(error).__name__
+        case WebSocketException():
+            return f"not a WebSocket that works ({type(error).__name__})"
+    log.error("unexpected while delivering", exc_info=error)
+    return f"unexpected {type(error).__name__}"

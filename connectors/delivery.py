@@ -1,0 +1,315 @@
+"""What delivery remembers: the outboxes of all desktops and the journal under them, as one thing.
+
+Rules
+- A message is in the journal before an outbox hands it out, and in no outbox twice.
+- Whatever settles a message is in the journal before it is told to anyone.
+- One lock guards it all. It is held for microseconds, but for a rotation (some milliseconds in every 16 MB).
+- When the disk is full, storing a message is an error; a confirmation that cannot be stored is counted, and
+  delivery goes on: it may be repeated after a crash, never lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from connectors.errors import DataDirError
+from connectors.journal import Journal, Position, Remembered, Settled, Stored
+from connectors.outbox import Confirmed, Counts, Entry, Outbox
+from connectors.records import Message, encode_message
+
+log = logging.getLogger(__name__)
+
+How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped"]
+
+ENDED_FOR = 600.0
+IDLE_FOR = 86_400.0
+ROTATE_AGAIN_AFTER = 10.0
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """When and how a message was delivered: a fact of the world, for the table of deliveries.
+
+    sent_at       wall clock, microseconds; None if an earlier process sent it, or it never was
+    confirmed_at  wall clock, microseconds
+    how           ack, pong; unconfirmed (sent, and nothing confirms it), skipped (nothing to show), dropped
+    """
+
+    desktop: str
+    session_id: str
+    turn: int
+    seq: int
+    sent_at: int | None
+    confirmed_at: int
+    how: How
+
+
+class _Head(msgspec.Struct, frozen=True):
+    session_id: str
+    turn: int
+    seq: int
+    final: bool
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+def wall_clock() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+class DeliveryMemory:
+    """The messages of one lane for all its desktops. Safe to share between threads.
+
+    outboxes      one for each desktop of the settings, empty
+    ended_for     seconds of running time for which an ended turn is remembered. Nothing that old may be
+                  offered again: it must exceed a few epochs
+    idle_for      the same, for a turn that never ended
+    on_delivered  called with what was settled, on the thread that settled it; it must be quick
+    on_pressure   called with a desktop's name and whether it is pressed, when that changes
+
+    Raises DataDirError for a journal that cannot be read.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        outboxes: Mapping[str, Outbox],
+        *,
+        ended_for: float = ENDED_FOR,
+        idle_for: float = IDLE_FOR,
+        on_delivered: Callable[[list[Delivered]], object] | None = None,
+        on_pressure: Callable[[str, bool], object] | None = None,
+        clock: Callable[[], int] = wall_clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.unknown_desktop = 0
+        self.unencodable = 0
+        self.unjournaled = 0
+        self._journal = journal
+        self._known = frozenset(outboxes)
+        self._outboxes = dict(outboxes)
+        self._ended_for = ended_for
+        self._idle_for = idle_for
+        self._on_delivered = on_delivered
+        self._on_pressure = on_pressure
+        self._clock = clock
+        self._monotonic = monotonic
+        self._rotate_not_before = 0.0
+        self._pressed: set[str] = set()
+        self._lock = threading.Lock()
+        try:
+            self._rebuild()
+        except msgspec.DecodeError:
+            raise DataDirError("the delivery journal holds a message that is none; restore it") from None
+
+    # The flow's side
+
+    def offer(self, messages: Iterable[tuple[str, Message]]) -> set[str]:
+        """Store what is new. Returns the desktops that something is new for.
+
+        Raises DataDirError if it could not be stored; then nothing was taken.
+        """
+        now = self._monotonic()
+        fresh: list[tuple[str, Message, bytes]] = []
+        refused: list[tuple[str, Message]] = []
+        facts: list[Delivered] = []
+        with self._lock:
+            for to, message in messages:
+                outbox = self._outboxes.get(to)
+                if outbox is None or to not in self._known:
+                    self.unknown_desktop += 1
+                elif outbox.knows(message.session_id, message.turn, message.seq):
+                    outbox.counts.repeated += 1
+                elif outbox.full:
+                    refused.append((to, message))
+                elif (body := self._encode(message)) is not None:
+                    fresh.append((to, message, body))
+            places = self._journal.append([Stored(to, msgspec.Raw(body)) for to, _, body in fresh])
+            for (to, message, body), place in zip(fresh, places, strict=True):
+                self._outboxes[to].offer(_entry(message, place, body), now)
+            for to, message in refused:
+                dropped = self._outboxes[to].drop(_entry(message, 0, b""), now)
+                if dropped is not None:
+                    facts += self._settle(to, message.session_id, message.turn, [dropped], "dropped")
+            self._rotate_if_due(now)
+        self._tell(facts, {to for to, _, _ in fresh})
+        return {to for to, _, _ in fresh}
+
+    def sync(self) -> Position:
+        """Make what is stored survive the machine."""
+        return self._journal.sync()
+
+    # The desktop's side
+
+    def take(self, desktop: str) -> Entry | None:
+        """The next message to send, or None. Reads back what had been left on disk."""
+        with self._lock:
+            outbox = self._outboxes[desktop]
+            if places := outbox.wanted():
+                bodies = self._journal.fetch(places)
+                outbox.load([_entry(_decode_head(b), p, b) for p, b in zip(places, bodies, strict=True)])
+            return outbox.take(self._clock())
+
+    def acknowledge(self, desktop: str, session_id: str, turn: int, seq: int) -> int:
+        """Returns how many messages that confirmed."""
+        with self._lock:
+            outbox = self._outboxes[desktop]
+            confirmed = outbox.acknowledge(session_id, turn, seq, self._monotonic())
+            facts = self._settle(desktop, session_id, turn, confirmed, "ack")
+        self._tell(facts, {desktop})
+        return len(confirmed)
+
+    def settle(self, desktop: str, entry: Entry, how: Literal["pong", "unconfirmed", "skipped"]) -> None:
+        """One message is done with."""
+        with self._lock:
+            outbox = self._outboxes[desktop]
+            confirmed = outbox.settle(entry, "confirmed" if how == "pong" else how, self._monotonic())
+            facts = self._settle(desktop, entry.session_id, entry.turn, [confirmed] if confirmed else [], how)
+        self._tell(facts, {desktop})
+
+    def disconnect(self, desktop: str) -> int:
+        """The connection is gone. Returns how many messages will be sent again."""
+        with self._lock:
+            return self._outboxes[desktop].disconnect()
+
+    def doubts(self, desktop: str, limit: int) -> list[tuple[str, int]]:
+        """Turns of which the desktop may hold more than it confirmed."""
+        with self._lock:
+            return self._outboxes[desktop].doubts(limit)
+
+    def knows(self, desktop: str, session_id: str, turn: int, seq: int) -> bool:
+        """Whether this message was stored, now or before."""
+        with self._lock:
+            return self._outboxes[desktop].knows(session_id, turn, seq)
+
+    def let_acknowledge(self, desktop: str) -> None:
+        """From now on this desktop's acknowledgements count, and nothing else."""
+        with self._lock:
+            self._outboxes[desktop].confirm = "ack"
+
+    # Anybody's
+
+    @property
+    def pending(self) -> dict[str, int]:
+        """Messages stored and not settled, by desktop; also those of desktops that the settings lack now."""
+        with self._lock:
+            return {to: outbox.pending for to, outbox in self._outboxes.items()}
+
+    def waiting(self, desktop: str) -> int:
+        return self._outboxes[desktop].pending
+
+    def under_way(self, desktop: str) -> int:
+        return self._outboxes[desktop].under_way
+
+    def counts(self, desktop: str) -> Counts:
+        return self._outboxes[desktop].counts
+
+    @property
+    def pressed(self) -> frozenset[str]:
+        """The desktops whose backlog has passed its bound."""
+        with self._lock:
+            return frozenset(self._pressed)
+
+    def close(self) -> None:
+        with self._lock:
+            self._journal.close()
+
+    # Within
+
+    def _rebuild(self) -> None:
+        now = self._monotonic()
+        for place, record in self._journal.read():
+            outbox = self._outboxes.setdefault(record.to, Outbox())
+            if isinstance(record, Remembered):
+                outbox.restore(record.mark, now)
+            elif isinstance(record, Stored):
+                body = bytes(record.d)
+                outbox.offer(_entry(_decode_head(body), place, body), now, doubtful=True)
+            else:
+                for seq in range(record.first, record.last + 1):
+                    outbox.settled(record.s, record.n, seq, now)
+        for to, outbox in self._outboxes.items():
+            outbox.counts = Counts()
+            if outbox.pressed:
+                self._pressed.add(to)
+            if outbox.pending and to not in self._known:
+                log.warning("%d messages are stored for the desktop %r, which the settings lack", outbox.pending, to)
+
+    def _encode(self, message: Message) -> bytes | None:
+        try:
+            return encode_message(message)
+        except (ValueError, OverflowError):  # half a character, a number beyond 64 bits
+            self.unencodable += 1
+            log.warning("a message cannot be written as JSON; it is left out (session %r)", message.session_id)
+            return None
+
+    def _settle(
+        self, desktop: str, session_id: str, turn: int, confirmed: list[Confirmed], how: How
+    ) -> list[Delivered]:
+        if not confirmed:
+            return []
+        ranges: list[Settled] = []
+        first = last = confirmed[0].seq
+        for seq, _ in confirmed[1:]:
+            if seq != last + 1:
+                ranges.append(Settled(desktop, session_id, turn, first, last))
+                first = seq
+            last = seq
+        ranges.append(Settled(desktop, session_id, turn, first, last))
+        try:
+            self._journal.append(ranges)
+        except DataDirError as error:
+            if not self.unjournaled:
+                log.warning("%s; delivery goes on, and may be repeated after a crash", error)
+            self.unjournaled += len(confirmed)
+        at = self._clock()
+        return [Delivered(desktop, session_id, turn, c.seq, c.sent_at, at, how) for c in confirmed]
+
+    def _rotate_if_due(self, now: float) -> None:
+        if not self._journal.full or now < self._rotate_not_before:
+            return
+        for outbox in self._outboxes.values():
+            outbox.forget(now, ended_for=self._ended_for, idle_for=self._idle_for)
+        marks = {to: list(outbox.marks()) for to, outbox in self._outboxes.items()}
+        try:
+            moved = self._journal.rotate(marks, chain.from_iterable(o.places() for o in self._outboxes.values()))
+        except DataDirError as error:
+            log.warning("%s; the journal grows until that works", error)
+            self._rotate_not_before = now + ROTATE_AGAIN_AFTER
+            return
+        if moved:
+            for outbox in self._outboxes.values():
+                outbox.relocate(moved)
+
+    def _tell(self, facts: list[Delivered], desktops: set[str]) -> None:
+        """Outside the lock: callbacks may take their own."""
+        if facts and self._on_delivered is not None:
+            self._call(self._on_delivered, facts)
+        for desktop in desktops:
+            outbox = self._outboxes[desktop]
+            if outbox.pressed == (desktop in self._pressed):
+                continue
+            with self._lock:
+                pressed = outbox.pressed
+                changed = pressed != (desktop in self._pressed)
+                (self._pressed.add if pressed else self._pressed.discard)(desktop)
+            if changed and self._on_pressure is not None:
+                self._call(self._on_pressure, desktop, pressed)
+
+    def _call(self, callback: Callable[..., object], *args: object) -> None:
+        try:
+            callback(*args)
+        except Exception:
+            log.exception("a callback of delivery failed; delivery goes on")
+
+
+def _entry(head: Message | _Head, place: int, body: bytes) -> Entry:
+    return Entry(head.session_id, head.turn, head.seq, head.final, place, body)

@@ -1,0 +1,205 @@
+"""The agent desktops: Bytewax's way out to them.
+
+Rules
+- `write_batch` never waits for a desktop: it writes the journal and wakes the couriers, which live on the
+  reactor's thread. The snapshot holds no messages, only how far the journal had been synced.
+- A message is sent until it is confirmed; docs/delivery.md says what each kind of desktop is promised.
+- An orderly end drains for `drain_timeout`; the rest stays stored, and `failure` says so.
+- An error raised here names the step: Bytewax does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from connectors.courier import CLOSE_TIMEOUT, Courier, DesktopSettings, DesktopStatus
+from connectors.delivery import ENDED_FOR, Delivered, DeliveryMemory
+from connectors.errors import DeliveryError, TokenweirError
+from connectors.journal import SEGMENT_BYTES, Journal, Position
+from connectors.reactor import Reactor
+from connectors.records import Message
+
+__all__ = ["Delivered", "DesktopSettings", "DesktopSink", "DesktopStatus"]
+
+Batch: TypeAlias = Sequence[tuple[str, Message]]
+State: TypeAlias = dict[str, int]
+
+SNAPSHOT_VERSION = 1
+
+
+class DesktopSink(FixedPartitionedSink[Batch, State]):
+    """Delivers `(key, [(desktop's name, message), …])` to the desktops. One partition a lane.
+
+    desktops      by name; a message for another name is counted as `unknown_desktop` and goes nowhere
+    directory     where the journal lives; made if it is not there
+    lane          this process's lane; its keys begin with `lane` and a dash
+    reactor       the process's reactor, or a function that gives it when the flow starts
+    lanes         all processes' lanes, where there are several
+    ended_for, segment_bytes, on_full      see DeliveryMemory and Journal
+    on_delivered, on_pressure              see DeliveryMemory
+
+    Building it opens nothing. After an orderly end, `undelivered` and `failure` tell what is left.
+    """
+
+    def __init__(
+        self,
+        desktops: Mapping[str, DesktopSettings],
+        directory: Path,
+        lane: str,
+        reactor: Reactor | Callable[[], Reactor],
+        *,
+        lanes: Sequence[str] = (),
+        ended_for: float = ENDED_FOR,
+        segment_bytes: int = SEGMENT_BYTES,
+        on_full: Callable[[], bool] | None = None,
+        on_delivered: Callable[[list[Delivered]], object] | None = None,
+        on_pressure: Callable[[str, bool], object] | None = None,
+    ) -> None:
+        self._desktops = dict(desktops)
+        self._directory = directory
+        self._lane = lane
+        self._lanes = {name: index for index, name in enumerate(sorted({lane, *lanes}))}
+        self._reactor = reactor
+        self._ended_for = ended_for
+        self._segment_bytes = segment_bytes
+        self._on_full = on_full
+        self._on_delivered = on_delivered
+        self._on_pressure = on_pressure
+        self._part: _Partition | None = None
+
+    def list_parts(self) -> list[str]:
+        return [self._lane]
+
+    def part_fn(self, item_key: str) -> int:
+        return self._lanes[item_key.rpartition("-")[0]] if len(self._lanes) > 1 else 0
+
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition:
+        with _naming(step_id):
+            journal = Journal(self._directory, self._lane, segment_bytes=self._segment_bytes, on_full=self._on_full)
+            try:
+                if resume_state is not None:
+                    journal.check(Position(resume_state["segment"], resume_state["offset"]))
+                memory = DeliveryMemory(
+                    journal,
+                    {name: settings.outbox() for name, settings in self._desktops.items()},
+                    ended_for=self._ended_for,
+                    on_delivered=self._on_delivered,
+                    on_pressure=self._on_pressure,
+                )
+            except BaseException:
+                journal.close()
+                raise
+        reactor = self._reactor if isinstance(self._reactor, Reactor) else self._reactor()
+        self._part = _Partition(step_id, self._desktops, memory, reactor)
+        return self._part
+
+    @property
+    def pressure(self) -> frozenset[str]:
+        """The desktops whose backlog has passed its bound. Safe from any thread."""
+        return self._part.memory.pressed if self._part else frozenset()
+
+    @property
+    def undelivered(self) -> int:
+        """Messages that are stored and not settled."""
+        return sum(self._part.memory.pending.values()) if self._part else 0
+
+    @property
+    def unknown_desktop(self) -> int:
+        """Messages for desktops that the settings lack."""
+        return self._part.memory.unknown_desktop if self._part else 0
+
+    @property
+    def unencodable(self) -> int:
+        """Messages that cannot be written as JSON, and were left out."""
+        return self._part.memory.unencodable if self._part else 0
+
+    def status(self) -> dict[str, DesktopStatus]:
+        """Every desktop at this moment. Safe from any thread."""
+        if self._part is None:
+            return {}
+        pending = self._part.memory.pending
+        return {name: desktop.status(pending[name]) for name, desktop in self._part.couriers.items()}
+
+    def failure(self) -> DeliveryError | None:
+        """What an orderly end left behind, as the error to end with; None if everything was delivered."""
+        if self._part is None:
+            return None
+        left = []
+        for name, pending in self._part.memory.pending.items():
+            if pending:
+                courier = self._part.couriers.get(name)
+                where = (
+                    f" ({courier.settings.address}: {courier.error or 'too slow'})"
+                    if courier
+                    else " (not in the settings)"
+                )
+                left.append(f"{pending} for {name!r}{where}")
+        if not left:
+            return None
+        return DeliveryError(
+            f"messages were not delivered: {', '.join(left)}; they are stored in {self._directory} "
+            "and will be sent by the next run with the same --data-dir"
+        )
+
+
+class _Partition(StatefulSinkPartition[Batch, State]):
+    def __init__(
+        self,
+        step_id: str,
+        desktops: Mapping[str, DesktopSettings],
+        memory: DeliveryMemory,
+        reactor: Reactor,
+    ) -> None:
+        self.memory = memory
+        self.couriers = {name: Courier(name, settings, memory) for name, settings in desktops.items()}
+        self._step_id = step_id
+        self._reactor = reactor
+        self._tasks: list[asyncio.Task[None]] = []
+        reactor.run(self._start())
+
+    def write_batch(self, values: list[Batch]) -> None:
+        with _naming(self._step_id):
+            fresh = self.memory.offer(pair for batch in values for pair in batch)
+        if fresh:
+            self._reactor.call(self._wake, fresh)
+
+    def snapshot(self) -> State:
+        with _naming(self._step_id):
+            position = self.memory.sync()
+        return {"version": SNAPSHOT_VERSION, "segment": position.segment, "offset": position.offset}
+
+    def close(self) -> None:
+        with _naming(self._step_id):
+            self._reactor.run(self._stop())
+            self.memory.close()
+
+    async def _start(self) -> None:
+        self._tasks = [asyncio.create_task(courier.run()) for courier in self.couriers.values()]
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(courier.drain() for courier in self.couriers.values()))
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT * 2)
+
+    def _wake(self, names: set[str]) -> None:
+        for name in names:
+            self.couriers[name].wake()
+
+
+@contextlib.contextmanager
+def _naming(step_id: str) -> Iterator[None]:
+    """Say which step an error comes from."""
+    try:
+        yield
+    except TokenweirError as error:
+        raise type(error)(f"step {step_id}: {error}") from error
+    except Exception as error:
+        raise DeliveryError(f"step {step_id}: unexpected {type(error).__name__}; please report it") from error

@@ -1,0 +1,350 @@
+"""What delivery remembers, on disk: an append-only journal of messages and of their confirmations.
+
+Rules
+- JSON lines in segments, `delivery-<lane>-<number>.jsonl`, 0600. One write a batch.
+- A segment's first line holds every mark there is. So the newest segment tells what is confirmed; the older
+  ones only keep the texts of messages that are not, and what the newest does not know is forgotten.
+- A write survives the death of the process. It survives the death of the machine once `sync` has returned;
+  the sink calls it before each snapshot, so nothing is missing that the flow will not say again. A
+  confirmation lost that way costs a repetition, never a message.
+- A torn tail is cut off. Damage anywhere else is an error that says where.
+- When a segment is full, `rotate` begins the next; segments without a message that anybody waits for are
+  removed, and thin ones are merged. On disk: at most four times what waits, the marks, and two segments.
+- One process at a time: the lane is held by a lock on a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.errors import DataDirError
+from connectors.outbox import Mark
+from connectors.segment import (
+    Entry,
+    Marks,
+    Settled,
+    Stored,
+    encode_line,
+    header_line,
+    measure,
+    read_entries,
+    read_header,
+    read_message,
+    write_all,
+    write_segment,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows has none; the data directory's own lock must do there
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Journal", "Position", "Remembered", "Settled", "Stored"]
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+
+_OFFSET_BITS = 40
+_OFFSET_MASK = (1 << _OFFSET_BITS) - 1
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """A mark of the newest segment's first line, and whose it is."""
+
+    to: str
+    mark: Mark
+
+
+class Position(NamedTuple):
+    """How far the journal was written: a segment's number and the bytes in it."""
+
+    segment: int
+    offset: int
+
+
+class _Name(msgspec.Struct, frozen=True):
+    session_id: str
+    turn: int
+
+
+_decode_name = msgspec.json.Decoder(_Name).decode
+
+
+class Journal:
+    """The journal of one lane. Not thread-safe: whoever shares it holds a lock.
+
+    directory      made 0700 if it is not there
+    segment_bytes  a segment is full when this much was appended to it
+    on_full        called when the disk is full; True: room was made, and the write is tried once more
+
+    Opening raises DataDirError if another process holds the lane, or the files are not ours. After it, call
+    `read` once. Whatever touches the disk raises DataDirError when the disk fails, and leaves no half line.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        lane: str,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        on_full: Callable[[], bool] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._lane = lane
+        self._segment_bytes = segment_bytes
+        self._on_full = on_full
+        self._fd = -1
+        self._readers: dict[int, int] = {}
+        self._messages: Counter[int] = Counter()
+        self._unsynced = True
+        self._lock = -1
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._acquire()
+            for left_over in directory.glob(f"delivery-{lane}-*.tmp"):
+                left_over.unlink()
+            self._segments = self._find()
+            if not self._segments:
+                self._segments = [1]
+                write_segment(self._path(1), header_line(lane, 1, {}))
+            read_header(self._path(self._newest), lane, self._newest)
+            self._open_newest(*measure(self._path(self._newest)))
+        except OSError as error:
+            self.close()
+            raise self._failure("open", error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    # Reading
+
+    def read(self) -> Iterator[tuple[int, Remembered | Entry]]:
+        """Everything remembered, with its place: the marks, then messages and confirmations in order.
+
+        Raises DataDirError that names the file and line of what cannot be read.
+        """
+        header = read_header(self._path(self._newest), self._lane, self._newest)
+        known: set[tuple[str, str, int]] = set()
+        for to, marks in header.marks.items():
+            for mark in marks:
+                known.add((to, mark.session_id, mark.turn))
+                yield 0, Remembered(to, mark)
+        for number in self._segments[:-1]:
+            for place, entry in self._entries(number):
+                if isinstance(entry, Stored):
+                    name = _decode_name(entry.d)
+                    if (entry.to, name.session_id, name.turn) in known:
+                        yield place, entry
+        yield from self._entries(self._newest)
+
+    def fetch(self, places: Iterable[int]) -> list[bytes]:
+        """The messages stored at these places, as they go out."""
+        try:
+            return [self._fetch(place) for place in places]
+        except OSError as error:
+            raise self._failure("read", error) from error
+
+    # Writing
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Write them at once. Returns the place of each."""
+        base = self._newest << _OFFSET_BITS
+        places, lines, offset = [], [], self._size
+        for entry in entries:
+            line = encode_line(entry) + b"\n"
+            places.append(base | offset)
+            lines.append(line)
+            offset += len(line)
+        self._write(b"".join(lines))
+        self._messages[self._newest] += sum(isinstance(entry, Stored) for entry in entries)
+        return places
+
+    def sync(self) -> Position:
+        """Make everything written so far survive the machine. Returns how far that is."""
+        position = Position(self._newest, self._size)
+        if self._unsynced:
+            self._unsynced = False
+            try:
+                _fdatasync(self._fd)
+            except OSError as error:
+                self._unsynced = True
+                raise self._failure("sync", error) from error
+        return position
+
+    def check(self, position: Position) -> None:
+        """Raise DataDirError if less is here than had been synced when `position` was taken."""
+        if position > (self._newest, self._size):
+            raise DataDirError(
+                f"{self._directory}: the delivery journal of lane {self._lane} is shorter than the recovery "
+                "store says; restore the journal, or move the recovery store away to deliver from the log"
+            )
+
+    @property
+    def full(self) -> bool:
+        """Whether the newest segment has taken its share, and `rotate` is due."""
+        return self._size - self._header_size >= self._segment_bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(self._path(number).stat().st_size for number in self._segments)
+
+    def rotate(self, marks: Marks, live: Iterable[int]) -> dict[int, int]:
+        """Begin a segment with these marks, and drop what is stored outside `live` where that pays.
+
+        Returns the messages that have moved: old place to new place.
+        """
+        number = self._newest + 1
+        try:
+            _fdatasync(self._fd)
+            header = header_line(self._lane, number, marks)
+            write_segment(self._path(number), header)
+            os.close(self._fd)
+            self._segments.append(number)
+            self._messages[number] = 0
+            self._open_newest(len(header), len(header))
+            return self._sweep(live)
+        except OSError as error:
+            raise self._failure("rotate", error) from error
+
+    def close(self) -> None:
+        """Sync, close the files, let go of the lane. Idempotent."""
+        for fd in self._readers.values():
+            os.close(fd)
+        self._readers.clear()
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                _fdatasync(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # Within
+
+    @property
+    def _newest(self) -> int:
+        return self._segments[-1]
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"delivery-{self._lane}-{number:08d}.jsonl"
+
+    def _acquire(self) -> int:
+        fd = os.open(self._directory / f"delivery-{self._lane}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        if fcntl is not None:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(fd)
+                raise DataDirError(
+                    f"{self._directory}: another process delivers lane {self._lane}; stop it, or use another --data-dir"
+                ) from None
+        return fd
+
+    def _find(self) -> list[int]:
+        pattern = re.compile(rf"delivery-{re.escape(self._lane)}-(\d{{8,}})\.jsonl")
+        found = (pattern.fullmatch(path.name) for path in self._directory.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def _open_newest(self, header_size: int, size: int) -> None:
+        self._fd = os.open(self._path(self._newest), os.O_RDWR | os.O_APPEND)
+        os.ftruncate(self._fd, size)
+        self._header_size, self._size = header_size, size
+        self._unsynced = True
+
+    def _entries(self, number: int) -> Iterator[tuple[int, Entry]]:
+        read_header(self._path(number), self._lane, number)
+        for offset, entry in read_entries(self._path(number)):
+            self._messages[number] += isinstance(entry, Stored)
+            yield number << _OFFSET_BITS | offset, entry
+
+    def _fetch(self, place: int) -> bytes:
+        number, offset = place >> _OFFSET_BITS, place & _OFFSET_MASK
+        if number not in self._readers:
+            self._readers[number] = os.open(self._path(number), os.O_RDONLY)
+        message = read_message(self._readers[number], offset)
+        if message is None:
+            raise DataDirError(f"{self._path(number)}: no message at byte {offset}; the file was changed")
+        return message
+
+    def _write(self, data: bytes) -> None:
+        for attempt in (1, 2):
+            try:
+                write_all(self._fd, data)
+            except OSError as error:
+                os.ftruncate(self._fd, self._size)  # no half line stays
+                full = error.errno in _FULL
+                if attempt == 1 and full and self._on_full is not None and self._on_full():
+                    continue
+                raise self._failure("write to", error) from error
+            self._size += len(data)
+            self._unsynced = True
+            return
+
+    def _sweep(self, live: Iterable[int]) -> dict[int, int]:
+        """Remove sealed segments that nobody waits for, and merge one thin pair: the pause stays short."""
+        by_segment: defaultdict[int, list[int]] = defaultdict(list)
+        for place in live:
+            by_segment[place >> _OFFSET_BITS].append(place)
+        for number in [n for n in self._segments[:-1] if n not in by_segment]:
+            self._remove(number)
+        sealed = self._segments[:-1]
+        for older, newer in pairwise(sealed):
+            waiting = sum(self._waiting_bytes(number, len(by_segment[number])) for number in (older, newer))
+            if waiting <= self._segment_bytes / 2:
+                return self._merge(older, newer, by_segment)
+        return {}
+
+    def _waiting_bytes(self, number: int, live: int) -> float:
+        """About how many bytes of a segment somebody waits for."""
+        return self._path(number).stat().st_size * live / max(1, self._messages[number])
+
+    def _merge(self, older: int, newer: int, by_segment: dict[int, list[int]]) -> dict[int, int]:
+        """Both segments' live messages become the newer one. A crash in between leaves some in both."""
+        content = [header_line(self._lane, newer, {})]
+        size = len(content[0])
+        moved: dict[int, int] = {}
+        for number in (older, newer):
+            data = self._path(number).read_bytes()
+            for place in sorted(by_segment[number]):
+                offset = place & _OFFSET_MASK
+                line = data[offset : data.index(b"\n", offset) + 1]
+                moved[place] = newer << _OFFSET_BITS | size
+                content.append(line)
+                size += len(line)
+        write_segment(self._path(newer), b"".join(content))
+        self._messages[newer] = len(moved)
+        self._close_reader(newer)
+        self._remove(older)
+        return moved
+
+    def _remove(self, number: int) -> None:
+        self._close_reader(number)
+        self._segments.remove(number)
+        del self._messages[number]
+        with contextlib.suppress(OSError):  # it is not needed, but does no harm
+            self._path(number).unlink()
+
+    def _close_reader(self, number: int) -> None:
+        if (fd := self._readers.pop(number, None)) is not None:
+            os.close(fd)
+
+    def _failure(self, verb: str, error: OSError) -> DataDirError:
+        reason = error.strerror or type(error).__name__
+        return DataDirError(
+            f"{self._directory}: cannot {verb} the delivery journal: {reason}; make room or mend the disk"
+        )

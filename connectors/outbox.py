@@ -1,0 +1,398 @@
+"""One desktop's messages: stored, sent, confirmed.
+
+Rules
+- First in, first out. A message is named by (session_id, turn, seq); offering a name again changes nothing.
+- A message is confirmed once and never sent again. What was under way when the connection dropped is.
+- An acknowledgement covers what was offered *and* may have been sent, up to its number; a desktop that claims
+  more is not believed. A mark moves over an unbroken run only; what lies beyond a gap is kept by number.
+- At most `queue` messages are held in memory. The rest is known by its place on disk alone (8 bytes each)
+  and read back in order. With `keep` of them waiting, new ones are refused and counted as dropped.
+- An ended turn, all of it confirmed, leaves one number behind, and that is forgotten after a while.
+
+No I/O and no clock. `at` is wall-clock time in microseconds and only carried; `now` is in seconds, of a clock
+that does not jump.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+Confirm: TypeAlias = Literal["ack", "pong", "none"]
+Name: TypeAlias = tuple[str, int, int]
+"""(session_id, turn, seq)"""
+
+
+class Entry(msgspec.Struct, gc=False):
+    """A message in memory. `place` says where it is stored; `sent_at` is None until it is first sent."""
+
+    session_id: str
+    turn: int
+    seq: int
+    final: bool
+    place: int
+    body: bytes
+    sent_at: int | None = None
+
+    @property
+    def name(self) -> Name:
+        return self.session_id, self.turn, self.seq
+
+
+class Confirmed(NamedTuple):
+    """A message that just became confirmed. `sent_at` is None if an earlier process sent it."""
+
+    seq: int
+    sent_at: int | None
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of one turn: seq 0 to `confirmed` - 1, and those in `ahead`, are confirmed.
+
+    final  the seq of the turn's last message, -1 while it is unknown
+    """
+
+    session_id: str
+    turn: int
+    confirmed: int
+    final: int = -1
+    ahead: tuple[int, ...] = ()
+
+
+class Counts(msgspec.Struct):
+    """What happened to the messages of one desktop since the process started."""
+
+    offered: int = 0
+    repeated: int = 0
+    sent: int = 0
+    resent: int = 0
+    confirmed: int = 0
+    unconfirmed: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    spilled: int = 0
+    gaps: int = 0
+    acks_unknown: int = 0
+    acks_beyond: int = 0
+    not_understood: int = 0
+    forgotten: int = 0
+
+
+class Run:
+    """The numbers 0 to `next` - 1, and those that lie beyond a gap."""
+
+    __slots__ = ("ahead", "next")
+
+    def __init__(self, following: int = 0, ahead: Collection[int] = ()) -> None:
+        self.next = following
+        self.ahead: set[int] | None = set(ahead) if ahead else None
+
+    def __contains__(self, number: int) -> bool:
+        return number < self.next or (self.ahead is not None and number in self.ahead)
+
+    def add(self, number: int) -> None:
+        if number > self.next:
+            self.ahead = self.ahead or set()
+            self.ahead.add(number)
+        elif number == self.next:
+            self.next += 1
+            while self.ahead and self.next in self.ahead:
+                self.ahead.remove(self.next)
+                self.next += 1
+
+    @property
+    def last(self) -> int:
+        """The highest number in it; -1 if there is none."""
+        return max(self.ahead) if self.ahead else self.next - 1
+
+    def unbroken(self) -> bool:
+        return not self.ahead
+
+
+class _Turn:
+    """One turn with something still to come. `sent` is what may have reached a socket."""
+
+    __slots__ = ("confirmed", "final", "offered", "pending", "sent", "touched")
+
+    def __init__(self, mark: Mark, now: float) -> None:
+        self.offered = Run(mark.confirmed, mark.ahead)
+        self.confirmed = Run(mark.confirmed, mark.ahead)
+        self.sent = Run(mark.confirmed, mark.ahead)
+        self.final = mark.final
+        self.pending = 0
+        self.touched = now
+
+    def complete(self) -> bool:
+        return self.pending == 0 and 0 <= self.final < self.confirmed.next and self.confirmed.unbroken()
+
+
+class Outbox:
+    """The messages of one desktop.
+
+    confirm    what makes a message confirmed; may change while it runs
+    in_flight  how many messages may be sent and not yet acknowledged; with "pong" it is always one
+    queue      how many messages are held in memory, at least 1
+    backlog    `pressed` from that many pending messages on, until half of them are left
+    keep       `full` from that many pending messages on
+    """
+
+    def __init__(
+        self,
+        confirm: Confirm = "ack",
+        *,
+        in_flight: int = 128,
+        queue: int = 512,
+        backlog: int = 10_000,
+        keep: int = 1_000_000,
+    ) -> None:
+        self.confirm: Confirm = confirm
+        self.counts = Counts()
+        self.pending = 0
+        self.pressed = False
+        self._backlog = backlog
+        self._keep = keep
+        self._in_flight = in_flight
+        self._queue_limit = queue
+        self._queue: deque[Entry] = deque()
+        self._under_way: dict[Name, Entry] = {}
+        self._spilled = array("Q")
+        self._turns: dict[tuple[str, int], _Turn] = {}
+        self._ended: dict[tuple[str, int], tuple[int, float]] = {}
+
+    # What comes in
+
+    def knows(self, session_id: str, turn: int, seq: int) -> bool:
+        """Whether this message was offered before."""
+        key = session_id, turn
+        if (state := self._turns.get(key)) is not None:
+            return seq in state.offered
+        return key in self._ended and seq < self._ended[key][0]
+
+    def offer(self, entry: Entry, now: float, *, doubtful: bool = False) -> bool:
+        """Take a stored message. False: it was offered before, and nothing changes.
+
+        doubtful  an earlier process may have sent it, so that an acknowledgement of it is believed
+        """
+        if self.knows(*entry.name):
+            self.counts.repeated += 1
+            return False
+        self.counts.offered += 1
+        turn = self._turn_of(entry, now)
+        if doubtful:
+            turn.sent.add(entry.seq)
+        if self._spilled or self._held >= self._queue_limit:
+            self._spilled.append(entry.place)
+            self.counts.spilled += 1
+        else:
+            self._queue.append(entry)
+        return True
+
+    def drop(self, entry: Entry, now: float) -> Confirmed | None:
+        """Refuse a message: it counts as dropped and is never sent. None: it is known already."""
+        if self.knows(*entry.name):
+            self.counts.repeated += 1
+            return None
+        self.counts.offered += 1
+        self._turn_of(entry, now)
+        return self.settle(entry, "dropped", now)
+
+    def wanted(self) -> list[int]:
+        """The places to read back now, in order; none while memory is full enough. Ask before `take`."""
+        self._discard_settled()
+        room = self._queue_limit - self._held
+        if self._spilled and room * 2 >= self._queue_limit:
+            return self._spilled[:room].tolist()
+        return []
+
+    def load(self, entries: Collection[Entry]) -> None:
+        """The messages read back for `wanted`, all of them and in its order."""
+        del self._spilled[: len(entries)]
+        self._queue.extend(entries)
+
+    # What goes out
+
+    def take(self, at: int) -> Entry | None:
+        """The next message to send; None while there is none, or too much is under way."""
+        self._discard_settled()
+        limit = 1 if self.confirm == "pong" else self._in_flight
+        if not self._queue or len(self._under_way) >= limit:
+            return None
+        entry = self._queue.popleft()
+        self._under_way[entry.name] = entry
+        entry.sent_at = entry.sent_at or at
+        turn = self._turns[entry.session_id, entry.turn]
+        if entry.seq in turn.sent:
+            self.counts.resent += 1
+        else:
+            turn.sent.add(entry.seq)
+            self.counts.sent += 1
+        return entry
+
+    def acknowledge(self, session_id: str, turn: int, seq: int, now: float) -> list[Confirmed]:
+        """The desktop has all of this turn up to `seq`. Returns what that newly confirms, by number."""
+        state = self._turns.get((session_id, turn))
+        if state is None:
+            self.counts.acks_unknown += (session_id, turn) not in self._ended
+            return []
+        if seq > state.sent.last:
+            self.counts.acks_beyond += 1
+            seq = state.sent.last
+        newly = [n for n in range(state.confirmed.next, seq + 1) if n in state.sent and n not in state.confirmed]
+        self.counts.confirmed += len(newly)
+        return [self._settle_number(session_id, turn, n, now) for n in newly]
+
+    def settle(
+        self, entry: Entry, how: Literal["confirmed", "unconfirmed", "skipped", "dropped"], now: float
+    ) -> Confirmed | None:
+        """`entry` is done with, and counted as `how`. None if it was done with already."""
+        turn = self._turns.get((entry.session_id, entry.turn))
+        if turn is None or entry.seq in turn.confirmed:
+            return None
+        setattr(self.counts, how, getattr(self.counts, how) + 1)
+        return self._settle_number(*entry.name, now)
+
+    def settled(self, session_id: str, turn: int, seq: int, now: float) -> None:
+        """A stored record says that this message was settled. For rebuilding only."""
+        key = session_id, turn
+        if key in self._ended:
+            return
+        state = self._turns.setdefault(key, _Turn(Mark(session_id, turn, 0), now))
+        if seq not in state.confirmed:
+            if seq not in state.offered:  # one that was dropped was never stored
+                self._enter(state, seq)
+            self._settle_number(session_id, turn, seq, now)
+
+    def disconnect(self) -> int:
+        """The connection is gone: what was under way goes back to the front. Returns how many that is."""
+        entries = list(self._under_way.values())
+        self._under_way.clear()
+        self._queue.extendleft(reversed(entries))
+        return len(entries)
+
+    # What is known
+
+    @property
+    def full(self) -> bool:
+        """Whether a new message has to be dropped."""
+        return self.pending >= self._keep
+
+    @property
+    def under_way(self) -> int:
+        """Messages sent on this connection and not confirmed."""
+        return len(self._under_way)
+
+    def doubts(self, limit: int) -> list[tuple[str, int]]:
+        """Up to `limit` turns of which the desktop may hold more than it confirmed."""
+        found: list[tuple[str, int]] = []
+        for key, turn in self._turns.items():
+            if turn.pending and turn.sent.last >= turn.confirmed.next:
+                found.append(key)
+                if len(found) == limit:
+                    break
+        return found
+
+    def marks(self) -> Iterator[Mark]:
+        """Everything that must be remembered of the turns; with the pending messages, all of the state."""
+        for (session_id, turn), (confirmed, _) in self._ended.items():
+            yield Mark(session_id, turn, confirmed, confirmed - 1)
+        for (session_id, turn), state in self._turns.items():
+            ahead = tuple(sorted(state.confirmed.ahead or ()))
+            final = state.final if state.final in state.confirmed else -1
+            yield Mark(session_id, turn, state.confirmed.next, final, ahead)
+
+    def restore(self, mark: Mark, now: float) -> None:
+        """Begin with what was remembered; offer the pending messages after it. Ages count from `now`."""
+        key = mark.session_id, mark.turn
+        turn = _Turn(mark, now)
+        if turn.complete():
+            self._ended[key] = turn.confirmed.next, now
+        else:
+            self._turns[key] = turn
+
+    def places(self) -> Iterator[int]:
+        """Where the messages that are not confirmed are stored."""
+        for entry in (*self._under_way.values(), *self._queue):
+            yield entry.place
+        yield from self._spilled
+
+    def relocate(self, moved: Mapping[int, int]) -> None:
+        """Stored messages have moved from place to place."""
+        for entry in (*self._under_way.values(), *self._queue):
+            entry.place = moved.get(entry.place, entry.place)
+        for index, place in enumerate(self._spilled):
+            if place in moved:
+                self._spilled[index] = moved[place]
+
+    def forget(self, now: float, *, ended_for: float, idle_for: float) -> int:
+        """Forget turns that ended `ended_for` seconds ago, or that nothing was heard of for `idle_for`."""
+        old = []
+        for key, (_, ended_at) in self._ended.items():  # oldest first
+            if ended_at > now - ended_for:
+                break
+            old.append(key)
+        for key in old:
+            del self._ended[key]
+        idle = [k for k, t in self._turns.items() if t.pending == 0 and t.touched <= now - idle_for]
+        for key in idle:
+            del self._turns[key]
+        self.counts.forgotten += len(old) + len(idle)
+        return len(old) + len(idle)
+
+    # Within
+
+    @property
+    def _held(self) -> int:
+        return len(self._queue) + len(self._under_way)
+
+    def _discard_settled(self) -> None:
+        """What was confirmed while it waited to be sent again leaves when it comes to the front."""
+        while self._queue:
+            entry = self._queue[0]
+            turn = self._turns.get((entry.session_id, entry.turn))
+            if turn is not None and entry.seq not in turn.confirmed:
+                return
+            self._queue.popleft()
+
+    def _turn_of(self, entry: Entry, now: float) -> _Turn:
+        """The turn of a message that is new, with the message entered."""
+        key = entry.session_id, entry.turn
+        turn = self._turns.get(key)
+        if turn is None:
+            confirmed, _ = self._ended.pop(key, (0, now))
+            turn = self._turns[key] = _Turn(Mark(*key, confirmed, confirmed - 1), now)
+        if entry.seq > turn.offered.next:
+            self.counts.gaps += 1
+        self._enter(turn, entry.seq)
+        turn.touched = now
+        if entry.final:
+            turn.final = entry.seq
+        return turn
+
+    def _enter(self, turn: _Turn, seq: int) -> None:
+        turn.offered.add(seq)
+        turn.pending += 1
+        self._count_pending(1)
+
+    def _settle_number(self, session_id: str, turn: int, seq: int, now: float) -> Confirmed:
+        entry = self._under_way.pop((session_id, turn, seq), None)
+        state = self._turns[session_id, turn]
+        state.sent.add(seq)  # what was never sent is no gap either, once it is settled
+        state.confirmed.add(seq)
+        state.pending -= 1
+        state.touched = now
+        self._count_pending(-1)
+        if state.complete():
+            del self._turns[session_id, turn]
+            self._ended[session_id, turn] = state.confirmed.next, now
+        return Confirmed(seq, entry.sent_at if entry else None)
+
+    def _count_pending(self, change: int) -> None:
+        self.pending += change
+        if self.pending >= self._backlog:
+            self.pressed = True
+        elif self.pending <= self._backlog // 2:
+            self.pressed = False

@@ -1,0 +1,160 @@
+"""One file of the delivery journal: its lines, and how it is written and read.
+
+Rules
+- The first line is the header, with every mark there was when the segment began; then one line for each message
+  stored and each confirmation. A line counts once its newline is there.
+- A segment appears whole or not at all: header and all are written beside, synced, and put in place.
+- A torn tail is what follows the last good line. A bad line before a good one is damage, and an error that says
+  where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from connectors.errors import DataDirError
+from connectors.outbox import Mark
+
+FORMAT = "tokenweir-delivery"
+VERSION = 1
+
+_READ = 4096
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k"):
+    """A message for one desktop. `d` is its JSON, byte for byte as it goes out."""
+
+    to: str
+    d: msgspec.Raw
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k"):
+    """The messages `first` to `last` of turn `n` of session `s` will not be sent again."""
+
+    to: str
+    s: str
+    n: int
+    first: int
+    last: int
+
+
+Entry: TypeAlias = Stored | Settled
+Marks: TypeAlias = dict[str, list[Mark]]
+"""What is remembered of the turns, by desktop."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    format: str
+    version: int
+    lane: str
+    segment: int
+    marks: Marks
+
+
+encode_line = msgspec.json.Encoder().encode
+_decode_header = msgspec.json.Decoder(Header).decode
+_decode_entry = msgspec.json.Decoder(Stored | Settled).decode
+
+
+def header_line(lane: str, number: int, marks: Marks) -> bytes:
+    return encode_line(Header(FORMAT, VERSION, lane, number, marks)) + b"\n"
+
+
+def read_header(path: Path, lane: str, number: int) -> Header:
+    """Raises DataDirError if it is not that segment's."""
+    try:
+        with path.open("rb") as file:
+            header = _decode_header(file.readline())
+    except msgspec.DecodeError:
+        header = None
+    if header is None or (header.format, header.lane, header.segment) != (FORMAT, lane, number):
+        raise DataDirError(f"{path}: line 1 is not a delivery journal's; restore the file or move it away")
+    if header.version != VERSION:
+        raise DataDirError(f"{path}: version {header.version} is not known here; use a newer tokenweir")
+    return header
+
+
+def read_entries(path: Path) -> Iterator[tuple[int, Entry]]:
+    """Every line after the header, with its offset. Raises DataDirError for one that is damaged."""
+    with path.open("rb") as file:
+        offset = len(file.readline())
+        for count, line in enumerate(file, 2):
+            try:
+                yield offset, _decode_entry(line)
+            except msgspec.DecodeError:
+                raise _damaged(path, count) from None
+            offset += len(line)
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """The length of the header line, and of all good lines: what lies beyond is a torn tail."""
+    bad = 0
+    with path.open("rb") as file:
+        header_size = whole = len(file.readline())
+        for count, line in enumerate(file, 2):
+            try:
+                _decode_entry(line if line.endswith(b"\n") else b"")
+            except msgspec.DecodeError:
+                bad = bad or count
+                continue
+            if bad:
+                raise _damaged(path, bad)
+            whole += len(line)
+    return header_size, whole
+
+
+def read_message(fd: int, offset: int) -> bytes | None:
+    """The message stored at this offset, as it goes out; None if there is none."""
+    line, size = b"", _READ
+    while not line.endswith(b"\n"):
+        chunk = os.pread(fd, size, offset + len(line))
+        if not chunk:
+            return None
+        end = chunk.find(b"\n") + 1
+        line += chunk[:end] if end else chunk
+        size *= 2
+    try:
+        entry = _decode_entry(line)
+    except msgspec.DecodeError:
+        return None
+    return bytes(entry.d) if isinstance(entry, Stored) else None
+
+
+def write_segment(path: Path, content: bytes) -> None:
+    """Put a whole segment in place, 0600, durably. Raises OSError; then nothing has changed."""
+    temporary = path.with_suffix(".tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(fd, content)
+        os.fsync(fd)
+    except OSError:
+        temporary.unlink()
+        raise
+    finally:
+        os.close(fd)
+    temporary.replace(path)
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """`os.write` may write less than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _damaged(path: Path, line: int) -> DataDirError:
+    return DataDirError(f"{path}: line {line} is damaged; remove that line to go on without what it held")
