@@ -1,0 +1,197 @@
+"""Rows into segments: the sink at the end of the flow, and the writer under it.
+
+Rules
+- A segment is written at each snapshot and named in it, and never opens the database: no analyst can
+  hold up the flow, nor the flow an analyst. At most `max_rows` rows wait in memory between snapshots;
+  when there are more, a part of the segment is written early.
+- Bytewax replays from its last committed snapshot, so what was written after that one is written
+  again. A writer therefore begins with a `RunRow` that says after which segment everything older than itself
+  is void. From then on the views leave the void rows out; so each row counts once, without a key, and
+  nothing is removed under a reader.
+- Without a snapshot nothing is void, because nobody can say what will be replayed: a lost recovery
+  store costs no row. One exception: a run that itself began without a snapshot, did not end and wrote at
+  most PROVISIONAL segments was killed before its first snapshot was committed, and is replayed whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from connectors.errors import DataDirError, SettingsError
+from connectors.metrics.spool import Spool, check_lane
+from connectors.metrics.tables import Row, RunRow
+
+PROVISIONAL: Final = 8
+"""So many newest segments of a lane may still be replayed. Bytewax was never seen to go back by more than one."""
+
+_STATE_VERSION: Final = 1
+
+
+class SegmentWriter:
+    """Writes one lane's rows as segments. One thread at a time; one writer a lane.
+
+    directory  the data directory; `spool/` is made in it
+    lane       name of the lane, letters, digits, `_` and `-`
+    after      the last segment that stands; what lies after it is void. None: everything stands
+    fresh      whether the writer began without a snapshot (see RunRow)
+    max_rows   rows kept in memory before a part of the segment is written without waiting for `flush`
+    clock      nanoseconds since the Unix epoch
+
+    Raises `SettingsError` for a lane that cannot be a file's name, `OSError` where the disk refuses.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        lane: str,
+        *,
+        after: int | None = None,
+        fresh: bool = False,
+        max_rows: int = 50_000,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.lane = check_lane(lane)
+        if max_rows < 1:
+            raise SettingsError(f"max_rows {max_rows}: at least 1")
+        self._max_rows = max_rows
+        self._clock = clock
+        self._rows: list[Row] = []
+        self._spool = Spool(directory)
+        self._spool.create()
+        self._spool.remove_torn(lane)
+        newest = max((f.segment for f in self._spool.files() if f.lane == lane), default=0)
+        self._after = newest if after is None else after
+        self._segment = max(newest, self._after)
+        self._begun: int | None = None
+        self._parts = 0
+        self.add([RunRow("begun", self._clock() // 1000, self._after, fresh)])
+        self.flush()
+
+    @property
+    def segment(self) -> int:
+        """Number of the last segment that is complete: where a resumed writer goes on."""
+        return self._segment
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows for the next segment."""
+        self._rows.extend(rows)
+        if len(self._rows) >= self._max_rows:
+            self._write_part()
+
+    def flush(self) -> int:
+        """Complete the segment, if any rows came since the last one, and sync it. Returns `segment`."""
+        if self._rows:
+            self._write_part()
+        if self._begun is not None:
+            self._segment, self._begun, self._parts = self._begun, None, 0
+        return self._segment
+
+    def close(self) -> None:
+        """Write what is left, and that this was an orderly end: nothing of it will be replayed."""
+        self.add([RunRow("ended", self._clock() // 1000, self._after, False)])
+        self.flush()
+
+    def _write_part(self) -> None:
+        if self._begun is None:
+            self._begun = max(self._clock() // 1000, self._segment + 1)
+        self._spool.write(self.lane, self._begun, self._parts, self._rows)
+        self._parts += 1
+        self._rows = []
+
+
+class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
+    """Bytewax sink for `(key, [row, …])`, rows of any of the types in tables.py.
+
+    One partition, named by its lane, pinned to the process that lists it. In a cluster, lanes end in
+    their number (`w00`, `w01`, …) and keys begin with their lane, so that rows stay at home.
+    Building the sink opens nothing.
+    """
+
+    def __init__(self, directory: Path, lane: str, *, max_rows: int = 50_000) -> None:
+        self._directory = directory
+        self._lane = check_lane(lane)
+        self._max_rows = max_rows
+
+    def list_parts(self) -> list[str]:
+        return [self._lane]
+
+    def part_fn(self, item_key: str) -> int:
+        digits = re.search(r"\d+", item_key)
+        return int(digits[0]) if digits else 0
+
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
+        """Resume after the segment that the snapshot names; begin anew where there is none.
+
+        Raises `DataDirError` for a snapshot of a later version of tokenweir.
+        """
+        if resume_state is None:
+            after = _last_standing(Spool(self._directory), for_part)
+        elif resume_state.get("version") == _STATE_VERSION:
+            after = int(resume_state["segment"])
+        else:
+            raise DataDirError(f"step {step_id}: its snapshot is of a later tokenweir; resume with that one")
+        with _naming(step_id, self._directory):
+            writer = SegmentWriter(
+                self._directory,
+                for_part,
+                after=after,
+                fresh=resume_state is None,
+                max_rows=self._max_rows,
+            )
+        return _Partition(writer, step_id, self._directory)
+
+
+class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
+    def __init__(self, writer: SegmentWriter, step_id: str, directory: Path) -> None:
+        self._writer = writer
+        self._step_id = step_id
+        self._directory = directory
+        self._replayable = True
+
+    def write_batch(self, values: list[list[Row]]) -> None:
+        self._replayable = True
+        with _naming(self._step_id, self._directory):
+            for rows in values:
+                self._writer.add(rows)
+
+    def snapshot(self) -> dict[str, Any]:
+        self._replayable = False
+        with _naming(self._step_id, self._directory):
+            return {"version": _STATE_VERSION, "segment": self._writer.flush()}
+
+    def close(self) -> None:
+        """Bytewax closes its sinks after an error in a step, too; but in order only after a snapshot."""
+        with _naming(self._step_id, self._directory):
+            if self._replayable:
+                self._writer.flush()
+            else:
+                self._writer.close()
+
+
+@contextlib.contextmanager
+def _naming(step_id: str, directory: Path) -> Iterator[None]:
+    """Bytewax does not say which step failed, so the error does."""
+    try:
+        yield
+    except OSError as error:
+        raise DataDirError(
+            f"step {step_id}: cannot write to {directory / 'spool'}: {error.strerror}; mend that and start again"
+        ) from error
+
+
+def _last_standing(spool: Spool, lane: str) -> int | None:
+    """The last segment that stands when there is no snapshot; None if all of them do."""
+    spool.create()
+    files = [file for file in spool.files() if file.lane == lane]
+    last_run = max(spool.runs(files), default=None)
+    if last_run is None or last_run.row.event != "begun" or not last_run.row.fresh:
+        return None
+    written = {file.segment for file in files if file.segment > last_run.segment}
+    return last_run.row.replays_after if len(written) <= PROVISIONAL else None
