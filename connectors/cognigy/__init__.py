@@ -1,0 +1,1 @@
+"""NICE Cognigy.AI: what it sends (contract.py), how to reach it (settings.py), and the client (gateway.py)."""

@@ -1,0 +1,95 @@
+"""[cognigy] of the settings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from connectors.secret import Secret
+
+PLACEHOLDERS: Final = ("prompt", "session_id", "turn", "dialog_id", "model", "language", "tenant")
+"""What a template may ask for, each in braces."""
+
+_PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
+
+
+class CognigySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to reach Cognigy.AI's LLM gateway (DESIGN.md section 7).
+
+    base_url                 COGNIGY_BASE_URL; http:// means ws:// for the stream
+    environment              fills "{environment}" in base_url
+    client_id, client_secret COGNIGY_CLIENT_ID, COGNIGY_CLIENT_SECRET
+    model                    of sessions that name none
+    temperature, max_tokens  of the dialog's configuration
+    template                 a table, sent as JSON when the stream is open, with the session's "{prompt}",
+                             "{session_id}", "{turn}", "{dialog_id}", "{model}", "{language}" and "{tenant}" filled in;
+                             empty: nothing is sent, as the documented contract has it
+    one_at_a_time            starts follow one another on the whole account, not only in a dialog: for a gateway
+                             that gives a stream the account's latest configuration (see dialogs.py)
+    max_dialogs              whose configuration is remembered; one forgotten is configured again
+    connect_timeout          seconds for a hand-shake with its connection, for a token, and for a configuration
+    idle_timeout             seconds without a message after which a stream counts as timed out (0: never)
+    overall_timeout          seconds for a turn, waits and new attempts included (0: no limit)
+    max_reconnects           new attempts of one turn, in total, and only while no token has come
+    max_retries              429 answers in a row to one turn before it is given up
+    retry_base, retry_cap    seconds: the back-off's first and longest step
+    retry_total              seconds of refusals in a row, Retry-After included, after which a turn is given up
+    max_message_bytes        the largest message that is read
+    """
+
+    base_url: str = "https://{environment}.cognigy.ai"
+    environment: str = ""
+    client_id: str = ""
+    client_secret: Secret = Secret("")
+    model: str = "gpt-4-turbo"
+    temperature: float = 0.7
+    max_tokens: int = 1024
+    template: dict[str, Any] = {}
+    one_at_a_time: bool = False
+    max_dialogs: int = 10_000
+    connect_timeout: float = 10.0
+    idle_timeout: float = 20.0
+    overall_timeout: float = 60.0
+    max_reconnects: int = 3
+    max_retries: int = 3
+    retry_base: float = 1.0
+    retry_cap: float = 30.0
+    retry_total: float = 300.0
+    max_message_bytes: int = 16 << 20
+
+    def __post_init__(self) -> None:
+        if not self.base_url.startswith(("http://", "https://")):
+            raise ValueError("base_url should begin with https:// or http://")
+        if self.environment and not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", self.environment):
+            raise ValueError("environment should be a part of a host name")
+        if not 0 <= self.temperature <= 2:
+            raise ValueError("temperature should be between 0 and 2")
+        for name in ("connect_timeout", "retry_base", "retry_cap", "retry_total"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} should be more than 0 seconds")
+        for name in ("idle_timeout", "overall_timeout", "max_reconnects", "max_retries"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} should not be negative")
+        for name in ("max_tokens", "max_dialogs", "max_message_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} should be at least 1")
+        fill(self.template, dict.fromkeys(PLACEHOLDERS, ""))
+
+
+def fill(template: Any, values: dict[str, str]) -> Any:
+    """The template with its placeholders filled, at any depth. Raises ValueError for one that is not among `values`."""
+    if isinstance(template, str):
+        return _PLACEHOLDER.sub(lambda found: _value(found[1], values), template)
+    if isinstance(template, dict):
+        return {name: fill(value, values) for name, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, values) for value in template]
+    return template
+
+
+def _value(name: str, values: dict[str, str]) -> str:
+    if name not in values:
+        raise ValueError(f"template: {{{name}}} is not known; use {', '.join(f'{{{each}}}' for each in values)}")
+    return values[name]

@@ -1,0 +1,348 @@
+"""What callers have been shown: the messages of every turn, and who reads along.
+
+Rules
+- A core: time is an argument (seconds of any clock that never runs backwards), and nothing here waits.
+- A turn's events are numbered without a gap: event `seq` is message `seq`, and the event after the last message is
+  the end. A caller gets every event after its place, in order, once; its place is all that it costs.
+- The end is `done` with the whole text, or `error` with a fallback text. Nothing comes after it.
+- Line ends are LF: the format knows no other. CR LF counts as one, even where it was cut, so that the tokens joined
+  are the whole text.
+- A turn that a caller has attended is given up when nobody is there for `resume_grace`, when nothing was shown for
+  `idle_timeout`, or after `overall_timeout`. A turn that no caller attended has all the time it takes.
+- An ended turn is kept for `replay_for`. What bounds cut short is counted in `counts`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from connectors.errors import TokenweirError
+from connectors.frontend.ids import Key, event_id
+from connectors.records import ERROR, Message
+from connectors.sse import Event
+
+MESSAGE_COST: Final = 64
+"""A kept message counts as so many characters more than its text."""
+
+TAKE_CHARS: Final = 64 << 10
+
+DONE: Final = "done"
+TOKEN: Final = "token"
+
+Why: TypeAlias = Literal["abandoned", "overall_timeout", "idle_timeout"]
+
+
+class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long callers are waited for, and how much is kept for them. Times are in seconds.
+
+    overall_timeout   of a turn, from its first caller on; 0: none
+    idle_timeout      with nothing shown; 0: none
+    resume_grace      for which a turn goes on when its last caller has gone
+    replay_for        after a turn's end, for which it can be read again
+    max_kept_turns    turns kept, under way and ended
+    max_kept_chars    characters kept of all turns, and 64 more a message
+    max_turn_chars    the same of one turn; one that grows past it ends with `error_text`
+    max_callers       streams open at once
+    timeout_text, error_text, cancelled_text   what `error` says
+    """
+
+    overall_timeout: float = 60.0
+    idle_timeout: float = 20.0
+    resume_grace: float = 10.0
+    replay_for: float = 900.0
+    max_kept_turns: int = 10_000
+    max_kept_chars: int = 32 << 20
+    max_turn_chars: int = 1 << 20
+    max_callers: int = 1_000
+    timeout_text: str = "I am experiencing high latency. Please try again in a moment."
+    error_text: str = "An unexpected error occurred. Please contact support."
+    cancelled_text: str = "The request was cancelled."
+
+    def __post_init__(self) -> None:
+        for name in ("overall_timeout", "idle_timeout", "resume_grace", "replay_for"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} should be a number of seconds, 0 or more")
+        for name in ("max_kept_turns", "max_kept_chars", "max_turn_chars", "max_callers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} should be at least 1")
+
+
+class UnknownTurnError(TokenweirError):
+    """The turn is not kept: it never was, or its time is over."""
+
+
+class FullError(TokenweirError):
+    """As many turns are kept, or streams open, as may be."""
+
+
+class Overdue(NamedTuple):
+    """A turn that was ended because of time; its upstream should be closed."""
+
+    key: Key
+    why: Why
+
+
+class State(NamedTuple):
+    """A turn, seen from outside. `state` is running, done or error."""
+
+    state: str
+    messages: int
+    chars: int
+    callers: int
+
+
+class _Turn:
+    """`pieces[seq]` is what message `seq` shows; it is empty where there is nothing to send."""
+
+    def __init__(self, key: Key, now: float) -> None:
+        self.key = key
+        self.pieces: list[str] = []
+        self.size = 0
+        self.callers: set[Caller] = set()
+        self.shown_at = now
+        self.attended_at: float | None = None
+        self.left_at: float | None = None
+        self.end: tuple[str, str] | None = None
+        self.ended_at = 0.0
+        self.fallback: str | None = None
+        self.after_cr = False
+
+    def normalised(self, text: str) -> str:
+        """`text` with LF for every line end; the LF of a CR LF whose CR was shown is left out."""
+        begun = self.after_cr and text.startswith("\n")
+        if text:
+            self.after_cr = text.endswith("\r")
+        return text[begun:].replace("\r\n", "\n").replace("\r", "\n")
+
+    def event(self, seq: int) -> Event | None:
+        """Event `seq`, if there is something to send."""
+        if seq < len(self.pieces):
+            text = self.pieces[seq]
+            return Event(TOKEN, text, event_id(self.key, seq)) if text else None
+        assert self.end is not None
+        kind, text = self.end
+        return Event(kind, "".join(self.pieces) if kind == DONE else text, event_id(self.key, seq))
+
+
+class Caller:
+    """One connection's place in a turn. Made by `Hub.join`, given back to `Hub.leave`."""
+
+    def __init__(self, turn: _Turn, after: int, wake: Callable[[], object]) -> None:
+        self.wake = wake
+        self.closed = False
+        self._turn = turn
+        self._next = after + 1
+
+    @property
+    def key(self) -> Key:
+        return self._turn.key
+
+    @property
+    def over(self) -> bool:
+        """There is nothing more to come."""
+        turn = self._turn
+        return self.closed or (turn.end is not None and self._next > len(turn.pieces))
+
+    def take(self, max_chars: int = TAKE_CHARS) -> list[Event]:
+        """The events that can be sent now, `max_chars` of them or one more; moves the place past them."""
+        turn, events, chars = self._turn, [], 0
+        last = len(turn.pieces) + (turn.end is not None)
+        while self._next < last and chars < max_chars:
+            event = turn.event(self._next)
+            self._next += 1
+            if event is not None:
+                events.append(event)
+                chars += len(event.data)
+        return events
+
+
+class Hub:
+    """All turns. `counts`: messages shown, repeated, late (after the end), headless (of a turn whose beginning this
+    process has not seen), unkept (no room for their turn); turns done, error, forgotten (to make room), too_large,
+    abandoned, overall_timeout, idle_timeout; refused callers.
+    """
+
+    def __init__(self, settings: HubSettings) -> None:
+        self.counts: Counter[str] = Counter()
+        self._settings = settings
+        self._running: dict[Key, _Turn] = {}
+        self._ended: dict[Key, _Turn] = {}
+        self._chars = 0
+        self._callers = 0
+
+    @property
+    def callers(self) -> int:
+        """Streams open."""
+        return self._callers
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Turns and characters, as the bounds count them."""
+        return len(self._running) + len(self._ended), self._chars
+
+    def check_room(self, callers: int = 0) -> None:
+        """Raises FullError where there is no place for one more turn with so many callers."""
+        settings = self._settings
+        if self._callers + callers > settings.max_callers:
+            raise self._refusal(f"{settings.max_callers} streams are open (frontend.max_callers)")
+        if len(self._running) >= settings.max_kept_turns:
+            raise self._refusal(f"{settings.max_kept_turns} turns are under way (frontend.max_kept_turns)")
+
+    def open(self, key: Key, now: float) -> None:
+        """A turn begins. Where the bound is reached the longest-ended one goes; with none ended it is not kept."""
+        if key in self._running or key in self._ended:
+            return
+        self._forget_expired(now)
+        if self.kept[0] < self._settings.max_kept_turns or self._forget():
+            self._running[key] = _Turn(key, now)
+
+    def publish(self, message: Message, now: float) -> None:
+        """Show a message to its turn's callers, now and later. Repetitions, and what comes late, change nothing."""
+        key = (message.session_id, message.turn)
+        if key in self._ended:
+            self.counts["late"] += 1
+            return
+        if key not in self._running and message.seq == 0:
+            self.open(key, now)
+        turn = self._running.get(key)
+        if turn is None:
+            self.counts["headless" if message.seq else "unkept"] += 1
+            return
+        if message.seq != len(turn.pieces):
+            self.counts["repeated" if message.seq < len(turn.pieces) else "headless"] += 1
+            return
+        self._show(turn, message, now)
+
+    def end(self, key: Key, text: str, now: float) -> bool:
+        """End a turn for its callers with an `error` that says `text`; False if it is not running."""
+        turn = self._running.get(key)
+        if turn is None:
+            return False
+        self._end(turn, ERROR, text, now)
+        return True
+
+    def join(self, key: Key, after: int, now: float, wake: Callable[[], object]) -> Caller:
+        """Begin to read a turn strictly after event `after`; -1 for all of it. Give the caller back to `leave`.
+
+        `wake` is called whenever there may be more to take. Raises UnknownTurnError, FullError.
+        """
+        self._forget_expired(now)
+        turn = self._running.get(key) or self._ended.get(key)
+        if turn is None:
+            raise UnknownTurnError(
+                f"session {key[0]} has no turn {key[1]} that is kept (frontend.replay_for); begin its next turn"
+            )
+        if self._callers >= self._settings.max_callers:
+            raise self._refusal(f"{self._settings.max_callers} streams are open (frontend.max_callers)")
+        if turn.attended_at is None:
+            turn.attended_at = turn.shown_at = now
+        turn.left_at = None
+        caller = Caller(turn, after, wake)
+        turn.callers.add(caller)
+        self._callers += 1
+        return caller
+
+    def leave(self, caller: Caller, now: float) -> None:
+        """The connection is gone. Idempotent."""
+        turn = caller._turn
+        if caller in turn.callers:
+            turn.callers.remove(caller)
+            self._callers -= 1
+            if not turn.callers:
+                turn.left_at = now
+
+    def sweep(self, now: float) -> list[Overdue]:
+        """Forget what is past its time, and end the turns that are overdue; call it a few times a second."""
+        self._forget_expired(now)
+        overdue = []
+        for turn in list(self._running.values()):
+            if why := self._judge(turn, now):
+                text = self._settings.cancelled_text if why == "abandoned" else self._settings.timeout_text
+                self.counts[why] += 1
+                self._end(turn, ERROR, text, now)
+                overdue.append(Overdue(turn.key, why))
+        return overdue
+
+    def state(self, key: Key) -> State | None:
+        """None where the turn is not kept."""
+        turn = self._running.get(key) or self._ended.get(key)
+        if turn is None:
+            return None
+        chars = sum(map(len, turn.pieces))
+        return State(turn.end[0] if turn.end else "running", len(turn.pieces), chars, len(turn.callers))
+
+    def close(self) -> None:
+        """Send every caller away without an end: its turn goes on in the next process."""
+        for turn in (*self._running.values(), *self._ended.values()):
+            for caller in turn.callers:
+                caller.closed = True
+                caller.wake()
+
+    def _show(self, turn: _Turn, message: Message, now: float) -> None:
+        settings = self._settings
+        text = "" if message.fallback else turn.normalised(message.text)
+        turn.pieces.append(text)
+        turn.shown_at = now
+        turn.size += len(text) + MESSAGE_COST
+        self._chars += len(text) + MESSAGE_COST
+        self.counts["shown"] += 1
+        if message.fallback:
+            turn.fallback = message.text
+        while self._chars > settings.max_kept_chars and self._forget():
+            pass
+        if message.final and (turn.fallback is not None or message.closed_by == ERROR):
+            self._end(turn, ERROR, turn.fallback or settings.error_text, now)
+        elif message.final:
+            self._end(turn, DONE, "", now)
+        elif turn.size > settings.max_turn_chars or self._chars > settings.max_kept_chars:
+            self.counts["too_large"] += 1
+            self._end(turn, ERROR, settings.error_text, now)
+        for caller in turn.callers:
+            caller.wake()
+
+    def _end(self, turn: _Turn, kind: str, text: str, now: float) -> None:
+        turn.end, turn.ended_at = (kind, text), now
+        self.counts[kind] += 1
+        self._ended[turn.key] = self._running.pop(turn.key)
+        for caller in turn.callers:
+            caller.wake()
+
+    def _judge(self, turn: _Turn, now: float) -> Why | None:
+        settings = self._settings
+        if turn.attended_at is None:
+            return None
+        if turn.left_at is not None and now - turn.left_at >= settings.resume_grace:
+            return "abandoned"
+        if settings.overall_timeout and now - turn.attended_at >= settings.overall_timeout:
+            return "overall_timeout"
+        if settings.idle_timeout and now - turn.shown_at >= settings.idle_timeout:
+            return "idle_timeout"
+        return None
+
+    def _forget_expired(self, now: float) -> None:
+        """The ended are in the order of their ends."""
+        while self._ended:
+            key, turn = next(iter(self._ended.items()))
+            if now - turn.ended_at < self._settings.replay_for:
+                return
+            self._drop(self._ended.pop(key))
+
+    def _forget(self) -> bool:
+        """Make room: forget the longest-ended turn before its time."""
+        if not self._ended:
+            return False
+        self._drop(self._ended.pop(next(iter(self._ended))))
+        self.counts["forgotten"] += 1
+        return True
+
+    def _refusal(self, what: str) -> FullError:
+        self.counts["refused"] += 1
+        return FullError(f"{what}; try again later")
+
+    def _drop(self, turn: _Turn) -> None:
+        """Callers that are still reading it read on."""
+        self._chars -= turn.size

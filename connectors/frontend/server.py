@@ -1,0 +1,362 @@
+"""The HTTP server of a live job.
+
+    POST   /sessions         begin a session's next turn: 202, with a stream_url for EventSource
+    GET    /sessions/{id}    its newest turn
+    DELETE /sessions/{id}    stop it: the upstream is closed before the answer 204
+    GET    /stream           a turn as Server-Sent Events: token, then done or error
+    GET    /health           OK while the flow takes what arrives
+
+Rules
+- Runs on the reactor, and only where it was asked for.
+- A turn is in the log, on disk, before a caller hears of it.
+- An error is JSON that names the field and the remedy; it never quotes what it was given.
+- A turn that a caller abandoned, or that took too long, has its upstream closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from connectors.errors import InputError, SettingsError, TokenweirError
+from connectors.frontend import access
+from connectors.frontend.hub import Caller, FullError, Hub, Overdue, UnknownTurnError
+from connectors.frontend.ids import BEFORE_FIRST, Key, Place, parse_event_id
+from connectors.frontend.settings import FrontendSettings
+from connectors.frontend.sink import CallerSink
+from connectors.frontend.stream import EventStream
+from connectors.frontend.tickets import TicketError, Tickets
+from connectors.job import BusyError, Job, SessionOpenError
+from connectors.reactor import Reactor
+from connectors.records import SESSION_ID, Message
+from connectors.sessions import SessionRequest, parse_request
+
+SWEEP_EVERY: Final = 0.2
+STOP_TIMEOUT: Final = 2
+
+log = logging.getLogger(__name__)
+
+
+class MissingError(InputError):
+    """Fields that a request needs and does not have."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"{' and '.join(names)}: missing")
+        self.names = names
+
+
+class BodyTooLargeError(TokenweirError):
+    """A request's body is larger than `max_request_bytes`."""
+
+
+STATUS: Final[Mapping[type[TokenweirError], int]] = {
+    InputError: 400,
+    access.NoTokenError: 401,
+    access.ForeignPageError: 403,
+    TicketError: 403,
+    SessionOpenError: 409,
+    UnknownTurnError: 410,
+    BodyTooLargeError: 413,
+    BusyError: 429,
+    FullError: 429,
+}
+NO_STORE: Final = {"Cache-Control": "no-store"}
+HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}
+
+
+class Frontend:
+    """The callers' side of one job. `desktops` are the names that a request may give.
+
+    address  where it listens, once it does
+    hub      what callers were shown
+    """
+
+    def __init__(self, settings: FrontendSettings, desktops: frozenset[str]) -> None:
+        self.address = ""
+        self.hub = Hub(settings)
+        self._settings = settings
+        self._desktops = desktops
+        key = settings.url_key.reveal().encode() or secrets.token_bytes(32)
+        self._tickets = Tickets(key, settings.url_ttl)
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def sink(self, lane: str, reactor: Reactor) -> CallerSink:
+        """The flow's way to the callers."""
+        return CallerSink(self.show, lane, reactor)
+
+    def show(self, messages: Sequence[Message]) -> None:
+        """Take messages of the flow. Call it on the reactor."""
+        now = _now()
+        for message in messages:
+            self.hub.publish(message, now)
+
+    async def serve(self, job: Job) -> None:
+        """Serve until cancelled. Raises SettingsError where the address cannot be had."""
+        with self._listen() as listener:
+            host, port = listener.getsockname()[:2]
+            self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            server = uvicorn.Server(self._config(job))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            sweeping = asyncio.create_task(self._sweep(job))
+            print(f"listening on {self.address}", file=sys.stderr, flush=True)  # noqa: T201  # for a person, or a script that waits
+            try:
+                await asyncio.shield(serving)
+            finally:
+                sweeping.cancel()
+                self.hub.close()
+                server.should_exit = True
+                await asyncio.wait((serving, sweeping, *self._closing), timeout=2 * STOP_TIMEOUT)
+
+    def _listen(self) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listener = socket.create_server((host, port), family=family, backlog=1_024)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {host}:{port} ({error.strerror}); "
+                "set FRONTEND_HOST and FRONTEND_PORT to an address that is free"
+            ) from None
+        with contextlib.suppress(AttributeError):  # Linux has it; accepted sockets inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._settings.send_timeout * 1_000))
+        return listener
+
+    def _config(self, job: Job) -> uvicorn.Config:
+        app = Starlette(
+            routes=[
+                Route("/sessions", self._begin, methods=["POST"]),
+                Route("/sessions/{session_id}", self._tell, methods=["GET"]),
+                Route("/sessions/{session_id}", self._stop, methods=["DELETE"]),
+                Route("/stream", self._stream, methods=["GET"]),
+                Route("/health", self._health, methods=["GET"]),
+            ],
+            middleware=[access.cors(self._settings)],
+            exception_handlers={TokenweirError: _explain, HTTPException: _explain_http, OSError: _explain_disk},
+        )
+        app.state.job = job
+        return uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            limit_concurrency=self._settings.max_connections,
+            timeout_graceful_shutdown=STOP_TIMEOUT,
+        )
+
+    async def _begin(self, request: Request) -> Response:
+        self._admit(request)
+        job = _job(request)
+        wanted = parse_request(await self._body(request))
+        self.hub.check_room()
+        key = self._open(job, wanted)
+        await _sync(job)
+        body = {"session_id": key[0], "turn": key[1], "stream_url": self._stream_url(request, job, key)}
+        return _json(202, body, NO_STORE)
+
+    async def _tell(self, request: Request) -> Response:
+        self._admit(request)
+        job = _job(request)
+        key = _newest(request, job)
+        body: dict[str, Any] = {"session_id": key[0], "turn": key[1]}
+        state = self.hub.state(key)
+        if state is None:
+            body["state"] = "running" if key in job.lane.turns.open else "ended"
+        else:
+            body |= state._asdict()
+            body["stream_url"] = self._stream_url(request, job, key)
+        return _json(200, body, NO_STORE)
+
+    async def _stop(self, request: Request) -> Response:
+        self._admit(request)
+        job = _job(request)
+        key = _newest(request, job)
+        self.hub.end(key, self._settings.cancelled_text, _now())
+        await job.cancel(*key)
+        return Response(status_code=204)
+
+    async def _stream(self, request: Request) -> ASGIApp:
+        if request.method != "GET":  # HEAD comes with GET, and would begin a turn
+            raise HTTPException(405)
+        job, query = _job(request), request.query_params
+        if "signature" in query:
+            access.check_origin(request, self._settings.allowed_origins)
+            session_id, turn = self._tickets.check(query, time.time())
+            place = _last_place(request, session_id, turn) or Place((session_id, turn), BEFORE_FIRST)
+        else:
+            self._admit(request)
+            _require(query, "session_id", "dialog_id")
+            wanted = parse_request(msgspec.json.encode(dict(query)))
+            place = _last_place(request, wanted.session_id) or Place(self._next_turn(job, wanted), BEFORE_FIRST)
+        return await self._follow(job, place)
+
+    async def _health(self, request: Request) -> Response:
+        """200 while the flow takes records, 503 when it has not for `stalled_after` seconds."""
+        job = _job(request)
+        idle = job.lane.idle_seconds()
+        if idle <= self._settings.stalled_after:
+            return Response("OK", media_type="text/plain")
+        state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.lane.waiting}
+        return _json(503, {"status": "stalled", "seconds": round(idle, 1), **state})
+
+    def _admit(self, request: Request) -> None:
+        access.check_origin(request, self._settings.allowed_origins)
+        access.check_token(request, self._settings.token)
+
+    def _open(self, job: Job, wanted: SessionRequest) -> Key:
+        """Begin a turn, for the job and for callers."""
+        if wanted.desktop is not None and wanted.desktop not in self._desktops:
+            raise InputError("desktop: no desktop of that name in the settings")
+        turn = job.begin(wanted)
+        key = (turn.session_id, turn.number)
+        self.hub.open(key, _now())
+        return key
+
+    def _next_turn(self, job: Job, wanted: SessionRequest) -> Key:
+        """The session's next turn; or the one under way, where it was asked for in the same words.
+
+        A browser that lost its stream before the first byte, or a page that was loaded again, asks like that.
+        """
+        turns = job.lane.turns
+        key = (wanted.session_id, turns.next_turn(wanted.session_id) - 1)
+        state = self.hub.state(key)
+        if key in turns.open and turns.open[key].request == wanted.opening() and state and state.state == "running":
+            return key
+        self.hub.check_room(callers=1)
+        return self._open(job, wanted)
+
+    async def _follow(self, job: Job, place: Place) -> ASGIApp:
+        """The stream after `place`; 204, which stops an EventSource, where all was said."""
+        wake = asyncio.Event()
+        caller = self.hub.join(place.key, place.seq, _now(), wake.set)
+        try:
+            await _sync(job)
+        except OSError:
+            self._leave(caller)
+            raise
+        if caller.over:
+            self._leave(caller)
+            return Response(status_code=204)
+        settings = self._settings
+        return EventStream(caller, place, wake, heartbeat=settings.heartbeat, retry=settings.retry, leave=self._leave)
+
+    def _leave(self, caller: Caller) -> None:
+        self.hub.leave(caller, _now())
+
+    async def _sweep(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            for overdue in self.hub.sweep(_now()):
+                task = asyncio.create_task(_close_upstream(job, overdue))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    async def _body(self, request: Request) -> bytes:
+        limit, body = self._settings.max_request_bytes, bytearray()
+        with contextlib.suppress(ClientDisconnect):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise BodyTooLargeError(f"the body is larger than {limit} bytes (frontend.max_request_bytes)")
+        return bytes(body)
+
+    def _stream_url(self, request: Request, job: Job, key: Key) -> str:
+        """Where the turn can be read, by anyone who has it, for a while."""
+        host = request.headers.get("host", "")
+        asked = f"{request.scope['scheme']}://{host}" if HOST.fullmatch(host) else self.address
+        turn = job.lane.turns.open.get(key)
+        dialog_id = turn.request.get("dialog_id") if turn else None
+        base = self._settings.public_url.rstrip("/") or asked
+        return f"{base}/stream?{self._tickets.query(key, time.time(), dialog_id)}"
+
+
+async def _close_upstream(job: Job, overdue: Overdue) -> None:
+    (session_id, turn), why = overdue
+    log.info("session %s turn %d: %s; its upstream is closed", session_id, turn, why)
+    try:
+        if why == "abandoned":
+            await job.cancel(session_id, turn)
+        else:
+            await job.cancel(session_id, turn, reason="timeout", kind=why)
+    except OSError as error:
+        log.error("session %s turn %d: its end cannot be logged: %s", session_id, turn, error.strerror)  # noqa: TRY400  # a full disk needs no traceback
+
+
+async def _sync(job: Job) -> None:
+    await asyncio.to_thread(job.lane.sync)
+
+
+def _newest(request: Request, job: Job) -> Key:
+    """The newest turn of the session that the path names. Raises HTTPException."""
+    session_id = request.path_params["session_id"]
+    if SESSION_ID.fullmatch(session_id) is None:
+        raise InputError("session_id: letters, digits and . _ : @ - only, at most 128")
+    turn = job.lane.turns.next_turn(session_id) - 1
+    if turn < 0:
+        raise HTTPException(404, "no such session; POST /sessions begins one")
+    return session_id, turn
+
+
+def _last_place(request: Request, session_id: str, turn: int | None = None) -> Place | None:
+    """What Last-Event-ID says, if it is there and of this session and turn. Raises InputError."""
+    text = request.headers.get("last-event-id")
+    if not text:
+        return None
+    place = parse_event_id(text)
+    if place.key[0] != session_id or turn not in (None, place.key[1]):
+        raise InputError("Last-Event-ID: of another session; leave it out to begin this one's next turn")
+    return place
+
+
+def _require(query: Mapping[str, str], *names: str) -> None:
+    if missing := [name for name in names if not query.get(name)]:
+        raise MissingError(missing)
+
+
+def _job(request: Request) -> Job:
+    job: Job = request.app.state.job
+    return job
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
+
+
+async def _explain(request: Request, error: Exception) -> Response:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    body: dict[str, Any] = {"error": str(error)}
+    if isinstance(error, MissingError):
+        body["missing"] = error.names
+    return _json(status, body, HEADERS.get(status))
+
+
+async def _explain_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(error.status_code, {"error": error.detail}, error.headers)
+
+
+async def _explain_disk(request: Request, error: Exception) -> Response:
+    return _json(503, {"error": "the log cannot be written: the disk is full or gone"})

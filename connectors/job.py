@@ -1,0 +1,185 @@
+"""A live job: it accepts sessions, has the vendor's gateway converse, and knows when it is done.
+
+Rules
+- Runs on the reactor. An `open` is logged before anything is asked of the vendor.
+- `max_sessions` turns run at once. More requests of the job's own list wait; callers are refused.
+- Turns that the log shows as open at start are continued first.
+- A session that fails ends alone. Its error is kept for the exit code (`MAX_FAULTS` of them).
+- Without callers a vendor that cannot be used ends the job at once; a service waits for it.
+- `stop` closes the sockets and ends the flow in order: open turns stay open in the log for the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from connectors.errors import TokenweirError, UpstreamError
+from connectors.lane import Lane
+from connectors.records import closed, error, opened
+from connectors.sessions import SessionRequest
+from connectors.turns import Turn
+
+MAX_FAULTS = 100
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(NamedTuple):
+    """How a turn ended: the reason that its close was logged with, and the error behind it, if any."""
+
+    reason: str
+    fault: TokenweirError | None = None
+
+
+class Gateway(Protocol):
+    """A vendor's client."""
+
+    async def converse(self, turn: Turn, lane: Lane) -> Outcome:
+        """Run one turn to its end, or continue it if it has frames; logs everything but its first open."""
+
+    async def check(self) -> None:
+        """Raise TokenweirError where the vendor cannot be used at all."""
+
+    async def aclose(self) -> None:
+        """Close every socket."""
+
+
+class Frontend(Protocol):
+    """What lets callers in while the job runs."""
+
+    async def serve(self, job: Job) -> None:
+        """Serve until cancelled."""
+
+
+class BusyError(TokenweirError):
+    """As many turns run as may."""
+
+
+class SessionOpenError(TokenweirError):
+    """The session's newest turn has not ended."""
+
+
+class Job:
+    """Requests in, records out.
+
+    requests  to work off; the job is done when their turns, and those found open, have ended
+    frontend  where callers ask for more: then the job runs until `stop`
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        gateway: Gateway,
+        *,
+        requests: Iterable[SessionRequest] = (),
+        frontend: Frontend | None = None,
+        max_sessions: int = 1_000,
+    ) -> None:
+        self.lane = lane
+        self.outcomes: Counter[str] = Counter()
+        self.faults: list[TokenweirError] = []
+        self._gateway = gateway
+        self._requests = requests
+        self._frontend = frontend
+        self._max_sessions = max_sessions
+        self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """Turns under way."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Work until done or stopped; then the sockets are closed and the lane has its last mark."""
+        ticking = asyncio.create_task(self.lane.tick())
+        working = asyncio.create_task(self._work())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            await _cancel([ticking, working, stopping, *self._running.values()])
+            await self._gateway.aclose()
+            self.lane.finish()
+
+    def begin(self, request: SessionRequest) -> Turn:
+        """Log the opening of the session's next turn and start it. Raises BusyError or SessionOpenError."""
+        if self.running >= self._max_sessions:
+            raise BusyError(f"{self._max_sessions} turns are under way (service.max_sessions); try again later")
+        turns = self.lane.turns
+        if turns.is_open(request.session_id):
+            raise SessionOpenError(f"session {request.session_id} has a turn under way; wait for its end")
+        number = turns.next_turn(request.session_id)
+        self.lane.append(opened(request.session_id, number, request.opening()))
+        turn = turns.open[request.session_id, number]
+        self._start(turn)
+        return turn
+
+    async def cancel(self, session_id: str, turn: int, *, reason: str = "cancelled", kind: str = "") -> bool:
+        """Close a turn's upstream and log its close with `reason`; False if it is not under way.
+
+        `kind` is that of an error to log before it, where it is one. Raises OSError when the disk is full.
+        """
+        key = (session_id, turn)
+        task = self._running.get(key)
+        if task is None:
+            return False
+        task.cancel()
+        await asyncio.wait((task,))
+        open_turn = self.lane.turns.open.get(key)
+        if open_turn is None:  # it ended by itself meanwhile
+            return False
+        noted = [error(session_id, turn, kind, None, open_turn.restarts)] if kind else []
+        self.lane.append(*noted, closed(session_id, turn, reason))
+        self.outcomes[reason] += 1
+        return True
+
+    def stop(self) -> None:
+        """End in order. Idempotent."""
+        self._stopping.set()
+
+    async def _work(self) -> None:
+        if self._frontend is None:
+            await self._gateway.check()
+        for turn in list(self.lane.turns.open.values()):
+            self._start(turn)
+        for request in self._requests:
+            while self.running >= self._max_sessions or self.lane.turns.is_open(request.session_id):
+                await self._one_ends()
+            self.begin(request)
+        if self._frontend is not None:
+            await self._frontend.serve(self)
+        while self._running:
+            await self._one_ends()
+
+    async def _one_ends(self) -> None:
+        await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    def _start(self, turn: Turn) -> None:
+        key = (turn.session_id, turn.number)
+        task = self._running[key] = asyncio.create_task(self._converse(turn))
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+
+    async def _converse(self, turn: Turn) -> None:
+        try:
+            outcome = await self._gateway.converse(turn, self.lane)
+        except Exception as fault:
+            log.exception("session %s ended by an error of ours", turn.session_id)
+            self.lane.append(closed(turn.session_id, turn.number, "failed"))
+            outcome = Outcome("failed", UpstreamError(f"session {turn.session_id}: {type(fault).__name__}"))
+        self.outcomes[outcome.reason] += 1
+        if outcome.fault is not None and len(self.faults) < MAX_FAULTS:
+            self.faults.append(outcome.fault)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,128 @@
+"""LiveSource: Bytewax's way into a job that runs now.
+
+Rules
+- Building it opens nothing. `build_part` opens the log (cutting a torn end), folds it, and starts the job on the
+  reactor; the flow then reads what disk holds and what arrives.
+- One part: the process's own lane. Run more processes with other lanes for more cores.
+- `stop` ends the flow in order, from any thread; a signal handler may call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource
+
+from connectors.job import Frontend, Gateway, Job
+from connectors.lane import Lane
+from connectors.log import Clock, LogReader, LogWriter, Position, write_recording
+from connectors.reactor import Reactor
+from connectors.sessions import SessionRequest
+from connectors.source import Item, LivePartition, State
+from connectors.turns import Turns
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[log] of the settings.
+
+    rotate_bytes  a file that would grow past this is followed by a new one
+    keep_bytes    old files are removed while more than this remains; 0 keeps only what recovery needs
+    max_waiting   records logged that the flow has not taken, past which sockets are not read
+    """
+
+    rotate_bytes: int = 64 << 20
+    keep_bytes: int = 1 << 30
+    max_waiting: int = 50_000
+
+
+class LiveSource(FixedPartitionedSource[Item, State]):
+    """A vendor's live job as a Bytewax source.
+
+    folder    where the lane's log is kept
+    gateway   builds the vendor's client, once, on start
+    requests  sessions to begin; `frontend` lets callers begin more, until `stop`
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        folder: Path,
+        reactor: Reactor,
+        gateway: Callable[[], Gateway],
+        *,
+        lane: str = "w00",
+        settings: LogSettings | None = None,
+        requests: Iterable[SessionRequest] = (),
+        frontend: Frontend | None = None,
+        max_sessions: int = 1_000,
+    ) -> None:
+        self.job: Job | None = None
+        self.lane = lane
+        self.folder = folder
+        self._vendor = vendor
+        self._reactor = reactor
+        self._gateway = gateway
+        self._settings = settings or LogSettings()
+        self._requests = requests
+        self._frontend = frontend
+        self._max_sessions = max_sessions
+        self._begun = Position(0, 0)
+        self._stopped = False
+        self._running: Future[None] | None = None
+
+    def list_parts(self) -> list[str]:
+        return [self.lane]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> LivePartition:
+        settings = self._settings
+        writer = LogWriter(self.folder, self._vendor, rotate_bytes=settings.rotate_bytes)
+        reader = LogReader(self.folder)
+        turns, last = Turns(), None
+        for record, _ in reader.read():
+            turns.feed(record)
+            last = record.t
+        self._begun = reader.end()
+        lane = Lane(writer, Clock(reader.created, last), turns, max_waiting=settings.max_waiting)
+        partition = LivePartition(lane, reader, for_part, settings.keep_bytes, resume_state)
+        self._reactor.run(self._begin(lane))
+        return partition
+
+    def stop(self) -> None:
+        """End in order: sockets closed, last mark logged, then the flow sees its end."""
+        self._stopped = True
+        if self.job is not None:
+            self._reactor.call(self.job.stop)
+
+    def record(self, path: Path, note: str = "") -> int:
+        """Keep the turns of this run, from their first open on, as a recording; returns its number of records.
+
+        `note` goes into its header: what it holds and where it is from.
+        """
+        reader = LogReader(self.folder)
+        ours = {(record.s, record.n) for record, _ in reader.read(self._begun) if record.s}
+        kept = (
+            record
+            for record, after in reader.read()
+            if ((record.s, record.n) in ours if record.s else after > self._begun)
+        )
+        return write_recording(path, msgspec.structs.replace(reader.header, note=note), kept)
+
+    def check(self) -> None:
+        """After the flow has ended: raise what ended the job, if it was not its end. OSError is a full disk's."""
+        if self._running is not None and self._running.done():
+            self._running.result()
+
+    async def _begin(self, lane: Lane) -> None:
+        self.job = Job(
+            lane,
+            self._gateway(),
+            requests=self._requests,
+            frontend=self._frontend,
+            max_sessions=self._max_sessions,
+        )
+        if self._stopped:
+            self.job.stop()
+        self._running = self._reactor.spawn(self.job.run())

@@ -1,0 +1,87 @@
+"""What a caller asks for: one session's next turn, from a file of sessions or over HTTP.
+
+Rules
+- Nothing in a request is trusted: ids, lengths and names are checked, and an error names the field.
+- A desktop is a name from the settings, never a URL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from connectors.errors import InputError
+from connectors.records import SESSION_ID
+
+MAX_PROMPT = 1 << 20
+NAME = r"^[A-Za-z0-9._:/@-]{1,128}$"
+DESKTOP = r"^[A-Za-z0-9_-]{1,64}$"
+LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$"
+
+Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+
+
+class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One turn to begin; the fields are those of an `open` in the log.
+
+    session_id  letters, digits and . _ : @ - ; at most 128
+    prompt      at most 1,048,576 characters
+    model, tenant, dialog_id, desktop  names; desktop is one of the settings'
+    language    a code such as `en` or `pt-BR`
+    """
+
+    session_id: Annotated[str, msgspec.Meta(pattern=f"^(?:{SESSION_ID.pattern})$")]
+    prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
+    model: Name | None = None
+    tenant: Name | None = None
+    language: Annotated[str, msgspec.Meta(pattern=LANGUAGE)] | None = None
+    desktop: Annotated[str, msgspec.Meta(pattern=DESKTOP)] | None = None
+    dialog_id: Name | None = None
+
+    def opening(self) -> dict[str, Any]:
+        """`d` of the turn's `open` record."""
+        request: dict[str, Any] = msgspec.to_builtins(self)
+        del request["session_id"]
+        return request
+
+
+_decode = msgspec.json.Decoder(SessionRequest).decode
+
+
+def parse_request(data: bytes) -> SessionRequest:
+    """A request from JSON. Raises InputError that names the field and never quotes its value."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(_explain(error)) from None
+
+
+def read_sessions(path: Path) -> Iterator[SessionRequest | InputError]:
+    """The requests of a JSON-lines file, in order; a broken line comes as the error that names it.
+
+    Raises InputError where the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield parse_request(line)
+        except InputError as error:
+            yield InputError(f"{path}: line {number}: {error}")
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        field = re.search(r"`\$\.?([^`]*)`$", str(error))
+        name = field[1] if field else ""
+        what = re.sub(r" - at `[^`]*`$", "", str(error))
+        return f"{name}: {what}" if name else what
+    return 'not JSON; each line is an object such as {"session_id": "s-1", "prompt": "..."}'

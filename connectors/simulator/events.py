@@ -1,0 +1,233 @@
+"""One CXone answer as Server-Sent Events: the bytes, and when each is due. No I/O.
+
+Rules
+- An event is `id:` (the context id) and `data:` {"token","finished","context_id"?,"data"?}; with no faults
+  one to a token, and one more with an empty token that is `finished`. Format: WHATWG HTML, 9.2.
+- The id of an event names the number of tokens that end with it, so a continuation can be served from the
+  id alone, whatever the client lost.
+- Time counts from the start of the answer: the stream's own time over `speed`. Faults' seconds are real.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from connectors.simulator.corpus import TokenStream
+from connectors.simulator.faults import Drop, Faults
+
+TOKEN_INTERVAL: Final = 0.02
+"""Seconds between tokens of a stream that has no times."""
+
+_EOL: Final = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
+_COMMENT: Final = b": keep-alive\n"
+_RAW: Final = json.JSONEncoder(ensure_ascii=False)
+_ASCII: Final = json.JSONEncoder()
+_ID = re.compile(r"ctx-(\d{1,15})(?:-(\d{1,9}))?(?:~\d{1,9})?")
+_MALFORMED: Final = {
+    "garbage": b"data: <!-- upstream hiccup -->\n\n",
+    "truncated": b'data: {"token": "never fin\n\n',
+    "type": b'data: {"token": 7, "finished": "no"}\n\n',
+    "utf8": b'data: {"token": "\xff\xc3(", "finished": fal\n\n',
+}
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How fast streams are played.
+
+    speed     1 as recorded, 10 ten times as fast, 0 as fast as possible
+    interval  seconds between tokens in place of the stream's own times, or None
+    """
+
+    speed: float = 1.0
+    interval: float | None = None
+
+    def at(self, stream: TokenStream, token: int) -> float:
+        """Seconds from the start of the stream to a token (from 0)."""
+        if self.speed == 0:
+            return 0.0
+        if self.interval is None and stream.t_ms is not None:
+            return stream.t_ms[token] / 1000 / self.speed
+        return token * (TOKEN_INTERVAL if self.interval is None else self.interval) / self.speed
+
+
+class Piece(NamedTuple):
+    """Bytes of the body that belong together.
+
+    due     seconds from the start of the answer
+    tokens  tokens of the stream that are complete with it
+    """
+
+    due: float
+    data: bytes
+    tokens: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One answer to one request for a stream.
+
+    turn     the number that ids carry
+    first    tokens that the client is taken to have; a continuation begins `faults.repeat` before that
+    attempt  how many answers there were before this
+    stop     tokens of the stream after which it breaks off, or None
+    """
+
+    stream: TokenStream
+    faults: Faults
+    pace: Pace
+    turn: int
+    first: int = 0
+    attempt: int = 0
+    stop: int | None = None
+
+    @property
+    def begin(self) -> int:
+        """The first token that is sent."""
+        return max(0, self.first - self.faults.repeat.tokens)
+
+    def pieces(self) -> Iterator[Piece]:
+        """The body, without what breaks it off."""
+        for piece in self._pieces():
+            yield piece._replace(data=self._with_eol(piece.data))
+
+    def error(self, drop: Drop) -> bytes:
+        """The `event: error` that such a drop sends."""
+        said = {"error": {"code": drop.code, "message": "The simulator was told to fail here."}}
+        return self._with_eol(b"event: error\ndata: %b\n\n" % json.dumps(said).encode())
+
+    def comment(self) -> bytes:
+        return self._with_eol(_COMMENT)
+
+    def _with_eol(self, data: bytes) -> bytes:
+        # Every bare newline is a line's end: JSON escapes those of the text.
+        return data if self.faults.eol == "lf" else data.replace(b"\n", _EOL[self.faults.eol])
+
+    def _pieces(self) -> Iterator[Piece]:
+        length = len(self.stream.tokens)
+        stop = length if self.stop is None else max(self.stop, self.begin)
+        stalls, malformed, big = self._places()
+        breaks = sorted({*stalls, *malformed, stop})
+        yield Piece(0.0, self._preamble(), self.begin)
+        token, now, late = self.begin, 0.0, 0.0
+        while True:
+            if token > self.first or token == self.attempt == 0:  # what lies before the seam has happened
+                for how in malformed.get(token, ()):
+                    yield Piece(now, self._malformed(how), token)
+                if token in stalls:
+                    late += stalls[token]
+                    now += stalls[token]
+                    yield Piece(now, b"", token)
+            if token >= stop:
+                break
+            late += self.faults.slow
+            now = self._due(token) + late
+            after = min(token + self.faults.pack, next(place for place in breaks if place > token))
+            yield Piece(now, self._event(token, after, big), after)
+            token = after
+        if self.stop is None and not (self.faults.finish == "last" and self.begin < length):
+            yield Piece(now, self._finish(), length)
+
+    def _malformed(self, how: str) -> bytes:
+        return _MALFORMED[how]
+
+    def _due(self, token: int) -> float:
+        at = self.pace.at(self.stream, token)
+        return at - self.pace.at(self.stream, self.begin) if self.attempt else at
+
+    def _places(self) -> tuple[dict[int, float], dict[int, list[str]], dict[int, int]]:
+        """Stalls and malformed events by the tokens before them, sizes of `data` by the event's token."""
+        length = len(self.stream.tokens)
+        stalls: dict[int, float] = {}
+        malformed: dict[int, list[str]] = {}
+        big: dict[int, int] = {}
+        for stall in self.faults.stalls:
+            if (place := stall.at.token(self.begin, length)) is not None:
+                stalls[place] = stalls.get(place, 0.0) + stall.seconds
+        for extra in self.faults.malformed:
+            if (place := extra.at.token(self.begin, length)) is not None:
+                malformed.setdefault(place, []).append(extra.how)
+        for heavy in self.faults.big:
+            if (place := heavy.at.token(self.begin, length)) is not None:
+                big[place] = heavy.size
+        return stalls, malformed, big
+
+    def _preamble(self) -> bytes:
+        retry = b"" if self.faults.retry is None else b"retry: %d\n\n" % self.faults.retry
+        return (b"\xef\xbb\xbf" if self.faults.bom else b"") + retry
+
+    def _event(self, token: int, after: int, big: dict[int, int]) -> bytes:
+        """The event, or the events, of the tokens from `token` to before `after`."""
+        last = len(self.stream.tokens) if self.stop is None and self.faults.finish == "last" else -1
+        messages = [
+            self._message(self.stream.tokens[n - 1], n, finished=n == last, filler=big.get(n, 0))
+            for n in range(token + 1, after + 1)
+        ]
+        return self._framed(messages, after)
+
+    def _finish(self) -> bytes:
+        number = len(self.stream.tokens) + 1
+        return self._framed([self._message("", number, finished=True)], number)
+
+    def _message(self, token: str, number: int, *, finished: bool, filler: int = 0) -> list[bytes]:
+        """The JSON of one token, in the parts between which white space may stand."""
+        style = self.faults.ids.style
+        parts = [b'{"token":%b,' % json_bytes(token), b'"finished":true' if finished else b'"finished":false']
+        if style in ("data", "both"):
+            parts.append(b',"context_id":"%b"' % self._id(number))
+        elif style == "clash":
+            parts.append(b',"context_id":"not-%b"' % self._id(number))
+        if filler:
+            parts.append(b',"data":{"filler":"%b"}' % (b"x" * filler))
+        parts.append(b"}")
+        return parts
+
+    def _framed(self, messages: list[list[bytes]], number: int) -> bytes:
+        faults = self.faults
+        comment = _COMMENT if faults.comments and number % faults.comments == 0 else b""
+        context = b""
+        if faults.ids.style not in ("none", "data") and number % faults.ids.every == 0:
+            context = b"id: %b\n" % self._id(number)
+        between = b"\n" if faults.lines else b""
+        data = b"\n".join(between.join(message) for message in messages)
+        *firsts, end = [data] if faults.split == 1 else _fragments(data.decode(), faults.split)
+        parts = b"".join(b"%b\n" % _data(fragment) for fragment in firsts)
+        return b"%b%b%b%b\n" % (comment, parts, context, _data(end))
+
+    def _id(self, number: int) -> bytes:
+        if self.faults.ids.style == "stream":
+            return b"ctx-%d" % self.turn
+        if number <= self.first and self.faults.repeat.ids == "new":
+            return b"ctx-%d-%d~%d" % (self.turn, number, self.attempt)
+        return b"ctx-%d-%d" % (self.turn, number)
+
+
+def read_id(context_id: str) -> tuple[int, int | None] | None:
+    """The turn of a context id and the tokens that end with it (None: it names the whole stream).
+
+    None where it is no id of ours.
+    """
+    found = _ID.fullmatch(context_id)
+    return (int(found[1]), int(found[2]) if found[2] else None) if found else None
+
+
+def _data(data: bytes) -> bytes:
+    """The `data:` lines of an event."""
+    return b"data: %b\n" % data.replace(b"\n", b"\ndata: ")
+
+
+def _fragments(text: str, number: int) -> list[bytes]:
+    """Cut between characters: an event is UTF-8 by itself."""
+    step = -(-len(text) // number)
+    return [text[at : at + step].encode() for at in range(0, len(text), step)]
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON as UTF-8, even where a text holds half of a surrogate pair, which has no UTF-8."""
+    try:
+        return _RAW.encode(value).encode()
+    except UnicodeEncodeError:
+        return _ASCII.encode(value).encode()

@@ -1,0 +1,41 @@
+"""What an agent reads when the model's answer failed: a text by the kind of the failure, never by its wording.
+
+Rules
+- A turn that ends without its answer gets one last message, marked as a fallback; what was shown stays.
+- A turn that its caller cancelled gets none.
+- The texts are the vendor's contract's (DESIGN.md, section 7) unless the settings say others, per language.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+FINISHED = "finished"
+CANCELLED = "cancelled"
+
+
+class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The three texts of one language."""
+
+    timeout: str = "I am experiencing high latency. Please try again in a moment."
+    rate_limit: str = "Service is temporarily overloaded. Please retry shortly."
+    other: str = "An unexpected error occurred. Please contact support."
+
+
+class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[fallback] of the settings.
+
+    vendors  whose failed turns get a fallback: Cognigy's contract asks for it, CXone's does not
+    texts    by language code; `default` is for all others
+    """
+
+    vendors: tuple[str, ...] = ("cognigy",)
+    texts: dict[str, Texts] = {}
+
+    def text(self, vendor: str, reason: str, language: str | None) -> str:
+        """The fallback for a turn of `vendor` that closed with `reason`; empty where there is none."""
+        if vendor not in self.vendors or reason in (FINISHED, CANCELLED):
+            return ""
+        code = (language or "").replace("_", "-").lower()
+        texts = self.texts.get(code) or self.texts.get(code.partition("-")[0]) or self.texts.get("default") or Texts()
+        return {"timeout": texts.timeout, "rate_limited": texts.rate_limit}.get(reason, texts.other)

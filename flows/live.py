@@ -1,0 +1,129 @@
+"""A live job's dataflow with its parts: source, desktops, metrics, and what starts and ends them.
+
+Rules
+- Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
+  under `tokenweir run` and under `python -m bytewax.run`.
+- All of a job's files are in its data directory: log/, recovery/, delivery/, spool/, metrics.duckdb.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from bytewax.dataflow import Dataflow
+from bytewax.outputs import FixedPartitionedSink
+
+from connectors.delivery import Delivered
+from connectors.desktop import DesktopSink
+from connectors.errors import SettingsError, TokenweirError
+from connectors.frontend import Frontend
+from connectors.job import Gateway
+from connectors.live import LiveSource
+from connectors.metrics import DeliveryRow, LandedMetricsSink, Landing
+from connectors.reactor import Reactor
+from connectors.sessions import SessionRequest
+from flows import runner
+from flows.pipeline import Vendor, build
+from flows.settings import Settings
+
+
+class LiveJob:
+    """One vendor's job. `requests` are worked off; with `serve` callers may ask for more until it is stopped.
+
+    extra  further sinks of messages, by step id
+    """
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        gateway: Callable[[], Gateway],
+        settings: Settings,
+        *,
+        requests: Iterable[SessionRequest] = (),
+        serve: bool = False,
+        extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
+    ) -> None:
+        data_dir, lane = settings.job.data_dir, settings.job.lane
+        self.settings = settings
+        self.reactor = Reactor()
+        self.frontend = Frontend(settings.frontend, frozenset(settings.desktops)) if serve else None
+        self.source = LiveSource(
+            vendor.name,
+            data_dir / "log" / lane,
+            self.reactor,
+            gateway,
+            lane=lane,
+            settings=settings.log,
+            requests=requests,
+            frontend=self.frontend,
+            max_sessions=settings.job.max_sessions,
+        )
+        self.landing = Landing(data_dir, lane)
+        self.desktops = DesktopSink(
+            settings.desktops, data_dir / "delivery", lane, self.reactor, on_delivered=self._note
+        )
+        self._vendor = vendor
+        self._extra = dict(extra or {})
+
+    def flow(self, source: runner.Source | None = None) -> Dataflow:
+        """The dataflow over the job's source, or over one that stands before it."""
+        settings = self.settings.job
+        callers = {"serve_callers": self.frontend.sink(settings.lane, self.reactor)} if self.frontend else {}
+        return build(
+            source or self.source,
+            self._vendor,
+            self.settings,
+            messages={"deliver": self.desktops, **callers, **self._extra},
+            rows={"land_metrics": LandedMetricsSink(settings.data_dir, settings.lane, self.landing)},
+        )
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How the turns of this run ended, by the reason of their close."""
+        return self.source.job.outcomes if self.source.job else Counter()
+
+    @property
+    def open_turns(self) -> int:
+        """Turns that the next run will continue."""
+        return len(self.source.job.lane.turns.open) if self.source.job else 0
+
+    @property
+    def faults(self) -> list[TokenweirError]:
+        """What went wrong, one error a failed turn, then what no desktop took."""
+        faults = list(self.source.job.faults) if self.source.job else []
+        undelivered = self.desktops.failure()
+        return [*faults, undelivered] if undelivered else faults
+
+    def run(self) -> None:
+        """Run to the end of the requests, or to a signal. Raises TokenweirError where the job itself cannot run."""
+        settings = self.settings.job
+        try:
+            runner.run(
+                self.flow,
+                self.source,
+                recovery=settings.data_dir / "recovery",
+                epoch=settings.epoch,
+                stop=self.source.stop,
+            )
+            self.source.check()
+        finally:
+            self.landing.close()
+            self.reactor.close()
+
+    def _note(self, delivered: list[Delivered]) -> None:
+        self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])
+
+
+def check_desktops(settings: Settings, requests: Iterable[SessionRequest]) -> None:
+    """Raise SettingsError for a request to a desktop that the settings lack."""
+    for request in requests:
+        name = request.desktop or "default"
+        if name not in settings.desktops:
+            known = ", ".join(sorted(settings.desktops)) or "none"
+            raise SettingsError(
+                f"desktops.{name}: session {request.session_id} needs it, and the settings have {known}; "
+                "set AGENT_WS_URL for the default one"
+            )

@@ -1,0 +1,169 @@
+"""National ids that carry a check digit: opt-ins, each a shape (RE2) and its check.
+
+Shapes allow the groupings in use. Nothing is told by shape alone: without the right check digit it is no finding.
+Sources: the issuing authorities' specifications; the names of the types are those of Presidio where it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from flows.moderation.detectors.card import luhn
+
+Check = Callable[[str], bool]
+
+
+def _weighted(digits: str, weights: tuple[int, ...]) -> int:
+    return sum(int(d) * w for d, w in zip(digits, weights, strict=False))
+
+
+def _nhs(d: str) -> bool:
+    check = 11 - _weighted(d, (10, 9, 8, 7, 6, 5, 4, 3, 2)) % 11
+    return check != 10 and int(d[9]) == check % 11
+
+
+def _bsn(d: str) -> bool:
+    return int(d) > 0 and _weighted(d, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
+
+
+def _mod_11_10(d: str) -> bool:
+    """ISO/IEC 7064, MOD 11,10; and of the first ten digits of a German tax id, one comes twice or thrice."""
+    product = 10
+    for digit in d[:-1]:
+        total = (int(digit) + product) % 10 or 10
+        product = total * 2 % 11
+    return (11 - product) % 10 == int(d[-1]) and len(set(d[:10])) in (8, 9)
+
+
+def _nif(d: str) -> bool:
+    number = d[:-1].translate(str.maketrans("XYZ", "012"))
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23] == d[-1]
+
+
+_FISCAL_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+
+
+def _fiscal(d: str) -> bool:
+    total = 0
+    for i, char in enumerate(d[:15]):
+        value = int(char) if char.isdigit() else ord(char) - 65
+        total += value if i % 2 else _FISCAL_ODD[value]
+    return chr(65 + total % 26) == d[15]
+
+
+def _nir(d: str) -> bool:
+    body = d[:13].replace("2A", "19").replace("2B", "18")
+    return 97 - int(body) % 97 == int(d[13:])
+
+
+def _pesel(d: str) -> bool:
+    return (10 - _weighted(d, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10) % 10 == int(d[10]) and int(d[4:6]) <= 31
+
+
+def _personnummer(d: str) -> bool:
+    d = d[-10:]
+    return 1 <= int(d[2:4]) <= 12 and 1 <= int(d[4:6]) % 60 <= 31 and luhn(d)
+
+
+def _hetu(d: str) -> bool:
+    number = int(d[:6] + d[-4:-1])  # the sign between them tells the century
+    return "0123456789ABCDEFHJKLMNPRSTUVWXY"[number % 31] == d[-1] and _is_date(d[4:6], d[2:4], d[:2])
+
+
+def _cpf(d: str) -> bool:
+    if len(set(d)) == 1:
+        return False
+    for count in (9, 10):
+        check = _weighted(d, tuple(range(count + 1, 1, -1))[:count]) * 10 % 11 % 10
+        if check != int(d[count]):
+            return False
+    return True
+
+
+_VERHOEFF_D = (
+    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+)  # fmt: skip
+_VERHOEFF_P = (
+    "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
+)  # fmt: skip
+
+
+def _verhoeff(d: str) -> bool:
+    check = 0
+    for i, digit in enumerate(reversed(d)):
+        check = int(_VERHOEFF_D[check][int(_VERHOEFF_P[i % 8][int(digit)])])
+    return check == 0 and d != d[::-1]
+
+
+def _tfn(d: str) -> bool:
+    return _weighted(d, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
+
+
+def _medicare(d: str) -> bool:
+    return _weighted(d, (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(d[8])
+
+
+def _za(d: str) -> bool:
+    return luhn(d) and _is_date(d[:2], d[2:4], d[4:6])
+
+
+def _nric(d: str) -> bool:
+    kind, number = d[0], d[1:8]
+    total = _weighted(number, (2, 7, 6, 5, 4, 3, 2)) + {"S": 0, "T": 4, "F": 0, "G": 4, "M": 3}[kind]
+    if kind == "M":
+        return "KLJNPQRTUWX"[10 - total % 11] == d[8]
+    return ("JZIHGFEDCBA" if kind in "ST" else "XWUTRQPNMLK")[total % 11] == d[8]
+
+
+def _rrn(d: str) -> bool:
+    check = (11 - _weighted(d, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)) % 11) % 10
+    return check == int(d[12]) and _is_date(d[:2], d[2:4], d[4:6])
+
+
+def _kimlik(d: str) -> bool:
+    odd, even = sum(map(int, d[0:9:2])), sum(map(int, d[1:8:2]))
+    return (odd * 7 - even) % 10 == int(d[9]) and sum(map(int, d[:10])) % 10 == int(d[10])
+
+
+def _resident(d: str) -> bool:
+    total = _weighted(d, (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2))
+    return "10X98765432"[total % 11] == d[17] and _is_date(d[8:10], d[10:12], d[12:14])
+
+
+def _is_date(year: str, month: str, day: str) -> bool:
+    """Whether this is a day of a year whose century is not told."""
+    try:
+        date(2000 + int(year), int(month), int(day))
+    except ValueError:
+        return False
+    return True
+
+
+NATIONAL_IDS: dict[str, tuple[str, Check]] = {
+    "AU_MEDICARE": (r"\b[2-6]\d{3} ?\d{5} ?\d\b", _medicare),
+    "AU_TFN": (r"\b\d{3} ?\d{3} ?\d{3}\b", _tfn),
+    "BR_CPF": (r"\b\d{3}\.?\d{3}\.?\d{3}-?\d{2}\b", _cpf),
+    "CA_SIN": (r"\b[1-79]\d{2}[ -]?\d{3}[ -]?\d{3}\b", luhn),
+    "CN_RESIDENT_ID": (r"\b[1-9]\d{5}(?:19|20)\d{9}[\dXx]\b", _resident),
+    "DE_TAX_ID": (r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b", _mod_11_10),
+    "ES_NIE": (r"(?i:\b[XYZ]-?\d{7}-?[A-Z]\b)", _nif),
+    "ES_NIF": (r"(?i:\b\d{7,8}-?[A-Z]\b)", _nif),
+    "FI_PERSONAL_IDENTITY_CODE": (r"(?i:\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b)", _hetu),
+    "FR_NIR": (r"(?i:\b[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}\b)", _nir),
+    "IN_AADHAAR": (r"\b[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}\b", _verhoeff),
+    "IT_FISCAL_CODE": (
+        r"(?i:\b[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b)",
+        _fiscal,
+    ),
+    "KR_RRN": (r"\b\d{6}-?[1-8]\d{6}\b", _rrn),
+    "NL_BSN": (r"\b\d{4}\.?\d{2}\.?\d{3}\b", _bsn),
+    "PL_PESEL": (r"\b\d{11}\b", _pesel),
+    "SE_PERSONNUMMER": (r"\b(?:\d{2})?\d{6}[-+]?\d{4}\b", _personnummer),
+    "SG_NRIC_FIN": (r"(?i:\b[STFGM]\d{7}[A-Z]\b)", _nric),
+    "TR_NATIONAL_ID": (r"\b[1-9]\d{10}\b", _kimlik),
+    "UK_NHS": (r"\b\d{3}[ -]?\d{3}[ -]?\d{4}\b", _nhs),
+    "ZA_ID_NUMBER": (r"\b\d{13}\b", _za),
+}
+"""By type: the shape, and the check on its letters and digits (capitals, without separators)."""

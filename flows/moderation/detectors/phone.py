@@ -1,0 +1,190 @@
+"""Phone numbers.
+
+- International, with `+`, `00` or `011` and a calling code that exists: always, if as long as its numbers are.
+- National: with a region set, as numbers are dialled there; else in strict groupings (North American 3-3-4, an area
+  code in brackets, a trunk zero), or beside a telling word, at most 40 characters before or 10 after.
+
+Bound: 48 characters, an extension, and the 11 characters after that may hold the telling word.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flows.moderation.detectors.base import DIGITS, NOTHING, Scan, ascii_digits
+from flows.moderation.findings import Match
+from flows.moderation.tables import calling_codes, cues
+
+_WINDOW = 48
+_BEFORE = 40
+_AFTER = 10
+
+_BLANK = "[ \u00a0\u2007\u202f]"
+_DASH = "[-‐‑–./]"
+_SEPARATOR = rf"(?:\)?(?:{_BLANK}?{_DASH}{_BLANK}?|{_BLANK}){_BLANK}?\(?|\)|\()"
+_HEAD = re.compile(r"(?<![0-9A-Z_])(?<!\d[.,/:])(?:\+\(?|\(\+?)?(?:\d|\Z)")
+_BODY = re.compile(rf"(?:\+\(?|\(\+?)?\d+(?:{_SEPARATOR}\d+)*")
+_REST = re.compile(rf"\)?{_BLANK}?{_DASH}?{_BLANK}?{_BLANK}?\(?")
+_GROUP = re.compile(r"\d+")
+_EXTENSION = re.compile(r"[ ,]{0,2}(?:x|ext\.?|extension)[ .:]?\d{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
+_EXTENSION_OPEN = re.compile(
+    r"[ ,]{0,2}(?:x|e(?:x(?:t(?:\.|e(?:n(?:s(?:i(?:on?)?)?)?)?)?)?)?)?[ .:]?\d{0,6}\Z", re.IGNORECASE
+)
+
+_YEARS = r"(?:1[5-9]|20)\d\d[-‐‑](?:1[5-9]|20)\d\d"
+_NORTH_AMERICAN = re.compile(
+    rf"""(?:(?:1|91){_DASH})?(?:
+      \d{{3}}([-‐‑.])\d{{3}}\1\d{{4}}                         # 415-555-0132, 415.555.0132
+    | \(\d{{3}}\){_BLANK}?\d{{3}}[-‐‑. ]\d{{4}}               # (415) 555-0132
+    )""",
+    re.VERBOSE,
+)
+_STRICT = re.compile(
+    rf"""(?!\d{{3}}[- .]\d\d[- .]\d{{4}}\Z)(?:                # as social security numbers are grouped
+      [2-9]\d\d[ ][2-9]\d\d[ ]\d{{4}}                         # 415 555 0132
+    | \((?:0\d{{1,4}}|\d{{2,4}})\){_BLANK}?(?!{_YEARS})\d{{3,5}}[-‐‑ ]\d{{3,4}}  # (11) 4706-6184
+    | 0[1-9]\d{{0,3}}[-‐‑/]\d{{5,8}}                          # 09-7625400, 0910-5877671
+    | 0[1-9]\d{{0,3}}(?:[- .]\d{{2,4}}){{2,4}}                # 0431 19 97 94, 090-1234-5678
+    )""",
+    re.VERBOSE,
+)
+_DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)?\d\d)(?!\d|[-/.]\d)")
+_CHAINED = re.compile(r"\d[ .\-‐‑/]\Z|[0-9A-Za-z][-‐‑/]\Z")
+_HYPHENED = re.compile(r"[0-9A-Za-z][-‐‑/.]\Z")
+_DECIMALS = re.compile(r"[.,:]\d|\s?%")
+_LETTER = re.compile("[A-Za-z]")
+_CUE = re.compile(
+    rf"\b(?:{'|'.join(cues.BEFORE)})\b|{'|'.join(cues.BEFORE_UNSPACED)}"
+    r"|\b(?:my|your|his|her|our|their)\s(?:\w+\s)?number\b",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(rf"\b(?:{'|'.join(cues.OTHER_NUMBERS)})\b|[$€£¥#]\s?\Z", re.IGNORECASE)
+_YEARS_ONLY = re.compile(r"(?:(?:19|20)\d\d\W{1,3})*(?:19|20)\d\d|(?:\d{1,2}00\W{1,3})+\d{1,2}00")
+_LINKED = re.compile(rf"(?:\W|\b(?:{'|'.join(cues.LINKS)})\b)*", re.IGNORECASE)
+_CUE_AFTER = re.compile(rf"\W{{0,3}}(?:\w+\W{{1,2}})?(?:{'|'.join(cues.AFTER)})\b", re.IGNORECASE)
+
+
+class PhoneDetector:
+    category = "PHONE_NUMBER"
+    bound = _WINDOW + 18 + _AFTER + 1
+    trigger = DIGITS
+
+    def __init__(self, region: str = "") -> None:
+        self._home = calling_codes.BY_REGION.get(region)
+
+    def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
+        found: list[Match] = []
+        size = len(text)
+        head = _HEAD.search(text, start)
+        while head is not None and head.start() < size:
+            begin = head.start()
+            body = _BODY.match(text, begin, begin + _WINDOW)
+            if body is None:  # a plus or a bracket at the end
+                return found, max(begin if not final else size, start)
+            end = body.end()
+            if not final and _unsettled(text, begin, end):
+                return found, begin
+            rule, last = self._rule(text, begin, end)
+            if rule:
+                extension = _EXTENSION.match(text, last)
+                start = extension.end() if extension else last
+                found.append(Match(begin, start, rule))
+            else:
+                first = _GROUP.search(text, begin)
+                start = first.end() if first else end
+            head = _HEAD.search(text, start)
+        return found or NOTHING, max(open_word, start)
+
+    def _rule(self, text: str, begin: int, end: int) -> tuple[str, int]:
+        """The rule by which a phone number begins at `begin`, and where it ends; ("", 0) if none does."""
+        groups = [m.span() for m in _GROUP.finditer(text, begin, end)]
+        cut_off = end - begin >= _WINDOW
+        if cut_off:
+            groups.pop()
+        extension = None if cut_off else _EXTENSION.match(text, end)
+        if not cut_off and _LETTER.match(text, end) and not extension:
+            return "", 0
+        glued = _LETTER.match(text[begin - 1 : begin]) is not None  # a blank was lost: only the plainest is believed
+        chained = glued or _CHAINED.search(text, max(0, begin - 3), begin) is not None
+        plus = "+" in text[begin : begin + 2]
+        if plus or (not chained and text.startswith(("00", "011"), begin)):
+            for count in range(len(groups), 0, -1):
+                number = ascii_digits("".join(text[a:b] for a, b in groups[:count]))
+                if is_international(number if plus else number.removeprefix("00").removeprefix("011")):
+                    return "international", groups[count - 1][1]
+        digits = sum(b - a for a, b in groups)
+        if cut_off or not 6 <= digits <= 15 or _DATE.match(text, begin):
+            return "", 0
+        hyphened = _HYPHENED.search(text, max(0, begin - 2), begin)
+        if not hyphened and _NORTH_AMERICAN.fullmatch(text, begin, end):
+            return "grouping", end
+        if chained or _DECIMALS.match(text, end):
+            return "", 0
+        if digits >= 9 and _STRICT.fullmatch(text, begin, end):
+            return "grouping", end
+        if self._home is not None and _dialled_at_home(text[begin:end], digits, self._home):
+            return "national", end
+        after = extension.end() if extension else end
+        return ("told", end) if _told(text, begin, end, after, digits) else ("", 0)
+
+
+def _unsettled(text: str, begin: int, end: int) -> bool:
+    """Whether what may come can still change the verdict on the digits at `[begin, end)`."""
+    size = len(text)
+    if end - begin >= _WINDOW:
+        return False
+    rest = _REST.match(text, end)
+    if rest is not None and rest.end() == size:
+        return True
+    digits = sum(m.end() - m.start() for m in _GROUP.finditer(text, begin, end))
+    if digits < 6:
+        return False
+    if _EXTENSION_OPEN.match(text, end):
+        return True
+    extension = _EXTENSION.match(text, end)
+    return digits <= 15 and size - (extension.end() if extension else end) <= _AFTER
+
+
+def _told(text: str, begin: int, end: int, after: int, digits: int) -> bool:
+    """Whether a word beside the digits tells that they are a phone number."""
+    first = max(0, begin - _BEFORE)
+    if _OTHER.search(text, first, begin):
+        return False
+    last = 0
+    for cue in _CUE.finditer(text, first, begin):
+        last = cue.end()
+    if last and _leads_to(text, last, begin, end, digits):
+        return True
+    told = _CUE_AFTER.match(text, after, after + _AFTER + 1)
+    return told is not None and told.end() <= after + _AFTER
+
+
+def _leads_to(text: str, cue: int, begin: int, end: int, digits: int) -> bool:
+    """Whether a telling word that ends at `cue` speaks of the digits: the plainer they are, the nearer it must be."""
+    grouped = end - begin > digits
+    if digits == 6:
+        return grouped and begin - cue <= 3
+    if _YEARS_ONLY.fullmatch(text, begin, end):
+        return False
+    if grouped or digits > 9 or text[begin] == "0":
+        return True
+    return not text.endswith("0000", begin, end) and _LINKED.fullmatch(text, cue, begin) is not None
+
+
+def _dialled_at_home(number: str, digits: int, home: calling_codes.CallingCode) -> bool:
+    """Whether a number of this region is written so: with its trunk prefix, or in groups."""
+    if home.trunk and number.lstrip("(").startswith(home.trunk):
+        return digits - len(home.trunk) in home.lengths
+    return digits >= 7 and digits in home.lengths and not number.isdigit()
+
+
+def is_international(digits: str) -> bool:
+    """Whether these digits are a calling code and as many more as numbers under it have."""
+    row = calling_codes.calling_code(digits)
+    if row is None:
+        return False
+    count = len(digits) - len(row.code)
+    if count in row.lengths:
+        return True
+    trunk = row.trunk  # "+44 (0)20 ..." is written often
+    return bool(trunk) and digits.startswith(row.code + trunk) and count - len(trunk) in row.lengths

@@ -1,0 +1,120 @@
+"""What a word reads as, however it is written.
+
+Rules
+- A word is a run of letters, digits and of the signs that stand for letters; marks and zero-width characters belong
+  to it. In scripts without blanks every character is a word of its own. No word is longer than 64 characters.
+- Folding is done word by word, so a folded word's offsets are those of the word: nothing is mapped back.
+- Letters of another script fold to Latin only in words that also hold Latin letters: a Russian word stays Russian.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from flows.moderation.tables.confusables import AS_I, AS_L, LETTERS, LOOK_ALIKES
+
+_BREAKS = (
+    r"\s\x00-\x20\"#%&'(),\-./:;<=>?\[\\\]^_`{}~"
+    r"\u00a1-\u00a2\u00a4\u00a6-\u00a9\u00ab\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00f7"
+    r"\u2010-\u2027\u2030-\u205e\u2190-\u23ff\u2500-\u27bf\u27e6-\u27ef\u2900-\u2bff"
+)
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3100-\u318f\u31a0-\u31bf\u31f0-\u4dbf\u4e00-\ua4cf"
+    r"\uf900-\ufaff\U00020000-\U0003ffff"
+)
+LONGEST = 64
+"""The most characters of a word."""
+
+_IN_WORD = f"[^{_BREAKS}{_UNSPACED}]"
+WORD = re.compile(rf"[{_UNSPACED}]|(?<!{_IN_WORD}){_IN_WORD}{{1,{LONGEST}}}(?!{_IN_WORD})")
+_TAIL = re.compile(rf"{_IN_WORD}{{0,{LONGEST}}}")
+
+PIECE = 3
+"""The most letters of a piece of a spaced-out word."""
+
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
+_MARKS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_LATIN = re.compile("[a-z]")
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
+_PLAIN_LATIN = str.maketrans(LETTERS)
+_SIGNS = "!$@+|*€£¥"
+_STANDS_FOR = re.compile(r"[0-9!@$+|€£¥]")
+_REPEAT = re.compile(r"(.)\1\1+")
+_DOUBLE = re.compile(r"(.)\1+")
+
+
+def fold(word: str) -> str:
+    """The word in small letters, without accents, invisible characters and look-alikes."""
+    if word.isascii():
+        return word.lower()
+    word = unicodedata.normalize("NFKD", _INVISIBLE.sub("", word)).casefold()
+    word = _MARKS.sub("", word).translate(_PLAIN_LATIN)
+    if _FOREIGN.search(word):
+        alike = word.translate(LOOK_ALIKES)
+        if _LATIN.search(word) or (alike.isascii() and not word.isalpha()):
+            word = alike
+    return unicodedata.normalize("NFC", word)
+
+
+def word_start(text: str, at: int) -> int:
+    """Where the word begins that goes on over `at`; `at` itself if none does."""
+    match = _TAIL.match(text[max(0, at - LONGEST) : at][::-1])
+    before = match.end() if match else 0
+    goes_on = _TAIL.match(text, at, at + 1)
+    return at - before if before < LONGEST and goes_on and goes_on.end() > at else at
+
+
+def core(word: str) -> str:
+    """The word without the signs at its ends."""
+    return word.strip(_SIGNS)
+
+
+def piece(word: str) -> tuple[str, ...]:
+    """What a piece of a spaced-out word reads as, two ways; empty if the word is none: over three letters, or no
+    letter in it."""
+    if len(word) > 2 * PIECE:
+        return ()
+    plain = fold(word)
+    if not 0 < len(plain) <= PIECE or plain.isdigit() or "*" in plain:
+        return ()
+    forms = (plain.translate(AS_I), plain.translate(AS_L))
+    return forms if forms[0].isalpha() else ()
+
+
+def is_visible(word: str) -> bool:
+    """Whether there is anything of the word to be seen."""
+    return word.isascii() or bool(_INVISIBLE.sub("", word))
+
+
+def squeeze(word: str) -> str:
+    """The word with every repeated letter once."""
+    return _DOUBLE.sub(r"\1", word)
+
+
+def readings(word: str) -> list[str]:
+    """What a word may read as: folded; without the signs at its ends; its digits and signs as letters; and
+    stretched letters as one or as two."""
+    plain = fold(word)
+    if plain.isascii() and plain.isalpha() and not _REPEAT.search(plain):
+        return [plain]
+    found = [plain]
+    bare = core(plain)
+    if bare != plain:
+        found.append(bare)
+    if "*" in bare:
+        found.append(bare.replace("*", ""))
+    if _STANDS_FOR.search(plain) and _LATIN.search(plain) and not plain[:2].isdigit():
+        for form in (plain.replace("*", ""), bare.replace("*", "")):
+            found += (form.translate(AS_I), form.translate(AS_L))
+    for form in tuple(found):
+        if _REPEAT.search(form):
+            found += (_REPEAT.sub(r"\1", form), _REPEAT.sub(r"\1\1", form))
+    return [form for form in dict.fromkeys(found) if form] or [plain]
+
+
+def stretched(reading: str) -> str:
+    """The squeezed form of a reading whose letters are stretched; empty if none is three times in a row."""
+    return squeeze(reading) if _REPEAT.search(reading) else ""

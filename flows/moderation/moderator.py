@@ -1,0 +1,312 @@
+"""The moderator of one turn: text in, text that may be shown out. Redact, then cut, then release.
+
+Rules
+- The cut is the least start of anything that may still become a match, over all detectors. Nothing after it is
+  given out; everything before it is, with what was found replaced. Output is append-only.
+- What has been given out after a text was fed depends on that text alone, not on the pieces it came in.
+- Findings never overlap: those that do become one, with the strongest action. Formatting gives way to findings.
+- What is held is bounded: by the detectors' bounds, and by the policy's `max_hold_chars`, beyond which
+  `release_held` is done. What was released too early is never shown twice; the rest of a match still is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flows.moderation.detectors.base import CONTEXT, Detector, open_word
+from flows.moderation.findings import STRENGTH, Finding, Match, Span
+from flows.moderation.plan import plan_of
+from flows.moderation.policy import HELD, Policy
+
+VERSION = 1
+_TRIM = 512  # settled text is dropped when there is this much of it
+
+_Found = tuple[int, int, str, Match]
+
+
+class Moderator:
+    """Moderates one turn. Offsets are characters of the text fed so far, from 0.
+
+    `findings` are those given out so far, disjoint and in order (since the snapshot, after `restore`).
+    """
+
+    __slots__ = (
+        "_base",
+        "_cut",
+        "_ended",
+        "_formatter",
+        "_found",
+        "_judged",
+        "_plan",
+        "_quiet",
+        "_settled",
+        "_steady",
+        "_text",
+        "findings",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        self._plan = plan_of(policy)
+        self._text = ""  # the source from `_base` on: context, then what is held
+        self._base = 0
+        self._cut = 0
+        self._quiet = 0  # where the triggered detectors have settled, when all at one place;
+        self._settled: list[int] = []  # else by detector
+        self._steady = [0] * len(self._plan.steady)  # the same of the detectors without a trigger
+        self._ended = False
+        self._judged = dict.fromkeys(policy.remote, 0)  # the same of the remote detectors
+        self._formatter = self._plan.formatter()
+        self._found: list[_Found] = []  # start, end, category: found, and not given out yet
+        self.findings: list[Finding] = []
+
+    @property
+    def cut(self) -> int:
+        """The offset up to which spans have been given out."""
+        return self._cut
+
+    @property
+    def held(self) -> int:
+        """How many characters are held."""
+        return self._base + len(self._text) - self._cut
+
+    def feed(self, text: str) -> str:
+        """Take the next piece of the turn; the text that may be shown now."""
+        return "".join([span.text for span in self.push(text)])
+
+    def flush(self) -> str:
+        """End the turn; the rest of its text."""
+        return "".join([span.text for span in self.finish()])
+
+    def push(self, text: str) -> list[Span]:
+        """As `feed`, in consecutive spans that begin where the last one ended."""
+        limit = self._plan.limit
+        if self._base + len(self._text) + len(text) - self._cut <= limit:
+            return self._advance(text, False)
+        # As much at a time as cannot pass the limit unseen: when it is passed must not depend on the pieces.
+        spans: list[Span] = []
+        at = 0
+        while at < len(text):
+            upto = at + max(1, limit - self.held)
+            spans += self._advance(text[at:upto], False)
+            if self.held > limit:
+                spans += self.release_held()
+            at = upto
+        return spans
+
+    def finish(self) -> list[Span]:
+        """As `flush`, in spans. What a remote detector has still to judge stays held."""
+        self._ended = True
+        return self._advance("", True)
+
+    def release_held(self) -> list[Span]:
+        """Give up what is held, as the policy says: redacted as one finding of category HELD, or shown.
+
+        Detectors go on as before: if a match that began in it ends later, what comes of it is still replaced.
+        """
+        base, cut, end = self._base, self._cut, self._base + len(self._text)
+        if cut == end:
+            return []
+        for remote, judged in self._judged.items():
+            self._judged[remote] = max(judged, end)
+        if self._plan.policy.on_max_hold == "redact":
+            self._found.append((cut, end, HELD, Match(cut, end, "max_hold")))
+            self._found.sort()
+        return self._release(self._text, cut - base, end - base)
+
+    def unjudged(self, remote: str) -> tuple[int, str]:
+        """The offset up to which a remote detector has judged, and the text after it."""
+        judged = self._judged[remote]
+        return judged, self._text[judged - self._base :]
+
+    def verdict(self, remote: str, upto: int, matches: Iterable[tuple[int, int, str]]) -> list[Span]:
+        """A remote detector's verdict on the text before offset `upto`: (start, end, rule) of what it found there.
+
+        It comes from outside, as a record of the log. The first verdict on a text counts; what it says of text
+        that another verdict covered, or that has not come yet, is ignored. Returns the spans that it sets free.
+        """
+        judged, end = self._judged[remote], self._base + len(self._text)
+        upto = min(upto, end)
+        if upto <= judged:
+            return []
+        self._judged[remote] = upto
+        for start, stop, rule in matches:
+            first, last = max(start, judged, self._cut), min(stop, upto)
+            if first < last:
+                self._found.append((first, last, remote, Match(first, last, rule)))
+        tail = self._base + (len(self._text) if self._ended else open_word(self._text))
+        return self._give_out(self._text, min([tail, self._quiet, *self._settled, *self._steady]) - self._base)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that `restore` needs, in plain data: the text held, some before it, and where each detector is."""
+        first = max(self._base, self._first() - CONTEXT)
+        plan = self._plan
+        return {
+            "version": VERSION,
+            "ended": self._ended,
+            "base": first,
+            "text": self._text[first - self._base :],
+            "cut": self._cut,
+            "quiet": self._quiet,
+            "settled": _by_category(plan.triggered, self._settled) | _by_category(plan.steady, self._steady),
+            "judged": dict(self._judged),
+            "format": self._formatter.state if self._formatter is not None else None,
+            "found": [(start, end, category, match.rule, match.text) for start, end, category, match in self._found],
+        }
+
+    @classmethod
+    def restore(cls, policy: Policy, data: dict[str, Any]) -> Moderator:
+        """The moderator that `snapshot` was taken of; the policy may have changed since."""
+        if data.get("version") != VERSION:
+            raise ValueError(f"moderation snapshot of version {data.get('version')!r}; this is version {VERSION}")
+        self = cls(policy)
+        self._base, self._text, self._cut = data["base"], data["text"], data["cut"]
+        self._ended = data["ended"]
+        settled, self._quiet = data["settled"], data["quiet"]
+        self._settled = [settled.get(d.category, self._quiet) for d in self._plan.triggered]
+        self._steady = [settled.get(d.category, self._cut) for d in self._plan.steady]
+        self._judged = {name: data["judged"].get(name, self._cut) for name in policy.remote}
+        if self._formatter is not None and data["format"] is not None:
+            self._formatter.state = data["format"]
+        for start, end, category, rule, text in data["found"]:
+            self._found.append((start, end, category, Match(start, end, rule, text)))
+        return self
+
+    def _advance(self, chunk: str, final: bool) -> list[Span]:
+        text = self._text = self._text + chunk
+        base, plan = self._base, self._plan
+        tail = new = len(text) if final else open_word(text)
+        if self._settled or plan.find_trigger(text, self._quiet - base):
+            new = min(tail, self._ask_triggered(text, tail, final))
+        elif base + tail > self._quiet:
+            self._quiet = base + tail
+        for i, detector in enumerate(plan.steady):
+            matches, upto = detector.scan(text, self._steady[i] - base, tail, final)
+            self._steady[i] = base + upto
+            if matches:
+                self._keep(detector.category, matches)
+            if upto < new:
+                new = upto
+        return self._give_out(text, new)
+
+    def _give_out(self, text: str, new: int) -> list[Span]:
+        """Give out the text before `new`, as far as nothing found or awaited reaches over it."""
+        base, cut = self._base, self._cut - self._base
+        if self._judged:
+            new = min(new, min(self._judged.values()) - base)
+        if self._found:
+            self._found.sort()
+            for start, end, _, _ in reversed(self._found):
+                if start - base < new < end - base:
+                    new = start - base
+        if new <= cut:
+            return []
+        spans = self._release(text, cut, new)
+        if new > _TRIM:
+            self._trim(CONTEXT)
+        return spans
+
+    def _ask_triggered(self, text: str, tail: int, final: bool) -> int:
+        """Where the first of the triggered detectors has settled."""
+        base, detectors = self._base, self._plan.triggered
+        settled = self._settled or [self._quiet] * len(detectors)
+        for i, detector in enumerate(detectors):
+            matches, upto = detector.scan(text, settled[i] - base, tail, final)
+            settled[i] = base + upto
+            if matches:
+                self._keep(detector.category, matches)
+        self._quiet = min(settled)
+        self._settled = settled if max(settled) > self._quiet else []
+        return self._quiet - base
+
+    def _keep(self, category: str, matches: list[Match]) -> None:
+        """Note what was found; of what was given out too early, the rest."""
+        for match in matches:
+            start, end = self._base + match.start, self._base + match.end
+            if end > self._cut:
+                self._found.append((max(start, self._cut), end, category, match))
+
+    def _trim(self, context: int) -> None:
+        """Forget text that is settled, but for some context."""
+        keep = self._first() - self._base - context
+        if keep > 0:
+            self._text = self._text[keep:]
+            self._base += keep
+
+    def _first(self) -> int:
+        """The first offset that is not settled or not given out."""
+        return min([self._cut, self._quiet, *self._settled, *self._steady, *self._judged.values()])
+
+    def _release(self, text: str, cut: int, new: int) -> list[Span]:
+        """Give out `text[cut:new]`, with what was found in it replaced."""
+        base = self._base
+        self._cut = base + new
+        if not self._found:
+            return self._verbatim(text, cut, new)
+        spans: list[Span] = []
+        for span in self._replacements(text, base + new):
+            if span.start > base + cut:
+                spans += self._verbatim(text, cut, span.start - base)
+            spans.append(span)
+            cut = span.end - base
+            if self._formatter is not None:
+                self._formatter.shown()
+        if cut < new:
+            spans += self._verbatim(text, cut, new)
+        return spans
+
+    def _verbatim(self, text: str, start: int, end: int) -> list[Span]:
+        if self._formatter is not None:
+            return self._formatter.spans(text, start, end, self._base)
+        return [Span(self._base + start, self._base + end, text[start:end])]
+
+    def _replacements(self, text: str, upto: int) -> list[Span]:
+        """What takes the place of the matches that begin before `upto`; they are taken from those found."""
+        policy, base = self._plan.policy, self._base
+        taken = [f for f in self._found if f[0] < upto]
+        self._found = [f for f in self._found if f[0] >= upto]
+        findings = _merged(
+            [
+                Finding(start, end, category, match.rule, policy.action(category))
+                for start, end, category, match in taken
+                if match.text is None
+            ]
+        )
+        self.findings += findings
+        spans = [
+            Span(
+                f.start,
+                f.end,
+                policy.mark_of(f.category) if f.action == "redact" else text[f.start - base : f.end - base],
+                f,
+            )
+            for f in findings
+        ]
+        for start, end, _, match in taken:
+            if match.text is not None and not any(f.start < end and start < f.end for f in findings):
+                spans.append(Span(start, end, match.text))
+        spans.sort(key=lambda span: span.start)
+        return spans
+
+
+def _by_category(detectors: tuple[Detector, ...], offsets: list[int]) -> dict[str, int]:
+    return {detector.category: offset for detector, offset in zip(detectors, offsets, strict=False)}
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """Disjoint findings for those given in order of their start. A mere flag never widens a redaction."""
+    strong = [f for f in findings if f.action != "flag"]
+    merged: list[Finding] = []
+    for finding in strong:
+        if merged and finding.start < merged[-1].end:
+            last = merged[-1]
+            lead = finding if STRENGTH[finding.action] > STRENGTH[last.action] else last
+            merged[-1] = Finding(last.start, max(last.end, finding.end), lead.category, lead.rule, lead.action)
+        else:
+            merged.append(finding)
+    if len(strong) == len(findings):
+        return merged
+    for finding in findings:
+        if finding.action == "flag" and not any(f.start < finding.end and finding.start < f.end for f in merged):
+            merged.append(finding)
+    return sorted(merged, key=lambda f: f.start)

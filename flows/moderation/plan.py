@@ -1,0 +1,98 @@
+"""What a policy comes to: its detectors, built once and shared by every session under it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+
+from connectors.errors import SettingsError
+from flows.moderation.detectors.base import DIGITS, Detector
+from flows.moderation.detectors.blocklist import BlocklistDetector
+from flows.moderation.detectors.card import CardDetector
+from flows.moderation.detectors.email import EmailDetector
+from flows.moderation.detectors.iban import IbanDetector
+from flows.moderation.detectors.ip import IpDetector
+from flows.moderation.detectors.national import NATIONAL_IDS
+from flows.moderation.detectors.pattern import PatternDetector
+from flows.moderation.detectors.phone import PhoneDetector
+from flows.moderation.detectors.secrets import SHAPES
+from flows.moderation.detectors.ssn import SsnDetector
+from flows.moderation.formatting import Formatter
+from flows.moderation.policy import Policy
+
+_BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
+    "EMAIL_ADDRESS": lambda policy: EmailDetector(),
+    "PHONE_NUMBER": lambda policy: PhoneDetector(policy.region),
+    "CREDIT_CARD": lambda policy: CardDetector(),
+    "US_SSN": lambda policy: SsnDetector(),
+    "IBAN_CODE": lambda policy: IbanDetector(),
+    "IP_ADDRESS": lambda policy: IpDetector(),
+}
+
+
+class Plan:
+    """The detectors of one policy: those that a trigger calls, with that trigger, and those that see all text."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.limit = policy.max_hold_chars
+        detectors = _detectors(policy)
+        self.triggered: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is not None)
+        self.steady: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is None)
+        triggers = sorted({d.trigger for d in detectors if d.trigger is not None})
+        self.find_trigger = re.compile(f"[{''.join(triggers)}]" if triggers else r"\A(?!)").search
+
+    def formatter(self) -> Formatter | None:
+        """A formatter for a new turn, if the policy formats at all."""
+        strip, normalise = self.policy.markdown == "strip", self.policy.whitespace == "normalise"
+        return Formatter(strip, normalise) if strip or normalise else None
+
+
+def _detectors(policy: Policy) -> list[Detector]:
+    made: list[Detector] = []
+    for name in policy.pii:
+        if name in _BUILT_IN:
+            made.append(_BUILT_IN[name](policy))
+        elif name in SHAPES:
+            made.append(PatternDetector(name, *SHAPES[name], field=f"moderation.pii {name}"))
+        else:
+            shape, check = NATIONAL_IDS[name]
+            made.append(PatternDetector(name, shape, 32, f"moderation.pii {name}", check, DIGITS))
+    if policy.blocklist:
+        made.append(BlocklistDetector(policy.blocklist, policy.allow))
+    for i, p in enumerate(policy.patterns):
+        made.append(PatternDetector(p.name, p.regex, p.max_length, f"moderation.patterns[{i}].regex"))
+    for i, path in enumerate(policy.detectors):
+        made.append(_users_own(path, f"moderation.detectors[{i}]"))
+    seen: set[str] = set()
+    for detector in made:
+        if detector.category in seen:
+            raise SettingsError(f"moderation: two detectors of category {detector.category!r}; rename one")
+        seen.add(detector.category)
+    return made
+
+
+def _users_own(path: str, field: str) -> Detector:
+    """The detector that `package.module:name` names: an instance, or a class that is called without arguments."""
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingsError(
+            f"{field}: cannot import {path!r} ({type(error).__name__}); write package.module:name"
+        ) from None
+    detector = found() if isinstance(found, type) else found
+    for attribute in ("category", "bound", "trigger", "scan"):
+        if not hasattr(detector, attribute):
+            raise SettingsError(f"{field}: {path!r} has no {attribute}; see flows.moderation.detectors.base.Detector")
+    own: Detector = detector
+    return own
+
+
+def plan_of(policy: Policy) -> Plan:
+    """The plan of this policy; compiled on the first call, then kept with the policy."""
+    plan: Plan | None = policy.__dict__.get("plan")
+    if plan is None:
+        plan = policy.__dict__["plan"] = Plan(policy)
+    return plan

@@ -1,0 +1,52 @@
+"""Payment card issuers: ranges of leading digits, and the lengths their numbers have.
+
+After ISO/IEC 7812 and the issuers' published ranges. (low, high, lengths): a number belongs to a row if its
+leading digits, as many as `low` has, lie between `low` and `high`.
+"""
+
+from __future__ import annotations
+
+_ROWS: tuple[tuple[str, str, range | tuple[int, ...]], ...] = (
+    ("1", "1", (15,)),  # UATP; JCB's old 1800
+    ("2014", "2014", (15,)),  # enRoute
+    ("2149", "2149", (15,)),  # enRoute
+    ("2131", "2131", (15,)),  # JCB, old
+    ("2200", "2204", range(16, 20)),  # Mir
+    ("2221", "2720", (16,)),  # Mastercard
+    ("300", "305", range(14, 20)),  # Diners Club
+    ("3095", "3095", range(14, 20)),  # Diners Club
+    ("34", "34", (15,)),  # American Express
+    ("3528", "3589", range(16, 20)),  # JCB
+    ("36", "36", range(14, 20)),  # Diners Club
+    ("37", "37", (15,)),  # American Express
+    ("38", "39", range(14, 20)),  # Diners Club
+    ("4", "4", (13, 16, 19)),  # Visa
+    ("50", "50", range(12, 20)),  # Maestro; Verve, Elo, RuPay, Dankort
+    ("51", "55", (16,)),  # Mastercard
+    ("56", "59", range(12, 20)),  # Maestro
+    ("6", "6", range(12, 20)),  # Maestro; Discover, UnionPay, RuPay, InterPayment
+    ("81", "82", range(16, 20)),  # UnionPay, RuPay
+    ("9792", "9792", (16,)),  # Troy
+)
+
+
+def _by_prefix() -> dict[str, frozenset[int]]:
+    table: dict[str, frozenset[int]] = {}
+    for low, high, lengths in _ROWS:
+        for prefix in range(int(low), int(high) + 1):
+            table[str(prefix)] = frozenset(lengths)
+    return table
+
+
+_LENGTHS = _by_prefix()
+
+
+def lengths(digits: str) -> frozenset[int]:
+    """How long a card number that begins with these (at least four) digits may be; empty if no issuer's does."""
+    return (
+        _LENGTHS.get(digits[:4])
+        or _LENGTHS.get(digits[:3])
+        or _LENGTHS.get(digits[:2])
+        or _LENGTHS.get(digits[:1])
+        or frozenset()
+    )

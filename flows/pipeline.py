@@ -1,0 +1,114 @@
+"""The Bytewax steps over the cores: reassemble, window, moderate, measure.
+
+Rules
+- An item is (shard key, (events in order of time, mark)); every step hands on the same shape, and the mark comes
+  after all that it caused. Each step runs one `Shard` per key; nothing here knows a rule of the domain.
+- No clock, no network, no thread. Bytewax's timers are never used; the end of the input is not the end of a turn.
+- Step ids are names in the recovery store: never rename them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, get_args
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import FixedPartitionedSource
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink
+
+from connectors.metrics import Row
+from connectors.records import Message, Record
+from flows.events import Released
+from flows.reassembly import Decoder, Reassembly
+from flows.release import Release
+from flows.session import Session
+from flows.settings import Settings
+from flows.shard import Core, Shard
+from flows.windows import Windows
+
+Value: TypeAlias = tuple[Sequence[Any], int]
+Delivery: TypeAlias = tuple[str, Message]
+
+_ROWS = get_args(Row)
+
+
+class Vendor:
+    """What the flow must know of a vendor: its name, and how its frames are decoded."""
+
+    def __init__(self, name: str, decoder: Callable[[], Decoder]) -> None:
+        self.name = name
+        self.decoder = decoder
+
+
+def build(
+    source: FixedPartitionedSource[Any, Any],
+    vendor: Vendor,
+    settings: Settings,
+    *,
+    messages: Mapping[str, FixedPartitionedSink[Any, Any]],
+    rows: Mapping[str, FixedPartitionedSink[Any, Any]],
+) -> Dataflow:
+    """The dataflow from a log to its sinks; opens nothing and needs no credentials.
+
+    messages  step id to a sink of lists of (desktop, Message)
+    rows      step id to a sink of lists of metric rows
+    """
+    flow = Dataflow(vendor.name)
+    stream = op.input("read_log", flow, source)
+    frames = _step("reassemble", stream, lambda _: Reassembly(vendor.decoder()))
+    text = _step("split_sentences", frames, lambda opened: Windows(settings.window, opened))
+    windows = _step("moderate", text, lambda opened: _release(vendor, settings, opened))
+    measured = _step("measure", windows, lambda opened: Session(vendor.name, opened))
+    if messages:
+        shown = op.filter_map_value("take_messages", measured, _messages)
+        for step_id, sink in messages.items():
+            op.output(step_id, shown, sink)
+    if rows:
+        landed = op.filter_map_value("take_rows", measured, _rows)
+        for step_id, row_sink in rows.items():
+            op.output(step_id, landed, row_sink)
+    return flow
+
+
+class ShardLogic(StatefulBatchLogic[Value, Value, dict[str, Any]]):
+    """A step's shard in Bytewax's hands. It is never discarded: its state is bounded by its open turns."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    def on_batch(self, values: list[Value]) -> tuple[list[Value], bool]:
+        return [(self._shard.feed(events, mark), mark) for events, mark in values], StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[list[Value], bool]:
+        """A stop is not an end: what is open waits for the next run, or for the log's last mark."""
+        return [], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> dict[str, Any]:
+        return self._shard.snapshot()
+
+
+def _step(step_id: str, up: KeyedStream[Value], make: Callable[[Record], Core]) -> KeyedStream[Value]:
+    def resume(state: dict[str, Any] | None) -> ShardLogic:
+        shard = Shard(step_id, make)
+        if state is not None:
+            shard.restore(state)
+        return ShardLogic(shard)
+
+    return op.stateful_batch(step_id, up, resume)
+
+
+def _release(vendor: Vendor, settings: Settings, opened: Record) -> Release:
+    request = opened.d if isinstance(opened.d, dict) else {}
+    language = request.get("language") or settings.window.language
+    fallback = settings.fallback
+    return Release(settings.moderation, opened, lambda reason: fallback.text(vendor.name, reason, language))
+
+
+def _messages(value: Value) -> list[Delivery] | None:
+    return [(event.desktop, event.message) for event in value[0] if type(event) is Released] or None
+
+
+def _rows(value: Value) -> list[Row] | None:
+    return [event for event in value[0] if isinstance(event, _ROWS)] or None

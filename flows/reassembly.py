@@ -1,0 +1,315 @@
+"""Frames to clean text, whatever the pieces: the first core of a turn.
+
+Rules
+- A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
+  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD.
+- After a continuation the vendor may send again what had arrived. Where every frame had an id of its own, ids
+  tell. Without, a repetition is dropped only if it reaches the end of what was received and is at least
+  `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS` characters long; a shorter one is kept and counted.
+  While it is open which of the two it is, the text waits; at most until the turn ends.
+- `HISTORY` characters and ids are remembered for that (a longer repetition counts as new text), and `MAX_STARTS`
+  places in them are tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
+from connectors.records import CLOSE, FRAME, OPEN, Record
+from flows.events import DeadLetter, Event, Repeated, Text, Usage
+from flows.shard import Core
+
+HISTORY = 4_096
+MIN_REPEATED_TOKENS = 3
+MIN_REPEATED_CHARS = 12
+MAX_STARTS = 256
+
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Reassembly(Core):
+    """One turn's frames to `Text` events; everything else passes through in its place."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._characters = Characters()
+        self._continuation = Continuation()
+        self._opened = False
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is not Record:
+            return (event,)
+        if event.k == FRAME:
+            return self._frame(event)
+        if event.k == OPEN:
+            return self._open(event)
+        if event.k == CLOSE:
+            return self._close(event)
+        return (event,)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "opened": self._opened,
+            "json": (self._decoder.pending, self._decoder.fragments),
+            "characters": self._characters.snapshot(),
+            "continuation": self._continuation.snapshot(),
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self._opened = data["opened"]
+        self._decoder.pending, self._decoder.fragments = data["json"]
+        self._characters.restore(data["characters"])
+        self._continuation.restore(data["continuation"])
+
+    def _frame(self, frame: Record) -> list[Event]:
+        if frame.e == "error" or not isinstance(frame.d, str):
+            return []
+        out: list[Event] = []
+        for delta in self._decoder.feed(frame.d, frame.id):
+            if delta.malformed:
+                out.append(self._dead_letter(frame, "malformed message"))
+                continue
+            for token in delta.tokens:
+                out += self._token(frame, token)
+            if delta.usage is not None:
+                out.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+        return out
+
+    def _token(self, frame: Record, token: str) -> list[Event]:
+        continuation = self._continuation
+        if not continuation.resuming:
+            continuation.remember(token, frame.id)
+            return self._text(frame, token, 1)
+        return self._settle(frame, continuation.feed(token, frame.id))
+
+    def _settle(self, event: Record, verdict: Verdict) -> list[Event]:
+        out: list[Event] = []
+        if verdict.repeated:
+            out.append(Repeated(event.t, event.s, event.n, verdict.repeated, False))
+        if verdict.doubtful:
+            out.append(Repeated(event.t, event.s, event.n, verdict.doubtful, True))
+        for token in verdict.fresh:
+            out += self._text(event, token, 1)
+        return out
+
+    def _text(self, event: Record, token: str, tokens: int) -> list[Event]:
+        text = self._characters.feed(token)
+        return [Text(event.t, event.s, event.n, text, tokens)]
+
+    def _open(self, event: Record) -> list[Event]:
+        if not self._opened:
+            self._opened = True
+            return [event]
+        out = self._drop_half_message(event)
+        out += self._settle(event, self._continuation.flush())
+        self._continuation.resume()
+        return [*out, event]
+
+    def _close(self, event: Record) -> list[Event]:
+        out = self._drop_half_message(event)
+        out += self._settle(event, self._continuation.flush())
+        if tail := self._characters.flush():
+            out.append(Text(event.t, event.s, event.n, tail, 0))
+        return [*out, event]
+
+    def _drop_half_message(self, event: Record) -> list[Event]:
+        if not self._decoder.pending:
+            return []
+        self._decoder.restart()
+        return [self._dead_letter(event, "half a message")]
+
+    def _dead_letter(self, event: Record, reason: str) -> DeadLetter:
+        return DeadLetter(event.t, event.s, event.n, "reassemble", reason)
+
+
+class Characters:
+    """Tokens to text in which every character is whole."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._high = ""
+
+    def feed(self, token: str) -> str:
+        if token.startswith("<0x") and (match := _BYTE.fullmatch(token)):
+            return self._byte(int(match[1], 16))
+        if not self._bytes and not self._high and _SURROGATE.search(token) is None:
+            return token
+        return self._end_bytes() + self._pair(token)
+
+    def flush(self) -> str:
+        high, self._high = self._high, ""
+        return self._end_bytes() + ("\ufffd" if high else "")
+
+    def snapshot(self) -> tuple[bytes, str]:
+        return (self._bytes, self._high)
+
+    def restore(self, data: tuple[bytes, str]) -> None:
+        self._bytes, self._high = data
+
+    def _byte(self, byte: int) -> str:
+        before = "\ufffd" if self._high else ""
+        self._high = ""
+        self._bytes += bytes((byte,))
+        try:
+            text = self._bytes.decode()
+        except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                return before
+            text = self._bytes[: error.end].decode(errors="replace")
+            rest, self._bytes = self._bytes[error.end :], b""
+            for again in rest:
+                text += self._byte(again)
+            return before + text
+        self._bytes = b""
+        return before + text
+
+    def _end_bytes(self) -> str:
+        rest, self._bytes = self._bytes, b""
+        return rest.decode(errors="replace")
+
+    def _pair(self, token: str) -> str:
+        text, self._high = self._high + token, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class Verdict:
+    """What came of tokens after a continuation.
+
+    repeated  tokens dropped
+    doubtful  tokens of a repetition too short to drop, kept
+    fresh     tokens to let through
+    """
+
+    __slots__ = ("doubtful", "fresh", "repeated")
+
+    def __init__(self, repeated: int = 0, doubtful: int = 0, fresh: Iterable[str] = ()) -> None:
+        self.repeated = repeated
+        self.doubtful = doubtful
+        self.fresh = tuple(fresh)
+
+
+class Continuation:
+    """Tells new tokens from repeated ones after the vendor was asked to go on."""
+
+    def __init__(self) -> None:
+        self.resuming = False
+        self._recent: list[str] = []
+        self._recent_chars = 0
+        self._ids: dict[str, None] = {}
+        self._ids_tell = True
+        self._told = False
+        self._received = ""
+        self._waiting: list[tuple[str, str | None]] = []
+        self._matched = 0
+        self._starts: list[int] = []
+
+    def remember(self, token: str, frame_id: str | None) -> None:
+        """A token was let through."""
+        self._recent.append(token)
+        self._recent_chars += len(token)
+        if self._recent_chars > 2 * HISTORY:
+            self._recent = ["".join(self._recent)[-HISTORY:]]
+            self._recent_chars = HISTORY
+        if frame_id is None or frame_id in self._ids:
+            self._ids_tell = False
+            self._ids.clear()
+        elif self._ids_tell:
+            self._ids[frame_id] = None
+            if len(self._ids) > HISTORY:
+                del self._ids[next(iter(self._ids))]
+
+    def resume(self) -> None:
+        """A continuation was asked for: what comes next may be a repetition."""
+        self._received = "".join(self._recent)[-HISTORY:]
+        self._recent, self._recent_chars = [self._received], len(self._received)
+        self.resuming, self._told = bool(self._received), False
+        self._waiting, self._matched, self._starts = [], 0, []
+
+    def feed(self, token: str, frame_id: str | None) -> Verdict:
+        if self._ids_tell and frame_id in self._ids:
+            self._told = True
+            return Verdict(repeated=1)
+        if self._told:
+            self.resuming = False
+            self.remember(token, frame_id)
+            return Verdict(fresh=(token,))
+        if not self._waiting:
+            self._starts = _starts(self._received, token)
+        else:
+            self._starts = [start for start in self._starts if self._agrees(start, token)]
+        self._waiting.append((token, frame_id))
+        self._matched += len(token)
+        if any(len(self._received) - start > self._matched for start in self._starts):
+            return Verdict()
+        return self._decide()
+
+    def flush(self) -> Verdict:
+        """Nothing more comes on this connection: decide with what is there."""
+        return self._decide() if self.resuming and self._waiting else Verdict()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "resuming": self.resuming,
+            "recent": "".join(self._recent)[-HISTORY:],
+            "ids": list(self._ids),
+            "ids_tell": self._ids_tell,
+            "told": self._told,
+            "received": self._received if self.resuming else "",
+            "waiting": self._waiting,
+            "matched": self._matched,
+            "starts": self._starts,
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self.resuming = data["resuming"]
+        self._recent, self._recent_chars = [data["recent"]], len(data["recent"])
+        self._ids = dict.fromkeys(data["ids"])
+        self._ids_tell, self._told = data["ids_tell"], data["told"]
+        self._received = data["received"]
+        self._waiting, self._matched, self._starts = list(data["waiting"]), data["matched"], list(data["starts"])
+
+    def _agrees(self, start: int, token: str) -> bool:
+        """Whether the repetition that began at `start` goes on with this token, as far as what was received goes."""
+        at = start + self._matched
+        if len(self._received) - at >= len(token):
+            return self._received.startswith(token, at)
+        return token.startswith(self._received[at:])
+
+    def _decide(self) -> Verdict:
+        waiting, self._waiting, self.resuming = self._waiting, [], False
+        overlaps = (len(self._received) - start for start in self._starts)
+        overlap = next((n for n in overlaps if n <= self._matched), 0)
+        count, chars = 0, 0
+        while count < len(waiting) and chars + len(waiting[count][0]) <= overlap:
+            chars += len(waiting[count][0])
+            count += 1
+        if count < MIN_REPEATED_TOKENS and overlap < MIN_REPEATED_CHARS:
+            for token, frame_id in waiting:
+                self.remember(token, frame_id)
+            return Verdict(doubtful=count, fresh=[token for token, _ in waiting])
+        fresh = []
+        for place, (token, frame_id) in enumerate(waiting):
+            new = "" if place < count else token[overlap - chars :] if place == count else token
+            self.remember(new, frame_id)
+            if place >= count:
+                fresh.append(new)
+        return Verdict(repeated=count, fresh=fresh)
+
+
+def _starts(received: str, token: str) -> list[int]:
+    """Where in `received` a repetition that begins with `token` may have begun: the earliest `MAX_STARTS`, in order."""
+    starts: list[int] = []
+    at = received.find(token)
+    while at >= 0 and len(starts) < MAX_STARTS:
+        starts.append(at)
+        at = received.find(token, at + 1)
+    shorter = max(len(received) - len(token) + 1, 0)
+    starts += [at for at in range(shorter, len(received)) if token.startswith(received[at:])]
+    return starts

@@ -1,0 +1,206 @@
+"""Moderation and windows joined: what may be shown, as numbered messages.
+
+Rules
+- Redact, then cut, then release. A window leaves when its end is proved and moderation's cut has passed it;
+  a finding that crosses the end belongs to the window where it begins.
+- A time-out, and a token in mode "none", releases what moderation has let go; the suspect tail waits and begins
+  the next window.
+- Messages are numbered from 0 in their turn, without a gap. A window that moderation emptied takes no number.
+- The turn's last message is `final`. Where all text had left before the end was known, an empty message says it;
+  where the turn failed, a fallback does, if there is one for it.
+- An action for the whole window (replace, drop, end) is carried out here: only now its text is known. After
+  `end` the turn shows nothing more.
+- What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from connectors.records import CLOSE, Message, Record
+from flows import moderation
+from flows.events import Boundary, Event, Finding, Released, Text
+from flows.fallback import FINISHED
+from flows.moderation import Moderator, Policy, Span
+from flows.shard import Core
+from flows.windows import TIMEOUT, TOKEN
+
+END = "end"
+ERROR = "error"
+DEFAULT_DESKTOP = "default"
+
+
+class Release(Core):
+    """One turn's `Text` and `Boundary` events to `Released` messages and their `Finding`s.
+
+    `fallback` gives the text for a close's reason, empty where there is none.
+    """
+
+    def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
+        request = opened.d if isinstance(opened.d, dict) else {}
+        self._desktop = request.get("desktop") or DEFAULT_DESKTOP
+        self._policy = policy
+        self._fallback = fallback
+        self._session = (opened.s, opened.n)
+        self._moderator = Moderator(policy)
+        self._spans: deque[Span] = deque()
+        self._boundaries: deque[Boundary] = deque()
+        self._pieces: deque[tuple[int, int, int]] = deque()
+        self._fed = 0
+        self._begin = 0
+        self._seq = 0
+        self._ended = False
+        self._max_hold = round(policy.max_hold_seconds * 1_000_000)
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is Text:
+            return self._text(event)
+        if type(event) is Boundary:
+            return self._boundary(event)
+        if type(event) is Record and event.k == CLOSE:
+            return self._close(event)
+        return (event,)
+
+    def expire(self, t: int) -> Iterable[Event]:
+        self._spans.extend(self._moderator.release_held())
+        self.deadline = None
+        return self._release(t)
+
+    def abandon(self, close: Record) -> Iterable[Event]:
+        """Show nothing that was not shown yet; only say that this was all."""
+        return (self._last_word(close), close)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "moderator": self._moderator.snapshot(),
+            "spans": [_freeze(span) for span in self._spans],
+            "boundaries": [(b.t, b.at, b.closed_by) for b in self._boundaries],
+            "pieces": list(self._pieces),
+            "fed": self._fed,
+            "begin": self._begin,
+            "seq": self._seq,
+            "ended": self._ended,
+            "deadline": self.deadline,
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self._moderator = Moderator.restore(self._policy, data["moderator"])
+        self._spans = deque(_thaw(span) for span in data["spans"])
+        self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in data["boundaries"])
+        self._pieces = deque(data["pieces"])
+        self._fed, self._begin, self._seq = data["fed"], data["begin"], data["seq"]
+        self._ended, self.deadline = data["ended"], data["deadline"]
+
+    def _text(self, event: Text) -> list[Event]:
+        self._fed += len(event.text)
+        self._pieces.append((self._fed, event.tokens, event.t))
+        cut = self._moderator.cut
+        self._spans.extend(self._moderator.push(event.text))
+        if not self._moderator.held:
+            self.deadline = None
+        elif self.deadline is None or self._moderator.cut != cut:
+            self.deadline = event.t + self._max_hold
+        return [event, *self._release(event.t)]
+
+    def _boundary(self, event: Boundary) -> list[Event]:
+        if event.closed_by in (TIMEOUT, TOKEN):
+            return self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)
+        self._boundaries.append(event)
+        return self._release(event.t)
+
+    def _close(self, event: Record) -> list[Event]:
+        self._spans.extend(self._moderator.finish())
+        out = self._release(event.t)
+        finished = _reason(event) == FINISHED
+        said = not finished and self._fallback(_reason(event)) != ""
+        out += self._window(event.t, self._fed, END if finished else ERROR, event.t, last=not said)
+        if said:
+            out.append(self._last_word(event))
+        return [*out, event]
+
+    def _last_word(self, close: Record) -> Released:
+        """The final message of a turn that failed: the fallback, or nothing but the end."""
+        text = self._fallback(_reason(close))
+        message = Message(*self._session, self._seq, text, ERROR, True, bool(text), close.t)
+        self._seq += 1
+        return Released(close.t, *self._session, message, self._desktop, 0, close.t, close.t, 0)
+
+    def _release(self, t: int) -> list[Event]:
+        """Every window whose end is proved and passed by the cut."""
+        out: list[Event] = []
+        while self._boundaries and self._boundaries[0].at <= self._moderator.cut:
+            boundary = self._boundaries.popleft()
+            out += self._window(t, boundary.at, boundary.closed_by, boundary.t)
+        return out
+
+    def _window(self, t: int, end: int, closed_by: str, proved: int, *, last: bool = False) -> list[Event]:
+        """The window from the last one's end to `end`, which a finding across it moves to its own end."""
+        if end <= self._begin and not last:
+            return []
+        spans, end = self._take(end)
+        began, tokens = self._count(end, proved)
+        self._begin = end
+        found = [span.finding for span in spans if span.finding]
+        text = self._act("".join([span.text for span in spans]), found)
+        if not text and not last:
+            return []
+        seq, self._seq = self._seq, self._seq + 1
+        categories = tuple(finding.category for finding in found)
+        message = Message(*self._session, seq, text, closed_by, last, False, t, categories)
+        released = Released(t, *self._session, message, self._desktop, tokens, began, proved, len(found))
+        return [
+            *(Finding(t, *self._session, seq, f.category, f.rule, f.action, f.start, f.end) for f in found),
+            released,
+        ]
+
+    def _act(self, text: str, found: list[moderation.Finding]) -> str:
+        """The window's text after the actions that are for all of it."""
+        actions = {finding.action for finding in found}
+        if self._ended:
+            return ""
+        if "end" in actions:
+            self._ended = True
+            return self._policy.replacement
+        if "drop" in actions:
+            return ""
+        return self._policy.replacement if "replace" in actions else text
+
+    def _take(self, end: int) -> tuple[list[Span], int]:
+        """The spans before `end`; verbatim text is split there, a finding goes whole."""
+        taken: list[Span] = []
+        spans = self._spans
+        while spans and spans[0].start < end:
+            span = spans.popleft()
+            if span.end > end and span.finding is None and len(span.text) == span.end - span.start:
+                head = end - span.start
+                spans.appendleft(Span(end, span.end, span.text[head:], None))
+                span = Span(span.start, end, span.text[:head], None)
+            taken.append(span)
+        return taken, max(end, taken[-1].end if taken else end)
+
+    def _count(self, end: int, proved: int) -> tuple[int, int]:
+        """When the window's first text came, and how many tokens ended in it."""
+        pieces = self._pieces
+        began, tokens = pieces[0][2] if pieces else proved, 0
+        while pieces and pieces[0][0] <= end:
+            tokens += pieces.popleft()[1]
+        return began, tokens
+
+
+def _reason(close: Record) -> str:
+    return str(close.d.get("reason")) if isinstance(close.d, dict) else ""
+
+
+def _freeze(span: Span) -> tuple[Any, ...]:
+    finding = msgspec.structs.astuple(span.finding) if span.finding else None
+    return (span.start, span.end, span.text, finding)
+
+
+def _thaw(data: tuple[Any, ...]) -> Span:
+    start, end, text, finding = data
+    return Span(start, end, text, moderation.Finding(*finding) if finding else None)

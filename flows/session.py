@@ -1,0 +1,179 @@
+"""What a turn adds up to: usage, latency, how it ended. The last core of a turn.
+
+Rules
+- Everything passes through in its place; a message's row follows the message, the turn's row follows its close.
+- Times are the log's, so a replay counts the same.
+- Usage is the vendor's where it reports any, else characters / 4, and marked as estimated. Where it reports more
+  than once in a turn, the last report holds: each counts the turn so far, so they are never summed.
+- Rows hold no text: neither the customer's nor the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
+from connectors.records import CLOSE, ERROR, OPEN, Record
+from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
+from flows.shard import Core
+
+CHARS_PER_TOKEN = 4
+FLAG = "flag"
+
+
+class Tally(msgspec.Struct):
+    """The turn's sums so far. Times are log time; None until they happen."""
+
+    first_token: int | None = None
+    first_message: int | None = None
+    tokens_received: int = 0
+    tokens_repeated: int = 0
+    tokens_sent: int = 0
+    chars_received: int = 0
+    chars_sent: int = 0
+    messages: int = 0
+    moderation_blocks: int = 0
+    opens: int = 0
+    interruptions: int = 0
+    error_kind: str | None = None
+    usage: tuple[int, int, int] | None = None
+
+
+class Session(Core):
+    """One turn's events, to the same events and their rows. `vendor` is the log's."""
+
+    def __init__(self, vendor: str, opened: Record) -> None:
+        self._vendor = vendor
+        self._request: dict[str, Any] = opened.d if isinstance(opened.d, dict) else {}
+        self._created = int(self._request.get("created", 0))
+        self._started = opened.t
+        self._tally = Tally()
+
+    def feed(self, event: Event) -> Iterable[Output]:
+        tally = self._tally
+        if type(event) is Text:
+            if tally.first_token is None:
+                tally.first_token = event.t
+            tally.tokens_received += event.tokens
+            tally.chars_received += len(event.text)
+        elif type(event) is Released:
+            return (event, self._message(event))
+        elif type(event) is Finding:
+            tally.moderation_blocks += event.action != FLAG
+            return (event, self._finding(event))
+        elif type(event) is Repeated:
+            if not event.kept:
+                tally.tokens_received += event.tokens
+                tally.tokens_repeated += event.tokens
+        elif type(event) is Usage:
+            tally.usage = (event.prompt_tokens, event.completion_tokens, event.total_tokens)
+        elif type(event) is DeadLetter:
+            row = DeadLetterRow(event.s, event.n, self._created + event.t, event.step, event.reason)
+            return (event, row)
+        elif type(event) is Record:
+            return self._record(event)
+        return (event,)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"version": 1, "tally": msgspec.structs.astuple(self._tally)}
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self._tally = Tally(*data["tally"])
+
+    def _record(self, event: Record) -> tuple[Output, ...]:
+        tally = self._tally
+        if event.k == OPEN:
+            tally.opens += 1
+        elif event.k == ERROR:
+            tally.interruptions += 1
+            tally.error_kind = event.d.get("kind") if isinstance(event.d, dict) else None
+        elif event.k == CLOSE:
+            return (event, self._turn(event))
+        return (event,)
+
+    def _message(self, event: Released) -> MessageRow:
+        tally, message = self._tally, event.message
+        if tally.first_message is None and message.text:
+            tally.first_message = event.t
+        tally.messages += 1
+        tally.tokens_sent += event.tokens
+        tally.chars_sent += len(message.text)
+        return MessageRow(
+            session_id=event.s,
+            turn=event.n,
+            seq=message.seq,
+            vendor=self._vendor,
+            tenant=self._request.get("tenant"),
+            model=self._request.get("model"),
+            released_at=self._created + event.t,
+            closed_by=message.closed_by,
+            chars=len(message.text),
+            tokens=event.tokens,
+            findings=event.findings,
+            final=message.final,
+            fallback=message.fallback,
+            window_ms=(event.proved - event.began) // 1000,
+            hold_ms=(event.t - event.proved) // 1000,
+        )
+
+    def _finding(self, event: Finding) -> FindingRow:
+        return FindingRow(
+            session_id=event.s,
+            turn=event.n,
+            seq=event.seq,
+            at=self._created + event.t,
+            category=event.category,
+            rule=event.rule,
+            action=event.action,
+            start=event.start,
+            end=event.end,
+        )
+
+    def _turn(self, event: Record) -> TurnRow:
+        tally, request = self._tally, self._request
+        prompt, completion, total = tally.usage or self._estimate()
+        return TurnRow(
+            session_id=event.s,
+            turn=event.n,
+            vendor=self._vendor,
+            tenant=request.get("tenant"),
+            model=request.get("model"),
+            language=request.get("language"),
+            desktop=request.get("desktop"),
+            started_at=self._created + self._started,
+            first_token_at=self._date(tally.first_token),
+            first_message_at=self._date(tally.first_message),
+            ended_at=self._created + event.t,
+            time_to_first_token_ms=self._since_start_ms(tally.first_token),
+            time_to_first_message_ms=self._since_start_ms(tally.first_message),
+            duration_ms=(event.t - self._started) // 1000,
+            tokens_received=tally.tokens_received,
+            tokens_repeated=tally.tokens_repeated,
+            tokens_sent=tally.tokens_sent,
+            messages=tally.messages,
+            chars_received=tally.chars_received,
+            chars_sent=tally.chars_sent,
+            moderation_blocks=tally.moderation_blocks,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=total,
+            usage_estimated=tally.usage is None,
+            interruptions=tally.interruptions,
+            restarts=tally.opens - 1,
+            outcome=event.d.get("reason", "") if isinstance(event.d, dict) else "",
+            error_kind=tally.error_kind,
+        )
+
+    def _estimate(self) -> tuple[int, int, int]:
+        prompt = -(-len(self._request.get("prompt") or "") // CHARS_PER_TOKEN)
+        completion = -(-self._tally.chars_received // CHARS_PER_TOKEN)
+        return prompt, completion, prompt + completion
+
+    def _date(self, t: int | None) -> int | None:
+        return None if t is None else self._created + t
+
+    def _since_start_ms(self, t: int | None) -> int | None:
+        return None if t is None else (t - self._started) // 1000

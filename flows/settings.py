@@ -1,0 +1,149 @@
+"""Settings: a TOML file first, then the environment; one typed tree.
+
+Rules
+- `CXONE_CLIENT_SECRET` and its like are the vendors' and users' names (`ENVIRONMENT`); anything else is
+  `TOKENWEIR__SECTION__KEY`. A value that begins with `[` or `{` is read as TOML.
+- An error names the setting, says what it should be, and where it came from; it never shows the value.
+- Secrets never print.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors.cxone.settings import CXoneSettings
+from connectors.desktop import DesktopSettings
+from connectors.errors import SettingsError
+from connectors.frontend import FrontendSettings
+from connectors.live import LogSettings
+from connectors.secret import decode_secret
+from flows.fallback import FallbackSettings
+from flows.moderation import Policy
+from flows.windows import WindowSettings
+
+DEFAULT_FILE = Path("tokenweir.toml")
+PREFIX = "TOKENWEIR__"
+ENVIRONMENT = {
+    "CXONE_BASE_URL": ("cxone", "base_url"),
+    "CXONE_CLIENT_ID": ("cxone", "client_id"),
+    "CXONE_CLIENT_SECRET": ("cxone", "client_secret"),
+    "AGENT_WS_URL": ("desktops", "default", "url"),
+    "AGENT_FORMAT": ("desktops", "default", "format"),
+    "FRONTEND_HOST": ("frontend", "host"),
+    "FRONTEND_PORT": ("frontend", "port"),
+    "TOKENWEIR_DATA_DIR": ("job", "data_dir"),
+    "BLOCKLIST": ("moderation", "blocklist"),
+}
+
+
+class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[job]: the process itself.
+
+    data_dir      where log, recovery store, delivery journal and metrics live
+    lane          this process's name among several with one data directory each
+    max_sessions  turns under way at once
+    epoch         seconds between Bytewax's snapshots
+    """
+
+    data_dir: Path = Path("tokenweir-data")
+    lane: str = "w00"
+    max_sessions: int = 1_000
+    epoch: float = 0.5
+
+    def __post_init__(self) -> None:
+        if re.fullmatch(r"[a-z0-9_]{1,16}", self.lane) is None:
+            raise ValueError("lane should be 1 to 16 small letters, digits or _")
+        if not 0.05 <= self.epoch <= 60:
+            raise ValueError("epoch should be between 0.05 and 60 seconds")
+        if self.max_sessions < 1:
+            raise ValueError("max_sessions should be at least 1")
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set; each section says its own fields (docs/settings.md lists them all)."""
+
+    job: JobSettings = JobSettings()
+    cxone: CXoneSettings = CXoneSettings()
+    desktops: dict[str, DesktopSettings] = {}
+    window: WindowSettings = WindowSettings()
+    fallback: FallbackSettings = FallbackSettings()
+    moderation: Policy = Policy()
+    log: LogSettings = LogSettings()
+    frontend: FrontendSettings = FrontendSettings()
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `path` (else TOKENWEIR_SETTINGS, else ./tokenweir.toml if it is there) and the environment.
+
+    Raises SettingsError.
+    """
+    path = path or (Path(environment["TOKENWEIR_SETTINGS"]) if environment.get("TOKENWEIR_SETTINGS") else None)
+    tree: dict[str, Any] = {}
+    if path is not None or DEFAULT_FILE.exists():
+        tree = _read_toml(path or DEFAULT_FILE)
+    sources: dict[str, str] = {}
+    for name, value in environment.items():
+        keys = ENVIRONMENT.get(name) or _section_keys(name)
+        if keys and value:
+            sources[".".join(keys)] = name
+            _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value))
+    return parse(tree, where=str(path or DEFAULT_FILE), sources=sources)
+
+
+def parse(tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None) -> Settings:
+    """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
+    try:
+        return msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        what, _, at = str(error).partition(" - at `$")
+        setting = at.removesuffix("`").lstrip(".").partition("[")[0]
+        named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
+        place = " and ".join([where, *named]) if not named else " or ".join(named)
+        raise SettingsError(f"{setting or 'settings'}: {what} (from {place})") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        place = re.search(r"\(at [^)]*\)", str(error))
+        raise SettingsError(f"{path} is not TOML {place[0] if place else ''}".rstrip()) from None
+
+
+def _section_keys(name: str) -> tuple[str, ...] | None:
+    return tuple(name.removeprefix(PREFIX).lower().split("__")) if name.startswith(PREFIX) else None
+
+
+def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        table = tree.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{'.'.join(keys)}: {key} is not a table in the settings file")
+        tree = table
+    tree[keys[-1]] = value
+
+
+def _parse(value: str) -> Any:
+    if not value.startswith(("[", "{")):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _decode(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path and isinstance(value, str) else decode_secret(kind, value)
+
+
+def _list(value: str) -> list[str]:
+    return [term.strip() for term in value.split(",") if term.strip()]

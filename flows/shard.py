@@ -1,0 +1,180 @@
+"""A step's part of a shard: one core a turn, driven by the log's time.
+
+Rules
+- Records and the cores' own deadlines are merged by time. A deadline fires when a record or the mark has a `t`
+  strictly greater, and what it gives carries the deadline's `t`.
+- A core is made at its turn's `open` and dropped after its `close`.
+- A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
+  What reaches no open turn becomes a dead letter too, one a turn (`MAX_IGNORED` such turns are remembered).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from connectors.records import CLOSE, OPEN, Record
+from flows.events import DeadLetter, Event, Output
+
+MAX_IGNORED = 10_000
+
+
+class Core:
+    """What a step knows of one turn. No I/O, no clock: time is in the events.
+
+    deadline  log time after which `expire` wants to be called; None for no time
+    """
+
+    deadline: int | None = None
+
+    def feed(self, event: Event) -> Iterable[Output]:
+        """Take one event; give what goes on, in order: what it does not know, as it came."""
+        raise NotImplementedError
+
+    def expire(self, t: int) -> Iterable[Output]:
+        """The deadline `t` has passed."""
+        return ()
+
+    def abandon(self, close: Record) -> Iterable[Output]:
+        """`feed` or `expire` raised: end the turn with no more thought."""
+        return (close,)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data with a `version`."""
+        raise NotImplementedError
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Go on from a snapshot; called once, on a new core."""
+        raise NotImplementedError
+
+
+class _Turn:
+    """An open turn's core, the record that opened it, and the earliest deadline of it in the heap."""
+
+    __slots__ = ("core", "opened", "scheduled")
+
+    def __init__(self, opened: Record, core: Core) -> None:
+        self.opened = opened
+        self.core = core
+        self.scheduled: int | None = None
+
+
+class Shard:
+    """All open turns of a shard in one step.
+
+    `make` builds a core from its turn's first open.
+    """
+
+    def __init__(self, step: str, make: Callable[[Record], Core]) -> None:
+        self._step = step
+        self._make = make
+        self._turns: dict[tuple[str, int], _Turn] = {}
+        self._deadlines: list[tuple[int, str, int]] = []
+        self._ignored: set[tuple[str, int]] = set()
+
+    def feed(self, events: Iterable[Event], mark: int) -> list[Output]:
+        """Take events in order of time, then let time pass to `mark`."""
+        out: list[Output] = []
+        deadlines = self._deadlines
+        for event in events:
+            if deadlines and deadlines[0][0] < event.t:
+                self._expire(event.t, out)
+            self._take(event, out)
+        if deadlines and deadlines[0][0] < mark:
+            self._expire(mark, out)
+        return out
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "turns": [
+                (turn.opened.t, turn.opened.s, turn.opened.n, turn.opened.d, turn.core.snapshot())
+                for turn in self._turns.values()
+            ],
+            "ignored": list(self._ignored),
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self._ignored = {(s, n) for s, n in data["ignored"]}
+        for t, s, n, d, core_data in data["turns"]:
+            opened = Record(t, s, n, OPEN, d=d)
+            turn = self._turns[s, n] = _Turn(opened, self._make(opened))
+            turn.core.restore(core_data)
+            self._schedule(turn)
+
+    def _take(self, event: Event, out: list[Output]) -> None:
+        key = (event.s, event.n)
+        kind = event.k if type(event) is Record else None
+        turn = self._turns.get(key)
+        if turn is None:
+            if kind != OPEN or key in self._ignored:
+                self._miss(event, kind, out)
+                return
+            assert isinstance(event, Record)
+            try:
+                turn = self._turns[key] = _Turn(event, self._make(event))
+            except Exception as error:
+                self._refuse(event, error, out)
+                return
+        try:
+            out.extend(turn.core.feed(event))
+        except Exception as error:
+            self._fail(event, error, out)
+            return
+        if kind == CLOSE:
+            del self._turns[key]
+        else:
+            self._schedule(turn)
+
+    def _expire(self, now: int, out: list[Output]) -> None:
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] < now:
+            t, s, n = heapq.heappop(deadlines)
+            turn = self._turns.get((s, n))
+            if turn is None or turn.scheduled != t:
+                continue
+            turn.scheduled = None
+            if turn.core.deadline == t:
+                try:
+                    out.extend(turn.core.expire(t))
+                except Exception as error:
+                    self._fail(Record(t, s, n), error, out)
+                    continue
+            self._schedule(turn)
+
+    def _schedule(self, turn: _Turn) -> None:
+        """A deadline that moved back keeps its old entry, which finds the new one when its time comes."""
+        deadline = turn.core.deadline
+        if deadline is not None and (turn.scheduled is None or deadline < turn.scheduled):
+            turn.scheduled = deadline
+            heapq.heappush(self._deadlines, (deadline, turn.opened.s, turn.opened.n))
+
+    def _refuse(self, opened: Record, error: Exception, out: list[Output]) -> None:
+        """No core could be made: the steps to come see a turn that failed at once."""
+        key = (opened.s, opened.n)
+        self._ignore(key)
+        failed = Record(opened.t, *key, CLOSE, d={"reason": "failed"})
+        out += [opened, DeadLetter(opened.t, *key, self._step, type(error).__name__), failed]
+
+    def _fail(self, event: Event, error: Exception, out: list[Output]) -> None:
+        key = (event.s, event.n)
+        turn = self._turns.pop(key)
+        self._ignore(key)
+        out.append(DeadLetter(event.t, *key, self._step, type(error).__name__))
+        out.extend(turn.core.abandon(Record(event.t, *key, CLOSE, d={"reason": "failed"})))
+
+    def _miss(self, event: Event, kind: str | None, out: list[Output]) -> None:
+        key = (event.s, event.n)
+        if isinstance(event, DeadLetter):
+            out.append(event)
+        elif kind == CLOSE:
+            self._ignored.discard(key)
+        elif key not in self._ignored:
+            self._ignore(key)
+            out.append(DeadLetter(event.t, *key, self._step, "no open turn"))
+
+    def _ignore(self, key: tuple[str, int]) -> None:
+        if len(self._ignored) >= MAX_IGNORED:
+            self._ignored.pop()
+        self._ignored.add(key)

@@ -1,0 +1,71 @@
+"""Sentences are a function of the text alone, whatever the pieces it came in."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.sentences import SentenceSplitter
+from flows.sentences.languages import LANGUAGES
+
+WORDS = """
+    Dr Mr U.S U.K a.m p.m Inc etc No Fig e.g z B St I A b it It The Senate Monday word Word was 1 2 12 3.5 Yahoo Who
+    Weekly https://a.b/c?d=E x@y.z v1.2 ``` ~~~ ` ` ** _ # ## | - • > 1. 2) a. ii. [1] [ ] ( ) { } < <3 :) :-) :- : ;
+    , . . . ! ? .. ... … 。 ！ ？ । ؟ ። ։ ． 「 」 《 》 “ ” „ « » " ' '' — – - 😀 👍🏽 ✓ é ß İ 走 と नमस्ते سلام ﬁ
+"""
+SPACES = [" ", " ", " ", "  ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "    ", ". ", ". A", ".\n", '."', ".) "]
+LONG = [" " * 300, "x" * 300, "A b. " * 60, "." * 80, "(" * 20, "😀" * 40]
+FRAGMENTS = st.sampled_from([*WORDS.split(), *SPACES, *LONG])
+TEXTS = st.lists(FRAGMENTS, max_size=40).map("".join) | st.text(max_size=40)
+CODES = st.sampled_from([*LANGUAGES, "xx", None])
+
+
+def pieces_after(text: str, language: str | None) -> list[str]:
+    return SentenceSplitter(language).feed(text)
+
+
+@st.composite
+def cut_texts(draw: st.DrawFn) -> list[str]:
+    text = draw(TEXTS)
+    cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+@given(cut_texts(), CODES)
+def test_the_pieces_are_the_text_and_the_same_under_every_chunking(parts: list[str], language: str | None) -> None:
+    text = "".join(parts)
+    whole, cut = SentenceSplitter(language), SentenceSplitter(language)
+    pieces = whole.feed(text) + whole.flush()
+    assert "".join(pieces) == text
+    assert all(pieces)
+    assert [piece for part in parts for piece in cut.feed(part)] + cut.flush() == pieces
+
+
+@given(TEXTS, CODES)
+def test_what_is_out_after_a_prefix_depends_on_that_prefix_alone(text: str, language: str | None) -> None:
+    splitter = SentenceSplitter(language)
+    out: list[str] = []
+    for end, character in enumerate(text, 1):
+        out += splitter.feed(character)
+        assert out == pieces_after(text[:end], language)
+
+
+@given(cut_texts(), CODES)
+def test_a_restored_splitter_goes_on_as_if_nothing_had_been(parts: list[str], language: str | None) -> None:
+    through, resumed = SentenceSplitter(language), SentenceSplitter(language)
+    for part in parts:
+        snapshot = json.loads(json.dumps(resumed.snapshot()))
+        resumed = SentenceSplitter(language)
+        resumed.restore(snapshot)
+        assert resumed.feed(part) == through.feed(part)
+    assert resumed.flush() == through.flush()
+
+
+@given(cut_texts())
+def test_settings_of_the_user_change_nothing_of_that(parts: list[str]) -> None:
+    settings = {"abbreviations": ["word"], "flush_overrides": [r"\d\.", "Word!"]}
+    whole, cut = SentenceSplitter("en", **settings), SentenceSplitter("en", **settings)
+    pieces = whole.feed("".join(parts)) + whole.flush()
+    assert [piece for part in parts for piece in cut.feed(part)] + cut.flush() == pieces

@@ -1,0 +1,219 @@
+"""tokenweir: the command line, its exit codes, and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from tests.conftest import OtherSide, corpus_of
+from tokenweir import main
+
+Start = Callable[..., OtherSide]
+WORDS = ["The ", "parcel ", "left. ", "It ", "arrives ", "at ", "noon."]
+
+
+def environment(side: OtherSide, data_dir: Path, **more: str) -> dict[str, str]:
+    return {
+        "CXONE_BASE_URL": side.gateway.url,
+        "CXONE_CLIENT_ID": CLIENT_ID,
+        "CXONE_CLIENT_SECRET": CLIENT_SECRET,
+        "AGENT_WS_URL": side.desktop.url,
+        "TOKENWEIR_DATA_DIR": str(data_dir),
+        "TOKENWEIR__JOB__EPOCH": "0.1",
+        **more,
+    }
+
+
+def invoke(env: dict[str, str], *args: str | Path) -> Result:
+    return CliRunner(env=env).invoke(main, [str(arg) for arg in args])
+
+
+def complaint(result: Result) -> str:
+    """The one line that says what is wrong, without a traceback."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("tokenweir: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def test_one_session_runs_to_its_end_and_is_delivered(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s", "--model", "m")
+    assert result.exit_code == 0, result.output
+    assert side.desktop.transcript("s-1") == "".join(WORDS)
+    assert "The parcel left." in result.stdout
+
+
+def test_json_is_the_bytes_that_the_desktop_read(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s", "--json")
+    assert result.stdout.splitlines() == [each.raw for each in side.desktop.received]
+
+
+def test_a_recorded_run_replays_to_the_same_bytes(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@3,repeat=2")
+    recording = tmp_path / "r.jsonl"
+    env = environment(side, tmp_path / "data")
+    live = invoke(env, "run", "cxone", "--prompt", "stream s", "--json", "--record", recording)
+    replayed = invoke({}, "replay", recording, "--json")
+    assert replayed.exit_code == 0
+    assert replayed.stdout == live.stdout
+
+
+def test_a_session_asked_again_is_its_next_turn(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    for _ in range(2):
+        assert invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s").exit_code == 0
+    assert side.desktop.turns() == [("s-1", 0), ("s-1", 1)]
+
+
+def test_a_broken_line_among_the_sessions_does_not_lose_the_good_ones(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text(
+        '{"session_id": "a", "prompt": "stream s"}\n{"session_id": 7}\n{"session_id": "b", "prompt": "stream s"}\n'
+    )
+    result = invoke(environment(side, tmp_path / "data"), "run", "cxone", "--sessions", sessions)
+    assert result.exit_code == 7
+    assert "line 2: session_id" in complaint(result)
+    assert {session for session, _ in side.desktop.turns()} == {"a", "b"}
+    assert side.desktop.transcript("b") == "".join(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        ({"CXONE_CLIENT_ID": ""}, 3, "CXONE_CLIENT_ID"),
+        ({"CXONE_CLIENT_SECRET": "wrong-secret"}, 4, "CXONE_CLIENT_SECRET"),
+        ({"CXONE_BASE_URL": "http://127.0.0.1:9"}, 5, "CXONE_BASE_URL"),
+        ({"CXONE_BASE_URL": "api.example"}, 3, "CXONE_BASE_URL"),
+        ({"AGENT_WS_URL": ""}, 3, "AGENT_WS_URL"),
+        ({"AGENT_WS_URL": "http://127.0.0.1:9"}, 3, "AGENT_WS_URL"),
+        ({"AGENT_WS_URL": "ws://127.0.0.1:9/", "TOKENWEIR__DESKTOPS__DEFAULT__DRAIN_TIMEOUT": "0.2"}, 6, "127.0.0.1:9"),
+        ({"TOKENWEIR__WINDOW__TIMEOUT": "soon"}, 3, "TOKENWEIR__WINDOW__TIMEOUT"),
+    ],
+)
+def test_bad_settings_end_with_one_clear_line(
+    change: dict[str, str], code: int, says: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS))
+    result = invoke(environment(side, tmp_path, **change), "run", "cxone", "--prompt", "stream s")
+    assert result.exit_code == code, result.output
+    assert says in complaint(result)
+    assert "wrong-secret" not in result.output
+
+
+def test_a_missing_scope_is_named(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), scopes=())
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s")
+    assert result.exit_code == 4
+    assert "ai:llm:stream" in complaint(result)
+
+
+def test_messages_for_a_desktop_that_was_not_there_go_with_the_next_run(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    away = {"AGENT_WS_URL": "ws://127.0.0.1:9/", "TOKENWEIR__DESKTOPS__DEFAULT__DRAIN_TIMEOUT": "0.2"}
+    assert invoke(environment(side, tmp_path, **away), "run", "cxone", "--prompt", "stream s").exit_code == 6
+    again = invoke(environment(side, tmp_path), "run", "cxone", "--session-id", "s-2", "--prompt", "stream s")
+    assert again.exit_code == 0, again.output
+    assert side.desktop.transcript("s-1") == side.desktop.transcript("s-2") == "".join(WORDS)
+
+
+@pytest.mark.parametrize("content", ["", "hello\n", '{"tokens": ["a"]}\n'])
+def test_a_recording_that_is_not_one(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text(content)
+    result = invoke({}, "replay", path)
+    assert result.exit_code == 7
+    assert str(path) in complaint(result)
+
+
+def test_a_data_directory_in_use_is_said_so(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "stall=inf@2")
+    process = start_service(side, tmp_path)
+    try:
+        result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s")
+        assert result.exit_code == 8
+        assert "another process" in complaint(result)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def start_service(side: OtherSide, data_dir: Path) -> subprocess.Popen[str]:
+    """A service in a process of its own; returns when it listens."""
+    env = {**os.environ, **environment(side, data_dir, FRONTEND_PORT="0")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tokenweir", "run", "cxone"], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "listening on" not in (line := process.stderr.readline()):
+        assert process.poll() is None, line
+    process.address = line.split()[-1]  # type: ignore[attr-defined]  # a note on the process, for the tests
+    return process
+
+
+def post(process: subprocess.Popen[str], body: object) -> tuple[int, dict[str, object]]:
+    answer = subprocess.run(
+        ["curl", "-s", "-w", "\n%{http_code}", "-d", json.dumps(body), f"{process.address}/sessions"],  # type: ignore[attr-defined]  # as above
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    text, _, status = answer.rpartition("\n")
+    return int(status), json.loads(text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_takes_sessions_and_stops_in_order(number: signal.Signals, other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    process = start_service(side, tmp_path)
+    assert post(process, {"session_id": "s-9", "prompt": "stream s"}) == (202, {"session_id": "s-9", "turn": 0})
+    assert post(process, {"session_id": "s 9"})[0] == 400
+    assert post(process, {"session_id": "s-8", "desktop": "nowhere"})[0] == 400
+    health = subprocess.run(["curl", "-s", f"{process.address}/health"], capture_output=True, text=True, check=True)  # type: ignore[attr-defined]  # as above
+    assert health.stdout == "OK"
+    side.reactor.run(side.desktop.until(lambda desktop: desktop.is_whole("s-9")), 20)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert "1 finished" in errors
+    assert side.desktop.transcript("s-9") == "".join(WORDS)
+
+
+def test_a_turn_that_a_stop_interrupts_is_finished_by_the_next_start(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of({"s": WORDS, "t": WORDS}), {"s": "stall=inf@5"})
+    process = start_service(side, tmp_path)
+    assert post(process, {"session_id": "s-9", "prompt": "stream s"})[0] == 202
+    side.reactor.run(side.desktop.until(lambda desktop: bool(desktop.transcript("s-9"))), 20)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not side.desktop.is_whole("s-9")
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--session-id", "other", "--prompt", "stream t")
+    assert result.exit_code == 0, result.output
+    assert side.desktop.is_whole("s-9")
+    assert side.desktop.transcript("s-9") == "".join(WORDS)
+    assert side.desktop.counts["repeats"] == 0
+
+
+def test_the_demo_shows_checks_and_says_where_the_database_is(tmp_path: Path) -> None:
+    result = invoke({}, "demo", "--data-dir", tmp_path / "demo")
+    assert result.exit_code == 0, result.output
+    assert "11 of 11 transcripts are what they must be" in result.stdout
+    assert "metrics.duckdb" in result.stdout
+
+
+def test_the_demo_never_removes_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    assert invoke({}, "demo", "--data-dir", tmp_path).exit_code == 8
+    assert (tmp_path / "precious").exists()

@@ -1,0 +1,174 @@
+"""connectors.cxone.gateway: the real client against the simulated vendor, with every fault of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.errors import CredentialsError, SettingsError, UpstreamError
+from connectors.log import LogReader
+from connectors.records import Record
+from flows.live import LiveJob
+from tests.conftest import OtherSide, corpus_of
+
+TOKENS = "The parcel left our warehouse this morning and will be with you before noon tomorrow .".split(" ")
+WORDS = [f"{word} " for word in TOKENS]
+Start = Callable[..., OtherSide]
+
+
+def logged(job: LiveJob, *kinds: str) -> list[Record]:
+    return [record for record, _ in LogReader(job.source.folder).read() if record.k in kinds]
+
+
+def errors(job: LiveJob) -> list[tuple[str, int | None]]:
+    return [(record.d["kind"], record.d["status"]) for record in logged(job, "error") if isinstance(record.d, dict)]
+
+
+def close_of(job: LiveJob) -> str:
+    [record] = logged(job, "close")
+    assert isinstance(record.d, dict)
+    return str(record.d["reason"])
+
+
+WHOLE = [
+    "",
+    "eol=crlf,comments=2,bom,retry=3000",
+    "eol=cr,lines",
+    "split=3",
+    "pack=4",
+    "pieces=3",
+    "finish=last",
+    "ids=data",
+    "ids=clash",
+    "drop=fin@6",
+    "drop=rst@6",
+    "drop=end@6",
+    "drop=end@last",
+    "drop=rst@300b",
+    "drop=fin@6,ids=event:every=2",
+    "drop=fin@6,repeat=4",
+    "drop=fin@6,repeat=4:ids=new",
+    "drop=fin@6,repeat=4,ids=stream",
+    "drop=fin@6,repeat=4,ids=data",
+    "drop=end@+2:times=3,repeat=3",
+    "drop=fin@6:revoke",
+    "401=1:on=start",
+    "401=1:on=continue,drop=fin@6",
+    "429=2",
+    "429=1:retry-after=0",
+    "429=1:retry-date=0",
+    "503=2",
+    "drop=fin@0",
+    "big=1500000@3",
+    "malformed=garbage@5",
+    "malformed=truncated@5",
+    "malformed=type@5",
+    "malformed=utf8@5",
+    "slow=0.001,heartbeat=0.1",
+]
+
+
+@pytest.mark.parametrize("faults", WHOLE)
+def test_the_whole_text_arrives_once_in_spite_of(faults: str, other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), faults)
+    job = side.run(tmp_path, "s")
+    assert job.outcomes == {"finished": 1}
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    assert side.desktop.is_whole("s")
+    assert job.faults == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason", "shown"),
+    [
+        ("429=9", "rate_limited", 0),
+        ("403=9", "refused", 0),
+        ("404=9", "refused", 0),
+        ("200=9", "refused", 0),
+        ("503=99", "interrupted", 0),
+        ("drop=error@6:code=overloaded", "vendor_error", 6),
+        ("drop=end@+1:times=99", "interrupted", 3),
+        ("drop=fin@6,ids=none", "interrupted", 6),
+        ("stall=inf@6,ids=none", "timeout", 6),
+        ("big=200000@6", "malformed", 5),
+    ],
+)
+def test_a_turn_that_cannot_be_whole_ends_with_what_came_and_says_why(
+    faults: str, reason: str, shown: int, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), faults)
+    limits = {"max_restarts": 2, "max_retries": 2, "idle_timeout": 0.3, "max_event_bytes": 100_000}
+    job = side.run(tmp_path, "s", cxone=limits)
+    assert job.outcomes == {reason: 1}
+    assert close_of(job) == reason
+    assert side.desktop.is_whole("s")
+    assert side.desktop.transcript("s") == "".join(WORDS[:shown])
+    assert len(job.faults) == 1
+
+
+def test_a_stream_that_falls_silent_is_continued(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "stall=inf@6")
+    job = side.run(tmp_path, "s", cxone={"idle_timeout": 0.3})
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    assert errors(job) == [("idle_timeout", None)]
+
+
+def test_what_went_wrong_is_in_the_log(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "429=1:on=start,drop=rst@6")
+    job = side.run(tmp_path, "s")
+    assert errors(job) == [("rate_limited", 429), ("disconnected", None)]
+    *_, again = logged(job, "open")
+    assert isinstance(again.d, dict)
+    assert again.d["continuation_id"]
+
+
+def test_an_open_is_logged_before_its_request(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@0:times=9")
+    job = side.run(tmp_path, "s", cxone={"max_restarts": 1})
+    assert len(logged(job, "open")) == 2
+    assert side.gateway.counts["starts"] == 2
+
+
+def test_a_refused_connection_is_tried_again(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@6:refuse=0.2")
+    job = side.run(tmp_path, "s", cxone={"max_restarts": 20, "retry_base": 0.05})
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    assert ("connect", None) in errors(job)
+
+
+def test_an_expired_token_is_renewed_in_the_middle(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@6:times=2", token_ttl=0.2, declared_ttl=3600, token_interval=0.05, speed=1)
+    side.run(tmp_path, "s")
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    assert side.gateway.counts["token_requests"] >= 2
+
+
+def test_many_sessions_at_once_fetch_one_token(other_side: Start, tmp_path: Path) -> None:
+    names = [f"s{i}" for i in range(50)]
+    side = other_side(corpus_of({name: WORDS for name in names}))
+    job = side.run(tmp_path, *names)
+    assert job.outcomes == {"finished": 50}
+    assert side.gateway.counts["token_requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("cxone", "options", "error", "says"),
+    [
+        ({"client_id": ""}, {}, SettingsError, "CXONE_CLIENT_ID"),
+        ({"client_secret": "wrong"}, {}, CredentialsError, "CXONE_CLIENT_SECRET"),
+        ({"base_url": "http://127.0.0.1:9"}, {}, UpstreamError, "CXONE_BASE_URL"),
+        ({}, {"scopes": ()}, CredentialsError, "ai:llm:stream"),
+        ({}, {"faults": "403=9:on=token"}, CredentialsError, "ai:llm:stream"),
+    ],
+)
+def test_a_vendor_that_cannot_be_used_ends_the_job_with_one_line(
+    cxone: dict[str, Any], options: dict[str, Any], error: type[Exception], says: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), **options)
+    with pytest.raises(error, match=says) as caught:
+        side.run(tmp_path, "s", cxone=cxone)
+    assert "\n" not in str(caught.value)
+    assert "wrong" not in str(caught.value)

@@ -1,0 +1,325 @@
+"""hub.py, ids.py, tickets.py: what callers were shown, for how long, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import InputError
+from connectors.frontend.hub import MESSAGE_COST, Caller, FullError, Hub, HubSettings, UnknownTurnError
+from connectors.frontend.ids import Place, event_id, parse_event_id
+from connectors.frontend.tickets import TicketError, Tickets
+from connectors.records import Message
+from connectors.sse import Event, SSEDecoder, encode
+
+KEY = ("s", 0)
+OTHER = ("s", 1)
+
+
+def message(seq: int, text: str, *, key: tuple[str, int] = KEY, **change: Any) -> Message:
+    fields = {"closed_by": "sentence", "final": False, "fallback": False, "t": 0, **change}
+    return Message(*key, seq, text, **fields)
+
+
+def publish(hub: Hub, texts: Iterable[str], *, key: tuple[str, int] = KEY, now: float = 0.0) -> None:
+    """A whole turn: the texts, the last of them final."""
+    texts = list(texts)
+    for seq, text in enumerate(texts):
+        final = seq == len(texts) - 1
+        hub.publish(message(seq, text, key=key, final=final, closed_by="end" if final else "sentence"), now)
+
+
+def join(hub: Hub, after: int = -1, *, key: tuple[str, int] = KEY, now: float = 0.0) -> Caller:
+    return hub.join(key, after, now, lambda: None)
+
+
+def read(caller: Caller) -> list[Event]:
+    """All that can be read now."""
+    events: list[Event] = []
+    while taken := caller.take():
+        events += taken
+    return events
+
+
+def told(caller: Caller) -> list[tuple[str, str, str]]:
+    return [(event.event, event.data, event.id) for event in read(caller)]
+
+
+def test_a_caller_gets_the_tokens_and_then_the_whole_text() -> None:
+    hub = Hub(HubSettings())
+    publish(hub, ["One. ", "Two."])
+    caller = join(hub)
+    assert told(caller) == [("token", "One. ", "s/0/0"), ("token", "Two.", "s/0/1"), ("done", "One. Two.", "s/0/2")]
+    assert caller.over
+
+
+def test_a_caller_is_woken_by_what_comes_later() -> None:
+    hub, woken = Hub(HubSettings()), []
+    hub.open(KEY, 0)
+    caller = hub.join(KEY, -1, 0, lambda: woken.append(len(woken)))
+    assert read(caller) == []
+    hub.publish(message(0, "One. "), 1)
+    assert woken
+    assert [event.data for event in read(caller)] == ["One. "]
+    assert not caller.over
+
+
+def test_an_empty_last_message_is_no_token() -> None:
+    hub = Hub(HubSettings())
+    publish(hub, ["One.", ""])
+    assert told(join(hub)) == [("token", "One.", "s/0/0"), ("done", "One.", "s/0/2")]
+
+
+def test_nothing_is_read_after_the_end() -> None:
+    hub = Hub(HubSettings())
+    publish(hub, ["One."])
+    end = read(join(hub))[-1]
+    assert join(hub, parse_event_id(end.id).seq).over
+
+
+def test_a_failed_turn_ends_with_the_error_text_and_keeps_what_was_shown() -> None:
+    hub = Hub(HubSettings(error_text="sorry"))
+    hub.publish(message(0, "One. "), 0)
+    hub.publish(message(1, "Tw", closed_by="error", final=True), 0)
+    assert told(join(hub)) == [("token", "One. ", "s/0/0"), ("token", "Tw", "s/0/1"), ("error", "sorry", "s/0/2")]
+
+
+def test_a_fallback_message_is_the_error_and_no_token() -> None:
+    hub = Hub(HubSettings())
+    hub.publish(message(0, "One. "), 0)
+    hub.publish(message(1, "Please retry.", closed_by="error", final=True, fallback=True), 0)
+    assert told(join(hub)) == [("token", "One. ", "s/0/0"), ("error", "Please retry.", "s/0/2")]
+
+
+def test_what_comes_twice_late_or_without_its_beginning_changes_nothing() -> None:
+    hub = Hub(HubSettings())
+    hub.publish(message(0, "One. "), 0)
+    hub.publish(message(0, "One. "), 0)
+    hub.publish(message(2, "Three."), 0)
+    hub.publish(message(3, "lost", key=OTHER), 0)
+    hub.publish(message(1, "Two.", closed_by="end", final=True), 0)
+    hub.publish(message(2, "Three.", final=True), 0)
+    assert read(join(hub))[-1].data == "One. Two."
+    assert (hub.counts["repeated"], hub.counts["headless"], hub.counts["late"]) == (1, 2, 1)
+    with pytest.raises(UnknownTurnError):
+        join(hub, key=OTHER)
+
+
+pieces = st.text(st.sampled_from("ab\r\n :\0\u2028é😀\ud83d"), max_size=6)
+
+
+@given(st.lists(pieces, min_size=1, max_size=12), st.lists(st.integers(1, 4), max_size=12), st.integers(1, 8))
+def test_however_often_a_caller_is_cut_off_it_reads_everything_once(
+    texts: list[str], visits: list[int], max_chars: int
+) -> None:
+    hub, shown = Hub(HubSettings()), iter(enumerate(texts))
+    hub.open(KEY, 0)
+    tokens: list[str] = []
+    done: list[str] = []
+    place = -1
+    for visit in [*visits, len(texts)]:
+        caller = join(hub, place)
+        for _, (seq, text) in zip(range(visit), shown, strict=False):
+            hub.publish(message(seq, text, final=seq == len(texts) - 1, closed_by="end"), 0)
+            for event in caller.take(max_chars):
+                (done if event.event == "done" else tokens).append(event.data)
+                place = parse_event_id(event.id).seq
+        hub.leave(caller, 0)
+    for event in read(join(hub, place)):
+        (done if event.event == "done" else tokens).append(event.data)
+    whole = "".join(texts).replace("\r\n", "\n").replace("\r", "\n")
+    assert "".join(tokens) == whole
+    assert done == [whole]
+
+
+@given(st.lists(st.text(max_size=12) | pieces, min_size=1, max_size=8))
+def test_no_text_can_forge_an_event(texts: list[str]) -> None:
+    hub = Hub(HubSettings())
+    publish(hub, ["data: x\n\nevent: done\ndata: y\n\n", "\rid: s/9/9\r\r", *texts])
+    sent = read(join(hub))
+    decoded = SSEDecoder().feed(b"".join([encode(event) for event in sent]))
+    assert [(event.event, event.id) for event in decoded] == [(event.event, event.id) for event in sent]
+    replaced = [event.data.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for event in sent]
+    assert [event.data for event in decoded] == replaced
+
+
+def test_a_turn_can_be_read_again_for_as_long_as_said() -> None:
+    hub = Hub(HubSettings(replay_for=900))
+    publish(hub, ["One."], now=100)
+    hub.sweep(999.9)
+    assert read(join(hub, now=999.9))
+    with pytest.raises(UnknownTurnError):
+        join(hub, now=1_000)
+    hub.sweep(1_000)
+    assert hub.kept == (0, 0)
+
+
+def test_a_caller_that_stays_away_gives_the_turn_up() -> None:
+    hub = Hub(HubSettings(resume_grace=10, cancelled_text="cancelled"))
+    hub.open(KEY, 0)
+    first, second = join(hub, now=1), join(hub, now=1)
+    hub.leave(first, 2)
+    assert hub.sweep(13) == []
+    hub.leave(second, 3)
+    hub.leave(second, 9)
+    assert hub.sweep(12.9) == []
+    assert hub.sweep(13) == [(KEY, "abandoned")]
+    assert hub.sweep(14) == []
+    assert told(join(hub, now=14)) == [("error", "cancelled", "s/0/0")]
+
+
+def test_a_caller_that_comes_back_in_time_goes_on() -> None:
+    hub = Hub(HubSettings(resume_grace=10, idle_timeout=0))
+    hub.open(KEY, 0)
+    hub.leave(join(hub, now=1), 2)
+    join(hub, now=11)
+    assert hub.sweep(30) == []
+
+
+def test_a_turn_without_callers_has_all_the_time_it_takes() -> None:
+    hub = Hub(HubSettings())
+    hub.open(KEY, 0)
+    assert hub.sweep(1e6) == []
+    join(hub, now=1e6)
+    assert hub.sweep(1e6 + 19.9) == []
+
+
+def test_the_two_time_outs_are_told_apart() -> None:
+    hub = Hub(HubSettings(overall_timeout=60, idle_timeout=20, timeout_text="slow"))
+    for key in (KEY, OTHER):
+        hub.open(key, 0)
+        join(hub, key=key)
+    for seq in range(6):
+        hub.publish(message(seq, "x", key=OTHER), seq * 10)
+    assert hub.sweep(19.9) == []
+    assert hub.sweep(20) == [(KEY, "idle_timeout")]
+    assert hub.sweep(60) == [(OTHER, "overall_timeout")]
+    assert read(join(hub, key=OTHER))[-1].data == "slow"
+    assert (hub.counts["idle_timeout"], hub.counts["overall_timeout"]) == (1, 1)
+
+
+def test_the_longest_ended_turn_makes_room() -> None:
+    hub = Hub(HubSettings(max_kept_turns=2))
+    for turn in range(3):
+        publish(hub, ["One."], key=("s", turn))
+    assert hub.kept[0] == 2
+    assert hub.counts["forgotten"] == 1
+    with pytest.raises(UnknownTurnError):
+        join(hub)
+
+
+def test_turns_under_way_are_never_forgotten_and_one_more_is_refused() -> None:
+    hub = Hub(HubSettings(max_kept_turns=1))
+    hub.open(KEY, 0)
+    with pytest.raises(FullError, match="max_kept_turns"):
+        hub.check_room()
+    hub.publish(message(0, "x", key=OTHER), 0)
+    assert hub.counts["unkept"] == 1
+    assert hub.state(KEY)
+
+
+def test_kept_characters_are_bounded() -> None:
+    hub = Hub(HubSettings(max_kept_chars=3 * (MESSAGE_COST + 10)))
+    for turn in range(9):
+        publish(hub, ["x" * 10], key=("s", turn))
+        assert hub.kept[1] <= 3 * (MESSAGE_COST + 10)
+    assert hub.counts["forgotten"] == 6
+
+
+@pytest.mark.parametrize("bound", ["max_turn_chars", "max_kept_chars"])
+def test_a_turn_that_grows_too_large_ends_for_its_callers(bound: str) -> None:
+    hub = Hub(HubSettings(**{bound: 10 * MESSAGE_COST}, error_text="sorry"))
+    hub.open(KEY, 0)
+    caller = join(hub)
+    for seq in range(20):
+        hub.publish(message(seq, "x"), 0)
+    assert read(caller)[-1].data == "sorry"
+    assert hub.counts["too_large"] == 1
+
+
+def test_callers_are_bounded() -> None:
+    hub = Hub(HubSettings(max_callers=1))
+    hub.open(KEY, 0)
+    caller = join(hub)
+    with pytest.raises(FullError, match="max_callers"):
+        join(hub)
+    with pytest.raises(FullError, match="max_callers"):
+        hub.check_room(callers=1)
+    hub.leave(caller, 0)
+    hub.check_room(callers=1)
+    assert hub.counts["refused"] == 2
+
+
+def test_closing_sends_callers_away_without_an_end() -> None:
+    hub, woken = Hub(HubSettings()), []
+    hub.open(KEY, 0)
+    caller = hub.join(KEY, -1, 0, lambda: woken.append(1))
+    hub.close()
+    assert caller.over
+    assert woken
+    assert read(caller) == []
+
+
+def test_the_state_of_a_turn() -> None:
+    hub = Hub(HubSettings())
+    assert hub.state(KEY) is None
+    hub.publish(message(0, "One. "), 0)
+    join(hub)
+    assert hub.state(KEY) == ("running", 1, 5, 1)
+    publish(hub, ["One. ", "Two."])
+    assert hub.state(KEY) == ("done", 2, 9, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"overall_timeout": -1}, {"idle_timeout": float("nan")}, {"replay_for": float("inf")}, {"max_callers": 0}],
+)
+def test_settings_that_cannot_be_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        HubSettings(**change)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._:@-]{1,128}", fullmatch=True), st.integers(0, 10**9 - 1), st.integers(-1, 10**9 - 1))
+def test_ids_come_back_as_they_went(session_id: str, turn: int, seq: int) -> None:
+    assert parse_event_id(event_id((session_id, turn), seq)) == Place((session_id, turn), seq)
+
+
+@pytest.mark.parametrize("text", ["", "s", "s/0", "s/0/", "s/-1/0", "s/0/-2", "s/0/1\n", "a b/0/1", "s/0/١", "s/0/1/2"])
+def test_what_is_no_id_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(InputError, match="^Last-Event-ID: not an id"):
+        parse_event_id(text)
+
+
+def fields(query: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in query.split("&"))
+
+
+def test_a_ticket_opens_its_turn_until_it_expires() -> None:
+    tickets = Tickets(b"k" * 32, lifetime=60)
+    query = fields(tickets.query(("s-1", 3), now=1_000, dialog_id="d"))
+    assert query["dialog_id"] == "d"
+    assert tickets.check(query, now=1_059) == ("s-1", 3)
+    with pytest.raises(TicketError, match="expires"):
+        tickets.check(query, now=1_060)
+
+
+@pytest.mark.parametrize("name", ["session_id", "turn", "expires", "signature"])
+@pytest.mark.parametrize("value", [None, "", "4", "2000000000", "é"])
+def test_a_ticket_that_was_changed_opens_nothing(name: str, value: str | None) -> None:
+    tickets = Tickets(b"k" * 32, lifetime=60)
+    query = fields(tickets.query(("s-1", 3), now=1_000))
+    query.pop(name)
+    if value is not None:
+        query[name] = value
+    with pytest.raises(TicketError, match="signature"):
+        tickets.check(query, now=1_000)
+
+
+def test_a_ticket_of_another_server_opens_nothing() -> None:
+    query = fields(Tickets(b"a" * 32, 60).query(KEY, now=0))
+    with pytest.raises(TicketError):
+        Tickets(b"b" * 32, 60).check(query, now=0)

@@ -1,0 +1,179 @@
+"""flows.reassembly: frames to clean text."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.cxone.contract import Decoder
+from connectors.records import Record
+from flows.events import DeadLetter, Event, Repeated, Text
+from flows.reassembly import HISTORY, Characters, Reassembly
+
+OPEN = Record(0, "s", 0, "open", d={})
+AGAIN = Record(0, "s", 0, "open", d={"continuation_id": "c"})
+CLOSE = Record(0, "s", 0, "close", d={"reason": "finished"})
+
+
+def token(text: str, frame_id: str | None = None) -> Record:
+    return Record(0, "s", 0, "frame", id=frame_id, d=json.dumps({"token": text, "finished": False}))
+
+
+def raw(data: str) -> Record:
+    return Record(0, "s", 0, "frame", d=data)
+
+
+def reassemble(records: Iterable[Record]) -> list[Event]:
+    core = Reassembly(Decoder())
+    return [event for record in [OPEN, *records, CLOSE] for event in core.feed(record)]
+
+
+def text_of(events: Iterable[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+def test_text_of_tokens_comes_out_as_it_came() -> None:
+    events = reassemble([token("Hel"), token("lo "), token("there")])
+    assert text_of(events) == "Hello there"
+    assert sum(event.tokens for event in events if isinstance(event, Text)) == 3
+
+
+def test_surrogate_halves_in_two_tokens_become_one_character() -> None:
+    assert text_of(reassemble([token("a\ud83d"), token("\ude00b")])) == "a😀b"
+
+
+def test_a_half_that_never_finds_the_other_becomes_a_replacement_character() -> None:
+    assert text_of(reassemble([token("a\ud83d"), token("b")])) == "a\ufffdb"
+    assert text_of(reassemble([token("\ude00b")])) == "\ufffdb"
+    assert text_of(reassemble([token("a\ud83d")])) == "a\ufffd"
+
+
+def test_byte_tokens_join_into_their_character() -> None:
+    assert text_of(reassemble(map(token, ["<0xE2>", "<0x82>", "<0xAC>", "5"]))) == "€5"
+
+
+def test_byte_tokens_that_are_no_utf8_become_replacement_characters() -> None:
+    assert text_of(reassemble(map(token, ["<0xE2>", "<0x82>", "x"]))) == "\ufffdx"
+    assert text_of(reassemble(map(token, ["<0xFF>", "<0x41>"]))) == "\ufffdA"
+
+
+def test_a_byte_spelt_inside_a_longer_token_is_text() -> None:
+    assert text_of(reassemble([token("use <0x41> here")])) == "use <0x41> here"
+
+
+def test_several_messages_in_one_frame() -> None:
+    assert text_of(reassemble([raw('{"token":"a","finished":false} {"token":"b","finished":false}')])) == "ab"
+
+
+def test_one_message_over_several_frames() -> None:
+    assert text_of(reassemble([raw('{"token":"a'), raw('b","fin'), raw('ished":false}'), token("c")])) == "abc"
+
+
+def test_what_is_no_json_becomes_a_dead_letter_and_the_rest_goes_on() -> None:
+    events = reassemble([token("a"), raw("[DONE]"), raw('{"token": 7}'), token("b")])
+    assert text_of(events) == "ab"
+    assert [event.reason for event in events if isinstance(event, DeadLetter)] == ["malformed message"] * 2
+
+
+def test_half_a_message_before_a_whole_one_is_given_up() -> None:
+    events = reassemble([raw('{"token":"lost'), token("kept")])
+    assert text_of(events) == "kept"
+    assert any(isinstance(event, DeadLetter) for event in events)
+
+
+WORDS = ["Your ", "order ", "is ", "on ", "its ", "way ", "to ", "you."]
+
+
+@pytest.mark.parametrize("back", range(3, 6))
+def test_tokens_repeated_after_a_continuation_are_dropped_by_their_ids(back: int) -> None:
+    sent = [token(word, f"c-{i}") for i, word in enumerate(WORDS)]
+    events = reassemble([*sent[:6], AGAIN, *sent[6 - back :]])
+    assert text_of(events) == "".join(WORDS)
+    assert sum(event.tokens for event in events if isinstance(event, Repeated)) == back
+
+
+@pytest.mark.parametrize("ids", ["new", "one", "none"])
+def test_tokens_repeated_without_telling_ids_are_dropped_by_their_text(ids: str) -> None:
+    def name(run: int, i: int) -> str | None:
+        return {"new": f"run{run}-{i}", "one": "c", "none": None}[ids]
+
+    first = [token(word, name(1, i)) for i, word in enumerate(WORDS[:6])]
+    second = [token(word, name(2, i)) for i, word in enumerate(WORDS[2:])]
+    events = reassemble([*first, AGAIN, *second])
+    assert text_of(events) == "".join(WORDS)
+    assert [(event.tokens, event.kept) for event in events if isinstance(event, Repeated)] == [(4, False)]
+
+
+def test_a_repetition_cut_into_other_tokens_is_dropped_too() -> None:
+    events = reassemble([*map(token, WORDS[:6]), AGAIN, token("is on its w"), token("ay to you.")])
+    assert text_of(events) == "".join(WORDS)
+
+
+def test_a_repetition_that_does_not_reach_the_end_is_new_text() -> None:
+    assert text_of(reassemble([*map(token, ["one two three four "]), AGAIN, token("one two five")])) == (
+        "one two three four one two five"
+    )
+
+
+def test_a_short_repetition_is_kept_and_counted() -> None:
+    events = reassemble([token("no "), token("no "), AGAIN, token("no "), token("more")])
+    assert text_of(events) == "no no no more"
+    assert [(event.tokens, event.kept) for event in events if isinstance(event, Repeated)] == [(1, True)]
+
+
+def test_a_repetition_that_the_turns_end_cuts_short_is_not_lost() -> None:
+    assert text_of(reassemble([token("one two three four"), AGAIN, token("one two")])) == "one two three fourone two"
+
+
+def test_a_repetition_longer_than_the_history_counts_as_new_text() -> None:
+    words = [f"{i} " for i in range(3 * HISTORY // 5)]
+    text = "".join(words)
+    assert text_of(reassemble([*map(token, words), AGAIN, *map(token, words)])) == text + text
+
+
+@given(st.text(), st.data())
+def test_any_cut_of_any_text_into_utf16_units_comes_out_whole(text: str, data: st.DataObject) -> None:
+    units = text.encode("utf-16-le", "surrogatepass")
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(units) // 2))))
+    edges = [0, *cuts, len(units) // 2]
+    tokens = [units[2 * a : 2 * b].decode("utf-16-le", "surrogatepass") for a, b in itertools.pairwise(edges)]
+    characters = Characters()
+    whole = "".join(map(characters.feed, tokens)) + characters.flush()
+    assert whole == text or "<0x" in text
+
+
+@given(st.binary())
+def test_any_bytes_spelt_as_byte_tokens_decode_as_utf8_does(data: bytes) -> None:
+    characters = Characters()
+    out = "".join(characters.feed(f"<0x{byte:02X}>") for byte in data) + characters.flush()
+    assert out == data.decode(errors="replace")
+
+
+@given(
+    st.lists(st.text("abc ", min_size=1, max_size=4), min_size=1, max_size=30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.booleans(),
+)
+def test_a_drop_anywhere_and_a_repetition_of_any_length_give_the_text_where_ids_tell(
+    tokens: list[str], drop: int, back: int, split: bool
+) -> None:
+    drop = min(drop, len(tokens))
+    back = min(back, drop)
+    frames = [token(text, f"c-{i}") for i, text in enumerate(tokens)]
+    core = Reassembly(Decoder())
+    out: list[Event] = []
+    for record in [OPEN, *frames[:drop], AGAIN, *frames[drop - back :], CLOSE]:
+        if split:
+            restored = Reassembly(Decoder())
+            restored.restore(pickle.loads(pickle.dumps(core.snapshot())))
+            core = restored
+        out += core.feed(record)
+    if back:
+        assert text_of(out) == "".join(tokens)

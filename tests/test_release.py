@@ -1,0 +1,168 @@
+"""flows.release: moderation and windows joined; what may be shown, numbered."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.records import Message, Record
+from flows.events import Boundary, Event, Finding, Output, Released, Text
+from flows.moderation import Moderator, Policy
+from flows.release import Release
+
+OPEN = Record(0, "s", 3, "open", d={"desktop": "west"})
+CARD = "4111 1111 1111 1111"
+POLICY = Policy(blocklist=("frobnicate",))
+
+
+def text(what: str, t: int = 0, tokens: int = 1) -> Text:
+    return Text(t, "s", 3, what, tokens)
+
+
+def boundary(at: int, closed_by: str = "sentence", t: int = 0) -> Boundary:
+    return Boundary(t, "s", 3, at, closed_by)
+
+
+def closed(reason: str = "finished", t: int = 0) -> Record:
+    return Record(t, "s", 3, "close", d={"reason": reason})
+
+
+def release(events: Iterable[Event], policy: Policy = POLICY) -> list[Output]:
+    core = Release(policy, OPEN)
+    return [out for event in [OPEN, *events] for out in core.feed(event)]
+
+
+def messages(out: Iterable[Output]) -> list[Message]:
+    return [event.message for event in out if isinstance(event, Released)]
+
+
+def test_messages_are_numbered_from_0_and_the_last_is_final() -> None:
+    out = messages(release([text("One. "), boundary(5), text("Two"), closed()]))
+    assert [(m.turn, m.seq, m.text, m.closed_by, m.final) for m in out] == [
+        (3, 0, "One. ", "sentence", False),
+        (3, 1, "Two", "end", True),
+    ]
+
+
+def test_an_end_that_comes_after_all_text_is_an_empty_final_message() -> None:
+    out = messages(release([text("一。"), boundary(2), closed()]))
+    assert [(m.seq, m.text, m.final) for m in out] == [(0, "一。", False), (1, "", True)]
+
+
+def test_a_turn_that_failed_says_so() -> None:
+    assert messages(release([text("Hel"), closed("interrupted")]))[-1].closed_by == "error"
+
+
+def test_a_turn_that_failed_ends_with_its_fallback_and_keeps_what_was_shown() -> None:
+    core = Release(POLICY, OPEN, lambda reason: f"<{reason}>")
+    out = [out for event in [OPEN, text("Hel"), closed("timeout")] for out in core.feed(event)]
+    assert [(m.seq, m.text, m.final, m.fallback) for m in messages(out)] == [
+        (0, "Hel", False, False),
+        (1, "<timeout>", True, True),
+    ]
+
+
+def test_a_core_that_broke_still_ends_its_turn() -> None:
+    core = Release(POLICY, OPEN, lambda reason: "Sorry.")
+    core.feed(OPEN)
+    [message] = messages(core.abandon(closed("failed")))
+    assert (message.text, message.final, message.fallback) == ("Sorry.", True, True)
+
+
+def test_a_finding_over_a_boundary_belongs_to_the_window_where_it_begins() -> None:
+    whole = f"Pay with {CARD}. Thanks. Bye"
+    out = messages(release([text(whole), boundary(14), boundary(30), closed()]))
+    assert [m.text for m in out] == ["Pay with [REDACTED]", ". ", "Thanks. Bye"]
+
+
+def test_a_window_waits_until_moderation_has_passed_its_end() -> None:
+    core = Release(POLICY, OPEN)
+    core.feed(OPEN)
+    core.feed(text("Card 4111 "))
+    assert messages(core.feed(boundary(10))) == []
+    assert [m.text for m in messages(core.feed(text("is not one. ")))] == ["Card 4111 "]
+
+
+def test_a_time_out_never_releases_the_suspect_tail() -> None:
+    core = Release(POLICY, OPEN)
+    core.feed(OPEN)
+    core.feed(text("My card is 4111 1111"))
+    out = messages(core.feed(boundary(20, "timeout", t=5)))
+    assert [(m.text, m.closed_by, m.t) for m in out] == [("My card is ", "timeout", 5)]
+    assert messages([*core.feed(text(" 1111 1111, ok")), *core.feed(closed())])[-1].text == "[REDACTED], ok"
+
+
+def test_findings_are_reported_by_place_and_never_by_value() -> None:
+    out = release([text(f"Pay {CARD} now"), closed()])
+    [finding] = [event for event in out if isinstance(event, Finding)]
+    assert (finding.seq, finding.category, finding.start, finding.end) == (0, "CREDIT_CARD", 4, 23)
+    assert CARD not in repr([event for event in out if not isinstance(event, Text)])
+
+
+def test_a_message_goes_to_its_sessions_desktop() -> None:
+    assert {event.desktop for event in release([text("x"), closed()]) if isinstance(event, Released)} == {"west"}
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("flag", ["One. ", "Do frobnicate it. ", "End"]),
+        ("redact", ["One. ", "Do [REDACTED] it. ", "End"]),
+        ("replace", ["One. ", "(removed)", "End"]),
+        ("drop", ["One. ", "End"]),
+        ("end", ["One. ", "(removed)", ""]),
+    ],
+)
+def test_what_a_policy_does_with_a_blocked_sentence(action: str, expected: list[str]) -> None:
+    policy = Policy(blocklist=("frobnicate",), actions={"BLOCKED": action}, replacement="(removed)")  # type: ignore[dict-item]  # it is one of the five
+    out = messages(release([text("One. Do frobnicate it. End"), boundary(5), boundary(23), closed()], policy))
+    assert [m.text for m in out] == expected
+    assert [m.seq for m in out] == list(range(len(expected)))
+
+
+def test_what_is_held_too_long_goes_as_the_policy_says() -> None:
+    policy = Policy(max_hold_seconds=2, on_max_hold="redact")
+    core = Release(policy, OPEN)
+    core.feed(OPEN)
+    core.feed(text("My card is 4111 1111", t=7))
+    assert core.deadline == 7 + 2_000_000
+    core.expire(7 + 2_000_000)
+    out = messages(core.feed(boundary(20, "timeout", t=9_000_000)))
+    assert [m.text for m in out] == ["My card is [REDACTED]"]
+
+
+def test_tokens_are_counted_in_the_window_where_they_end() -> None:
+    out = release([text("One. T", tokens=2), boundary(5), text("wo", tokens=1), closed()])
+    assert [event.tokens for event in out if isinstance(event, Released)] == [0, 3]
+
+
+PIECES = st.sampled_from(["One. ", "word ", CARD, " frobnicate ", "a@b.example", "\n", "12", ".", "x"])
+
+
+@given(st.lists(PIECES, max_size=12), st.data())
+def test_any_pieces_any_windows_any_restart_give_the_moderated_text(parts: list[str], data: st.DataObject) -> None:
+    whole = "".join(parts)
+    moderator = Moderator(POLICY)
+    expected = moderator.feed(whole) + moderator.flush()
+    core = Release(POLICY, OPEN)
+    core.feed(OPEN)
+    shown: list[Message] = []
+    at = 0
+    while at < len(whole):
+        step = data.draw(st.integers(1, 9))
+        shown += messages(core.feed(text(whole[at : at + step])))
+        at = min(at + step, len(whole))
+        if data.draw(st.booleans()):
+            shown += messages(core.feed(boundary(at, data.draw(st.sampled_from(["sentence", "timeout"])))))
+        if data.draw(st.booleans()):
+            restored = Release(POLICY, OPEN)
+            restored.restore(pickle.loads(pickle.dumps(core.snapshot())))
+            core = restored
+    shown += messages(core.feed(closed()))
+    assert "".join(m.text for m in shown) == expected
+    assert [m.seq for m in shown] == list(range(len(shown)))
+    assert [m.final for m in shown] == [False] * (len(shown) - 1) + [True]

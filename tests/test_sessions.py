@@ -1,0 +1,57 @@
+"""connectors.sessions: what a caller asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import InputError
+from connectors.sessions import SessionRequest, parse_request, read_sessions
+
+
+def test_a_request_becomes_the_opening_of_a_turn() -> None:
+    request = parse_request(b'{"session_id": "s-1", "prompt": "p", "model": "gpt-4", "language": "pt-BR"}')
+    assert request.opening() == {"prompt": "p", "model": "gpt-4", "language": "pt-BR"}
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("{", "not JSON"),
+        ("[]", "object"),
+        ('{"prompt": "p"}', "session_id"),
+        ('{"session_id": ""}', "session_id"),
+        ('{"session_id": "a b"}', "session_id"),
+        ('{"session_id": "a\\nb"}', "session_id"),
+        ('{"session_id": "' + "a" * 129 + '"}', "session_id"),
+        ('{"session_id": "s", "desktop": "ws://evil/"}', "desktop"),
+        ('{"session_id": "s", "language": "../"}', "language"),
+        ('{"session_id": "s", "modle": "x"}', "modle"),
+        ('{"session_id": "s", "prompt": 7}', "prompt"),
+    ],
+)
+def test_a_bad_request_is_refused_by_the_name_of_its_field(line: str, names: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_request(line.encode())
+    assert names in str(caught.value)
+
+
+def test_an_error_never_quotes_what_was_given() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_request(b'{"session_id": "my card is 4111111111111111"}')
+    assert "4111" not in str(caught.value)
+
+
+def test_a_broken_line_is_named_and_the_good_ones_stay(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.jsonl"
+    path.write_text('{"session_id": "a"}\n\n{"session_id": }\n{"session_id": "b"}\n')
+    a, broken, b = read_sessions(path)
+    assert (a, b) == (SessionRequest(session_id="a"), SessionRequest(session_id="b"))
+    assert isinstance(broken, InputError)
+    assert "line 3" in str(broken)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        list(read_sessions(tmp_path / "none.jsonl"))

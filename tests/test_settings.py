@@ -1,0 +1,94 @@
+"""flows.settings: a TOML file, then the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import SettingsError
+from flows.settings import load, parse
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "t.toml"
+    path.write_text(text)
+    return path
+
+
+def test_everything_has_a_default() -> None:
+    settings = load(None, {})
+    assert settings.cxone.base_url == "https://api.mynicecx.com"
+    assert settings.window.timeout == 5.0
+
+
+def test_the_vendors_names_are_read_from_the_environment() -> None:
+    settings = load(
+        None,
+        {
+            "CXONE_BASE_URL": "http://127.0.0.1:1",
+            "CXONE_CLIENT_ID": "id",
+            "CXONE_CLIENT_SECRET": "a&b+c",
+            "AGENT_WS_URL": "ws://127.0.0.1:2/",
+            "AGENT_FORMAT": "text",
+            "TOKENWEIR_DATA_DIR": "/tmp/x",
+            "BLOCKLIST": "one, two ,,three",
+            "FRONTEND_PORT": "0",
+        },
+    )
+    assert settings.cxone.client_secret.reveal() == "a&b+c"
+    assert settings.desktops["default"].format == "text"
+    assert settings.job.data_dir == Path("/tmp/x")
+    assert settings.moderation.blocklist == ("one", "two", "three")
+    assert settings.frontend.port == 0
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = toml(tmp_path, '[window]\ntimeout = 2\nmax_chars = 100\n[desktops.west]\nurl = "ws://h:1"\n')
+    settings = load(path, {"TOKENWEIR__WINDOW__TIMEOUT": "3.5", "TOKENWEIR__MODERATION__PII": '["US_SSN"]'})
+    assert (settings.window.timeout, settings.window.max_chars) == (3.5, 100)
+    assert settings.moderation.pii == ("US_SSN",)
+    assert list(settings.desktops) == ["west"]
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    path = toml(tmp_path, "[window]\ntimeout = 2\n")
+    assert load(None, {"TOKENWEIR_SETTINGS": str(path)}).window.timeout == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[window]\ntimeuot = 2\n", "timeuot"),
+        ('[window]\ntimeout = "soon"\n', "window.timeout"),
+        ("[window]\ntimeout = -1\n", "window: timeout"),
+        ("[windows]\n", "windows"),
+        ("[job]\nlane = '../x'\n", "lane"),
+        ("[desktops.default]\nurl = 'http://h'\n", "ws://"),
+        ("[frontend]\nhost = '0.0.0.0'\n", "token"),
+        ("[cxone]\nmax_restarts = -1\n", "max_restarts"),
+        ("[window\n", "line 1"),
+    ],
+)
+def test_an_error_names_the_setting(tmp_path: Path, text: str, names: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(toml(tmp_path, text), {})
+    assert names in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_of_the_environment_names_the_variable_and_not_its_value() -> None:
+    with pytest.raises(SettingsError, match="TOKENWEIR__WINDOW__TIMEOUT") as caught:
+        load(None, {"TOKENWEIR__WINDOW__TIMEOUT": "hush"})
+    assert "hush" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_secrets_do_not_print() -> None:
+    settings = parse({"cxone": {"client_secret": "hush"}, "frontend": {"token": "hush"}})
+    assert "hush" not in repr(settings)
+    assert "hush" not in str(settings)

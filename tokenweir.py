@@ -1,0 +1,262 @@
+"""tokenweir's front door: the command line. It parses, calls and prints; nothing else.
+
+Exit codes: 0 finished; 1 an error of ours; 2 wrong usage; 3 settings; 4 credentials; 5 the vendor; 6 messages not
+delivered; 7 an input file; 8 the data directory; 9 a transcript that differs (`demo`); 10 stopped with turns open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from analytics import usage
+from connectors.console import ConsoleSink, Screen, show_json
+from connectors.errors import InputError, TokenweirError
+from connectors.records import Message
+from connectors.sessions import SessionRequest, parse_request, read_sessions
+from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
+from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from flows import cxone
+from flows import demo as demonstration
+from flows.live import LiveJob, check_desktops
+from flows.replay import replay as replay_recording
+from flows.settings import Settings, load
+
+P = ParamSpec("P")
+
+DIFFERS = 9
+UNFINISHED = 10
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def _explained(command: Callable[P, int | None]) -> Callable[P, None]:
+    """End with an error's own exit code and one line, no traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            sys.exit(command(*args, **kwargs) or 0)
+        except TokenweirError as error:
+            sys.exit(_complain(error))
+
+    return wrapped
+
+
+def _complain(error: TokenweirError) -> int:
+    err.print(f"tokenweir: {error}", style="red", highlight=False, markup=False)
+    return error.exit_code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="tokenweir")
+@click.option("-v", "--verbose", count=True, help="Say more on standard error; twice for debugging.")
+def main(verbose: int) -> None:
+    """LLM token streams to whole, safe sentences on an agent's desktop."""
+    levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+    logging.basicConfig(level=levels[min(verbose, 2)], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("tokenweir-data/demo"), show_default=True)
+@_explained
+def demo(data_dir: Path) -> int:
+    """Run the main job against simulated servers, show it, check it, and replay it."""
+    with Screen(out) as screen:
+        report = demonstration.run(data_dir, screen.show)
+    _print_turns(data_dir)
+    _print_checks(report)
+    return DIFFERS if report.failed else 0
+
+
+@main.group()
+def run() -> None:
+    """Run a live job."""
+
+
+@run.command("cxone")
+@click.option("--prompt", help="One session with this prompt; the job ends with it.")
+@click.option("--session-id", default="s-1", show_default=True, help="Its id.")
+@click.option("--model", help="Its model; cxone.model of the settings otherwise.")
+@click.option("--sessions", type=click.Path(path_type=Path), help="A JSON-lines file of sessions to work off.")
+@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where everything is kept; job.data_dir.")
+@click.option("--record", type=click.Path(path_type=Path), help="Keep the sessions of this run as a recording.")
+@click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output.")
+@_explained
+def run_cxone(
+    prompt: str | None,
+    session_id: str,
+    model: str | None,
+    sessions: Path | None,
+    settings: Path | None,
+    data_dir: Path | None,
+    record: Path | None,
+    as_json: bool,
+) -> int:
+    """CXone's streams to the agent desktop.
+
+    With neither --prompt nor --sessions it is a service: it takes sessions at POST /sessions until SIGTERM or SIGINT.
+    """
+    if prompt is not None and sessions is not None:
+        raise click.UsageError("give --prompt or --sessions, not both")
+    loaded = _load(settings, data_dir)
+    requests, broken = _requests(prompt, session_id, model, sessions)
+    check_desktops(loaded, requests)
+    serve = prompt is None and sessions is None
+    with _shown(as_json) as show:
+        job = cxone.job(loaded, requests=requests, serve=serve, extra={"show": ConsoleSink(show)})
+        job.run()
+    if record is not None:
+        count = job.source.record(record)
+        err.print(f"recorded {count} records in {record}", highlight=False)
+    return _conclude(job, broken, serve=serve)
+
+
+@main.command()
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output.")
+@_explained
+def replay(recording: Path, settings: Path | None, as_json: bool) -> None:
+    """Run a recording through the flow again and show its messages."""
+    loaded = _load(settings)
+    with _shown(as_json) as show:
+        replay_recording(recording, loaded, show)
+
+
+@main.command()
+@click.option("--corpus", type=click.Path(path_type=Path), help="JSON lines with `tokens` and perhaps `t_ms`.")
+@click.option("--port", default=8085, show_default=True, help="Of the CXone gateway; 0 for any.")
+@click.option("--desktop-port", default=8086, show_default=True, help="Of the agent desktop; 0 for any.")
+@click.option("--faults", default="", help="What goes wrong with every stream, e.g. drop=rst@12,repeat=3.")
+@click.option("--desktop", "behaviour", default="", help="How the desktop behaves, e.g. ack=5,slow=0.2.")
+@click.option("--speed", default=1.0, show_default=True, help="Of the streams' own times; 0: as fast as possible.")
+@_explained
+def simulate(corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float) -> None:
+    """Serve a simulated CXone gateway and an agent desktop on loopback until interrupted.
+
+    The faults' and behaviours' words are in docs/simulator.md.
+    """
+    served = Corpus.read(corpus) if corpus else Corpus.builtin()
+    gateway = CXoneGateway(served, faults=faults, port=port, speed=speed)
+    desktop = AgentDesktop(behaviour=behaviour, port=desktop_port)
+    try:
+        asyncio.run(_simulate(gateway, desktop))
+    except KeyboardInterrupt:
+        err.print("stopped")
+
+
+async def _simulate(gateway: CXoneGateway, desktop: AgentDesktop) -> None:
+    async with AsyncExitStack() as servers:
+        await servers.enter_async_context(gateway)
+        await servers.enter_async_context(desktop)
+        err.print(f"{len(gateway.corpus)} streams; ask for one by the prompt 'stream NAME'. To use them, paste:")
+        for name, value in {
+            "CXONE_BASE_URL": gateway.url,
+            "CXONE_CLIENT_ID": CLIENT_ID,
+            "CXONE_CLIENT_SECRET": CLIENT_SECRET,
+            "AGENT_WS_URL": desktop.url,
+        }.items():
+            click.echo(f"export {name}='{value}'")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+def _load(path: Path | None, data_dir: Path | None = None) -> Settings:
+    settings = load(path)
+    if data_dir is None:
+        return settings
+    return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, data_dir=data_dir))
+
+
+@contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[[Message], None]]:
+    """How messages are shown: as JSON lines, or for people."""
+    if as_json:
+        yield show_json
+        return
+    with Screen(out) as screen:
+        yield screen.show
+
+
+def _requests(
+    prompt: str | None, session_id: str, model: str | None, sessions: Path | None
+) -> tuple[list[SessionRequest], list[InputError]]:
+    """What was asked for, and the lines of the file that could not be read."""
+    if sessions is not None:
+        read = list(read_sessions(sessions))
+        broken = [each for each in read if isinstance(each, InputError)]
+        return [each for each in read if isinstance(each, SessionRequest)], broken
+    if prompt is None:
+        return [], []
+    fields = {"session_id": session_id, "prompt": prompt, "model": model}
+    return [parse_request(msgspec.json.encode({k: v for k, v in fields.items() if v is not None}))], []
+
+
+def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
+    """Say how it ended; the exit code is the first fault's."""
+    ended = ", ".join(f"{count} {reason}" for reason, count in sorted(job.outcomes.items()))
+    err.print(f"turns: {ended or 'none'}; data in {job.settings.job.data_dir}", highlight=False)
+    codes = [_complain(fault) for fault in (*job.faults, *broken)]
+    if not codes and not serve and job.open_turns:
+        err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")
+        return UNFINISHED
+    return codes[0] if codes else 0
+
+
+def _print_turns(data_dir: Path) -> None:
+    """The turns as the database has them, and what windows saved against a message a token."""
+    turns = usage.turns(data_dir)
+    table = Table(title="Turns, from DuckDB")
+    headings = ("session", "tokens", "messages", "fewer", "first token", "first sentence", "interrupted", "redacted")
+    for heading in (*headings, "ended"):
+        table.add_column(heading, justify="left" if heading in ("session", "ended") else "right")
+    for row in turns.iter_rows(named=True):
+        table.add_row(
+            row["session_id"],
+            str(row["tokens_received"]),
+            str(row["messages"]),
+            f"{row['message_reduction']:.0%}",
+            f"{row['time_to_first_token_ms']} ms",
+            f"{row['time_to_first_message_ms']} ms",
+            str(row["interruptions"]),
+            str(row["moderation_blocks"]),
+            row["outcome"],
+        )
+    out.print(table)
+    tokens, messages = int(turns["tokens_received"].sum()), int(turns["messages"].sum())
+    reduction = usage.reduction(tokens, messages)
+    out.print(f"{tokens} tokens became {messages} messages: {reduction:.0%} fewer than one a token.", highlight=False)
+
+
+def _print_checks(report: demonstration.Report) -> None:
+    whole = sum(not each.differs for each in report.transcripts)
+    out.print(f"{whole} of {len(report.transcripts)} transcripts are what they must be.", highlight=False)
+    for each in report.transcripts:
+        if each.differs:
+            err.print(f"{each.session_id}: {each.differs}", style="red", markup=False)
+    replayed = report.replay_differs or f"all {report.messages} messages are the same bytes"
+    out.print(f"The recording {report.recording}, replayed: {replayed}.", highlight=False)
+    query = "SELECT session_id, tokens_received, messages, outcome FROM turns ORDER BY started_at"
+    out.print("\nThe database, to ask more:", highlight=False)
+    click.echo(
+        f"  .venv/bin/python -c \"import duckdb; print(duckdb.connect('{report.data_dir / 'metrics.duckdb'}', "
+        f"read_only=True).sql('{query}'))\""
+    )
+
+
+if __name__ == "__main__":
+    main()
