@@ -19,6 +19,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analytics import usage
 from connectors.console import ConsoleSink, Screen, show_json
@@ -29,7 +30,9 @@ from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
 from flows import cxone
 from flows import demo as demonstration
+from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
+from flows.moderation import Span
 from flows.replay import replay as replay_recording
 from flows.settings import Settings, load
 
@@ -66,6 +69,7 @@ def _complain(error: TokenweirError) -> int:
 def main(verbose: int) -> None:
     """LLM token streams to whole, safe sentences on an agent's desktop."""
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request, with its URL
     logging.basicConfig(level=levels[min(verbose, 2)], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
@@ -135,6 +139,23 @@ def replay(recording: Path, settings: Path | None, as_json: bool) -> None:
     loaded = _load(settings)
     with _shown(as_json) as show:
         replay_recording(recording, loaded, show)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
+@click.option("--tenant", help="Whose policy, for a plain text; a recording's turns name their own.")
+@click.option("--json", "as_json", is_flag=True, help="Findings as JSON lines, by place and never by value.")
+@_explained
+def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: bool) -> None:
+    """Show what the policy would do to a text or a recording: every finding in colour, with its rule."""
+    for name, spans in inspect(file, _load(settings), tenant):
+        if as_json:
+            for span in spans:
+                if span.finding is not None:
+                    click.echo(msgspec.json.encode({"text": name, **msgspec.to_builtins(span.finding)}))
+        else:
+            _print_spans(name, spans)
 
 
 @main.command()
@@ -215,6 +236,20 @@ def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
         err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")
         return UNFINISHED
     return codes[0] if codes else 0
+
+
+def _print_spans(name: str, spans: list[Span]) -> None:
+    found = [span.finding for span in spans if span.finding is not None]
+    out.rule(f"{name}: {len(found)} findings", align="left")
+    text = Text()
+    for span in spans:
+        if span.finding is None:
+            text.append(span.text)
+        else:
+            style = "yellow" if span.finding.action == "flag" else "bold green"
+            text.append(span.text, style)
+            text.append(f" ({span.finding.category} by {span.finding.rule}: {span.finding.action})", "dim")
+    out.print(text)
 
 
 def _print_turns(data_dir: Path) -> None:

@@ -17,11 +17,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import polars
 
 from connectors.metrics import Lander, LanderSettings, MessageRow, Row, SegmentWriter, open_metrics
+from connectors.metrics.dimensions import Price
+from connectors.metrics.script import script
 
 RATE = 5_000
 SNAPSHOT_EVERY = 0.2
@@ -59,19 +63,38 @@ HOLDER = (
     "with duckdb.connect(sys.argv[1] + '/metrics.duckdb', read_only=True): print('open', flush=True); input()"
 )
 
-QUESTIONS = {
-    "per day and model": "SELECT hour::DATE AS day, model, count(*), sum(tokens) FROM messages GROUP BY ALL",
-    "percentiles": "SELECT quantile_cont(window_ms, [0.5, 0.95, 0.99]) FROM messages",
-    "percentiles per hour": "SELECT hour, quantile_cont(window_ms, [0.5, 0.99]) FROM messages GROUP BY hour",
-    "one day": "SELECT count(*), sum(chars) FROM messages WHERE hour >= (SELECT max(hour) FROM messages)"
-    " - INTERVAL 24 HOUR",
-    "reduction": "SELECT 1 - count(*) / sum(tokens) FROM messages",
-}
+MACROS = ("totals", "usage", "reduction", "latency", "latency_shares", "windows", "moderation", "top_rules",
+          "interruptions", "slo_met", "longest_sessions", "traffic")  # fmt: skip
+
+FACTS = """
+INSERT INTO landed.turns BY NAME
+SELECT session_id, turn, any_value(vendor) AS vendor, any_value(tenant) AS tenant, any_value(model) AS model,
+    to_timestamp(min(epoch_us(released_at)) / 1e6 - 0.9) AS started_at, max(released_at) AS ended_at,
+    date_trunc('hour', min(released_at)) AS hour, 300 + min(seq) % 400 AS time_to_first_token_ms,
+    900 + min(seq) % 1700 AS time_to_first_message_ms, 2000 + min(seq) % 9000 AS duration_ms,
+    sum(tokens) AS tokens_received, 0 AS tokens_repeated, count(*) AS messages, 0 AS moderation_blocks,
+    60 + min(seq) % 100 AS prompt_tokens, sum(tokens) AS completion_tokens, min(seq) % 3 = 0 AS usage_estimated,
+    (min(seq) % 170 = 0)::BIGINT AS interruptions, 0 AS restarts,
+    CASE WHEN min(seq) % 510 = 0 THEN 'interrupted' ELSE 'finished' END AS outcome,
+    CASE WHEN min(seq) % 170 = 0 THEN 'disconnected' END AS error_kind, 'w00' AS lane, 1 AS segment
+FROM landed.messages GROUP BY session_id, turn;
+UPDATE landed.messages SET seq = seq % 10;
+INSERT INTO landed.deliveries BY NAME
+SELECT session_id, turn, seq, 'default' AS desktop, released_at AS sent_at,
+    released_at + to_milliseconds(1 + chars % 40) AS confirmed_at, 'ack' AS how, hour, 'w00_deliveries' AS lane, 1 AS segment
+FROM landed.messages;
+INSERT INTO landed.findings BY NAME
+SELECT session_id, turn, seq, released_at AS found_at, 'CATEGORY_' || chars % 7 AS category, 'rule ' || chars % 11 AS rule,
+    'redact' AS action, 3 AS start_char, 9 AS end_char, hour, 'w00' AS lane, 1 AS segment
+FROM landed.messages WHERE chars % 20 = 0;
+CHECKPOINT;
+"""
+"""Turns of ten messages, deliveries and findings, out of the messages that were landed."""
 
 
 def row(seq: int, at: int) -> MessageRow:
     return MessageRow(
-        session_id=f"session-{seq // 40}",
+        session_id=f"session-{seq // 10}",
         turn=0,
         seq=seq,
         vendor="cxone",
@@ -87,6 +110,9 @@ def row(seq: int, at: int) -> MessageRow:
         window_ms=seq % 900,
         hold_ms=None,
     )
+
+
+PRICES = {"gpt-4": (Price(prompt=Decimal("0.03"), completion=Decimal("0.06")),)}
 
 
 def percentile(times: list[float], share: float) -> float:
@@ -169,7 +195,7 @@ def ask(rows: int) -> None:
         directory = Path(folder)
         writer = SegmentWriter(directory, "w00")
         now = time.time_ns() // 1000
-        with Lander(directory, LanderSettings(max_files=100)) as lander:
+        with Lander(directory, LanderSettings(max_files=100), script=script(PRICES)) as lander:
             begun = time.perf_counter()
             for start in range(0, rows, 50_000):
                 writer.add(row(seq, now - (rows - seq) * 200_000) for seq in range(start, start + 50_000))
@@ -180,11 +206,16 @@ def ask(rows: int) -> None:
                 pass
             size = (directory / "metrics.duckdb").stat().st_size / 1e6
             print(f"landed them in {time.perf_counter() - begun:.1f} s, {size:.0f} MB")
+        with duckdb.connect(directory / "metrics.duckdb") as database:
+            database.execute(FACTS)
         with open_metrics(directory) as database:
-            for name, question in QUESTIONS.items():
+            names = database.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()
+            daily = [name for (name,) in names if name.endswith(("_daily", "_hourly"))]
+            window = "since := now() - INTERVAL 7 DAY, of_tenant := 'tenant-3'"
+            for source in (*daily, *(f"{m}()" for m in MACROS), *(f"{m}({window})" for m in MACROS)):
                 begun = time.perf_counter()
-                answers = len(polars.DataFrame(database.sql(question)))
-                print(f"{name}: {time.perf_counter() - begun:.2f} s, {answers} rows")
+                answers = len(polars.DataFrame(database.sql(f"FROM {source}")))
+                print(f"{time.perf_counter() - begun:5.2f} s  {answers:5} rows  {source}")
 
 
 def main() -> None:

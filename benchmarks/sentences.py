@@ -193,7 +193,7 @@ def measure(tally: Tally, make: Callable[[str], Streaming], row: dict[str, Any])
     gold = {end for end in row["bounds"] if end < last}
     neither = set(row.get("opt") or ())
     ranges = row.get("opt_ranges") or ()
-    token_ends = []
+    token_ends: list[int] = []
     for token in tokens:
         token_ends.append((token_ends[-1] if token_ends else 0) + len(token))
     found = {}

@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from connectors.errors import DataDirError
 from connectors.journal import Journal, Position, Remembered, Settled, Stored
 from connectors.outbox import Confirmed, Counts, Entry, Outbox
-from connectors.records import Message, encode_message
+from connectors.records import encode_message
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,19 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
     sent_at: int | None
     confirmed_at: int
     how: How
+
+
+class Deliverable(Protocol):
+    """What can be delivered: a struct with a name of its own, whose JSON says it too. `Message` is one."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def turn(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def final(self) -> bool: ...
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -112,14 +125,14 @@ class DeliveryMemory:
 
     # The flow's side
 
-    def offer(self, messages: Iterable[tuple[str, Message]]) -> set[str]:
+    def offer(self, messages: Iterable[tuple[str, Deliverable]]) -> set[str]:
         """Store what is new. Returns the desktops that something is new for.
 
         Raises DataDirError if it could not be stored; then nothing was taken.
         """
         now = self._monotonic()
-        fresh: list[tuple[str, Message, bytes]] = []
-        refused: list[tuple[str, Message]] = []
+        fresh: list[tuple[str, Deliverable, bytes]] = []
+        refused: list[tuple[str, Deliverable]] = []
         facts: list[Delivered] = []
         with self._lock:
             for to, message in messages:
@@ -243,7 +256,7 @@ class DeliveryMemory:
             if outbox.pending and to not in self._known:
                 log.warning("%d messages are stored for the desktop %r, which the settings lack", outbox.pending, to)
 
-    def _encode(self, message: Message) -> bytes | None:
+    def _encode(self, message: Deliverable) -> bytes | None:
         try:
             return encode_message(message)
         except (ValueError, OverflowError):  # half a character, a number beyond 64 bits
@@ -311,5 +324,5 @@ class DeliveryMemory:
             log.exception("a callback of delivery failed; delivery goes on")
 
 
-def _entry(head: Message | _Head, place: int, body: bytes) -> Entry:
+def _entry(head: Deliverable, place: int, body: bytes) -> Entry:
     return Entry(head.session_id, head.turn, head.seq, head.final, place, body)

@@ -11,8 +11,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,7 +19,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.courier import CLOSE_TIMEOUT, Courier, DesktopSettings, DesktopStatus
 from connectors.delivery import ENDED_FOR, Delivered, DeliveryMemory
-from connectors.errors import DeliveryError, TokenweirError
+from connectors.errors import DeliveryError, naming
 from connectors.journal import SEGMENT_BYTES, Journal, Position
 from connectors.reactor import Reactor
 from connectors.records import Message
@@ -80,7 +79,7 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
         return self._lanes[item_key.rpartition("-")[0]] if len(self._lanes) > 1 else 0
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition:
-        with _naming(step_id):
+        with naming(step_id):
             journal = Journal(self._directory, self._lane, segment_bytes=self._segment_bytes, on_full=self._on_full)
             try:
                 if resume_state is not None:
@@ -164,18 +163,18 @@ class _Partition(StatefulSinkPartition[Batch, State]):
         reactor.run(self._start())
 
     def write_batch(self, values: list[Batch]) -> None:
-        with _naming(self._step_id):
+        with naming(self._step_id):
             fresh = self.memory.offer(pair for batch in values for pair in batch)
         if fresh:
             self._reactor.call(self._wake, fresh)
 
     def snapshot(self) -> State:
-        with _naming(self._step_id):
+        with naming(self._step_id):
             position = self.memory.sync()
         return {"version": SNAPSHOT_VERSION, "segment": position.segment, "offset": position.offset}
 
     def close(self) -> None:
-        with _naming(self._step_id):
+        with naming(self._step_id):
             self._reactor.run(self._stop())
             self.memory.close()
 
@@ -192,14 +191,3 @@ class _Partition(StatefulSinkPartition[Batch, State]):
     def _wake(self, names: set[str]) -> None:
         for name in names:
             self.couriers[name].wake()
-
-
-@contextlib.contextmanager
-def _naming(step_id: str) -> Iterator[None]:
-    """Say which step an error comes from."""
-    try:
-        yield
-    except TokenweirError as error:
-        raise type(error)(f"step {step_id}: {error}") from error
-    except Exception as error:
-        raise DeliveryError(f"step {step_id}: unexpected {type(error).__name__}; please report it") from error

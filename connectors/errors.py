@@ -4,10 +4,13 @@ Rules
 - The message is one line: what is wrong, where, and how to mend it.
 - It never holds a secret or a customer's text.
 - Each kind has the exit code that `tokenweir` ends with (docs/operations.md lists them).
+- Bytewax does not say which step an error comes from, so a sink says it (`naming`).
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -51,3 +54,14 @@ class DataDirError(TokenweirError):
     """The data directory is locked, damaged, or does not fit its recovery store."""
 
     exit_code = 8
+
+
+@contextlib.contextmanager
+def naming(step_id: str) -> Iterator[None]:
+    """Say which step an error comes from. One that is not ours becomes a DeliveryError that asks for a report."""
+    try:
+        yield
+    except TokenweirError as error:
+        raise type(error)(f"step {step_id}: {error}") from error
+    except Exception as error:
+        raise DeliveryError(f"step {step_id}: unexpected {type(error).__name__}; please report it") from error

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from connectors.blocklists import Blocklists
 from connectors.errors import TokenweirError, UpstreamError
 from connectors.lane import Lane
 from connectors.records import closed, error, opened
@@ -68,6 +70,7 @@ class Job:
 
     requests  to work off; the job is done when their turns, and those found open, have ended
     frontend  where callers ask for more: then the job runs until `stop`
+    blocklists  the lists that turns begin with, watched while the job runs
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Job:
         requests: Iterable[SessionRequest] = (),
         frontend: Frontend | None = None,
         max_sessions: int = 1_000,
+        blocklists: Blocklists | None = None,
     ) -> None:
         self.lane = lane
         self.outcomes: Counter[str] = Counter()
@@ -86,6 +90,7 @@ class Job:
         self._requests = requests
         self._frontend = frontend
         self._max_sessions = max_sessions
+        self._blocklists = blocklists
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
@@ -96,7 +101,7 @@ class Job:
 
     async def run(self) -> None:
         """Work until done or stopped; then the sockets are closed and the lane has its last mark."""
-        ticking = asyncio.create_task(self.lane.tick())
+        ticking = asyncio.create_task(self._tick())
         working = asyncio.create_task(self._work())
         stopping = asyncio.create_task(self._stopping.wait())
         try:
@@ -116,7 +121,10 @@ class Job:
         if turns.is_open(request.session_id):
             raise SessionOpenError(f"session {request.session_id} has a turn under way; wait for its end")
         number = turns.next_turn(request.session_id)
-        self.lane.append(opened(request.session_id, number, request.opening()))
+        opening = request.opening()
+        if self._blocklists and (digest := self._blocklists.current(request.tenant)):
+            opening["blocklist"] = digest
+        self.lane.append(opened(request.session_id, number, opening))
         turn = turns.open[request.session_id, number]
         self._start(turn)
         return turn
@@ -144,6 +152,12 @@ class Job:
         """End in order. Idempotent."""
         self._stopping.set()
 
+    async def _tick(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.lane.tick())
+            if self._blocklists:
+                tasks.create_task(self._blocklists.watch(self.lane))
+
     async def _work(self) -> None:
         if self._frontend is None:
             await self._gateway.check()
@@ -170,7 +184,11 @@ class Job:
         try:
             outcome = await self._gateway.converse(turn, self.lane)
         except Exception as fault:
-            log.exception("session %s ended by an error of ours", turn.session_id)
+            # The type and the place; never the message, which may quote what was said.
+            place = traceback.extract_tb(fault.__traceback__)[-1]
+            log.error(  # noqa: TRY400  # for the same reason
+                "session %s ended by %s in %s:%s", turn.session_id, type(fault).__name__, place.filename, place.lineno
+            )
             self.lane.append(closed(turn.session_id, turn.number, "failed"))
             outcome = Outcome("failed", UpstreamError(f"session {turn.session_id}: {type(fault).__name__}"))
         self.outcomes[outcome.reason] += 1

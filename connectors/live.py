@@ -9,16 +9,18 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource
 
+from connectors.blocklists import Blocklists
 from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter, Position, write_recording
+from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
 from connectors.source import Item, LivePartition, State
@@ -44,6 +46,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     folder    where the lane's log is kept
     gateway   builds the vendor's client, once, on start
     requests  sessions to begin; `frontend` lets callers begin more, until `stop`
+    blocklists  files of terms by tenant, "" for everybody's
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         requests: Iterable[SessionRequest] = (),
         frontend: Frontend | None = None,
         max_sessions: int = 1_000,
+        blocklists: Mapping[str, Path] | None = None,
     ) -> None:
         self.job: Job | None = None
         self.lane = lane
@@ -69,6 +73,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._requests = requests
         self._frontend = frontend
         self._max_sessions = max_sessions
+        self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
         self._begun = Position(0, 0)
         self._stopped = False
         self._running: Future[None] | None = None
@@ -101,6 +106,8 @@ class LiveSource(FixedPartitionedSource[Item, State]):
 
         `note` goes into its header: what it holds and where it is from.
         """
+        if lists_beside(self.folder).exists():
+            shutil.copytree(lists_beside(self.folder), lists_beside(path), dirs_exist_ok=True)
         reader = LogReader(self.folder)
         ours = {(record.s, record.n) for record, _ in reader.read(self._begun) if record.s}
         kept = (
@@ -116,9 +123,11 @@ class LiveSource(FixedPartitionedSource[Item, State]):
             self._running.result()
 
     async def _begin(self, lane: Lane) -> None:
+        self._blocklists.load(lane)
         self.job = Job(
             lane,
             self._gateway(),
+            blocklists=self._blocklists,
             requests=self._requests,
             frontend=self._frontend,
             max_sessions=self._max_sessions,

@@ -254,6 +254,14 @@ def write_recording(path: Path, header: Header, records: Iterable[Record]) -> in
     return count
 
 
+def lists_beside(path: Path) -> Path:
+    """The folder of the block lists that a log names: in a lane's folder, or beside a recording."""
+    name = path.name.removesuffix(".zst")
+    if name.endswith(".jsonl"):
+        return path.with_name(name.removesuffix(".jsonl") + ".lists")
+    return path / "lists"
+
+
 def parse_created(header: Header) -> datetime:
     """The header's `created` as an aware datetime. Raises ValueError where it is not RFC 3339."""
     created = datetime.fromisoformat(header.created)

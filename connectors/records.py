@@ -19,6 +19,8 @@ FRAME: Final = "frame"
 ERROR: Final = "error"
 CLOSE: Final = "close"
 MARK: Final = "mark"
+POLICY: Final = "policy"
+VERDICT: Final = "verdict"
 
 SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 """What a session id may be: it appears in URLs, SSE ids, file names and log lines."""
@@ -28,9 +30,9 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """One line of the log.
 
     t   microseconds since `created`
-    s   session id; empty for a mark
-    n   turn, from 0; -1 for a mark
-    k   kind: open, frame, error, close, mark
+    s   session id; empty for a mark and a policy
+    n   turn, from 0; -1 for those
+    k   kind: open, frame, error, close, mark, policy, verdict
     id  the vendor's id of a frame (SSE `id:`)
     e   the vendor's name of a frame (SSE `event:`)
     d   a frame's text as the vendor sent it (invalid UTF-8 as U+FFFD, as the SSE standard decodes it);

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import Frontend
 from connectors.job import Gateway
 from connectors.live import LiveSource
+from connectors.log import lists_beside
 from connectors.metrics import DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
@@ -60,6 +62,7 @@ class LiveJob:
             requests=requests,
             frontend=self.frontend,
             max_sessions=settings.job.max_sessions,
+            blocklists=_blocklist_files(settings),
         )
         self.landing = Landing(data_dir, lane)
         self.desktops = DesktopSink(
@@ -76,6 +79,7 @@ class LiveJob:
             source or self.source,
             self._vendor,
             self.settings,
+            lists=lists_beside(self.source.folder),
             messages={"deliver": self.desktops, **callers, **self._extra},
             rows={"land_metrics": LandedMetricsSink(settings.data_dir, settings.lane, self.landing)},
         )
@@ -115,6 +119,12 @@ class LiveJob:
 
     def _note(self, delivered: list[Delivered]) -> None:
         self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])
+
+
+def _blocklist_files(settings: Settings) -> dict[str, Path]:
+    """Files of terms by tenant, "" for everybody's."""
+    files = {name: tenant.blocklist_file for name, tenant in settings.tenants.items()}
+    return {name: path for name, path in {"": settings.blocklist_file, **files}.items() if path is not None}
 
 
 def check_desktops(settings: Settings, requests: Iterable[SessionRequest]) -> None:

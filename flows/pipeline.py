@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 import bytewax.operators as op
@@ -21,6 +22,7 @@ from bytewax.outputs import FixedPartitionedSink
 from connectors.metrics import Row
 from connectors.records import Message, Record
 from flows.events import Released
+from flows.policies import Policies
 from flows.reassembly import Decoder, Reassembly
 from flows.release import Release
 from flows.session import Session
@@ -47,11 +49,13 @@ def build(
     vendor: Vendor,
     settings: Settings,
     *,
+    lists: Path,
     messages: Mapping[str, FixedPartitionedSink[Any, Any]],
     rows: Mapping[str, FixedPartitionedSink[Any, Any]],
 ) -> Dataflow:
     """The dataflow from a log to its sinks; opens nothing and needs no credentials.
 
+    lists     folder of the block lists that the log names
     messages  step id to a sink of lists of (desktop, Message)
     rows      step id to a sink of lists of metric rows
     """
@@ -59,7 +63,8 @@ def build(
     stream = op.input("read_log", flow, source)
     frames = _step("reassemble", stream, lambda _: Reassembly(vendor.decoder()))
     text = _step("split_sentences", frames, lambda opened: Windows(settings.window, opened))
-    windows = _step("moderate", text, lambda opened: _release(vendor, settings, opened))
+    policies = Policies(settings, lists)
+    windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
     measured = _step("measure", windows, lambda opened: Session(vendor.name, opened))
     if messages:
         shown = op.filter_map_value("take_messages", measured, _messages)
@@ -99,11 +104,11 @@ def _step(step_id: str, up: KeyedStream[Value], make: Callable[[Record], Core]) 
     return op.stateful_batch(step_id, up, resume)
 
 
-def _release(vendor: Vendor, settings: Settings, opened: Record) -> Release:
+def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Record) -> Release:
     request = opened.d if isinstance(opened.d, dict) else {}
     language = request.get("language") or settings.window.language
     fallback = settings.fallback
-    return Release(settings.moderation, opened, lambda reason: fallback.text(vendor.name, reason, language))
+    return Release(policies.of(opened), opened, lambda reason: fallback.text(vendor.name, reason, language))
 
 
 def _messages(value: Value) -> list[Delivery] | None:

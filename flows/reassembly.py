@@ -106,8 +106,7 @@ class Reassembly(Core):
             self._opened = True
             return [event]
         out = self._drop_half_message(event)
-        out += self._settle(event, self._continuation.flush())
-        self._continuation.resume()
+        out += self._settle(event, self._continuation.resume())
         return [*out, event]
 
     def _close(self, event: Record) -> list[Event]:
@@ -209,6 +208,7 @@ class Continuation:
         self._waiting: list[tuple[str, str | None]] = []
         self._matched = 0
         self._starts: list[int] = []
+        self._carried: list[int] = []
 
     def remember(self, token: str, frame_id: str | None) -> None:
         """A token was let through."""
@@ -225,12 +225,14 @@ class Continuation:
             if len(self._ids) > HISTORY:
                 del self._ids[next(iter(self._ids))]
 
-    def resume(self) -> None:
-        """A continuation was asked for: what comes next may be a repetition."""
+    def resume(self) -> Verdict:
+        """A continuation was asked for: what comes next may be a repetition, or go on with one that was cut off."""
+        verdict = self._cut_off() if self._is_under_way() else self.flush()
         self._received = "".join(self._recent)[-HISTORY:]
         self._recent, self._recent_chars = [self._received], len(self._received)
         self.resuming, self._told = bool(self._received), False
         self._waiting, self._matched, self._starts = [], 0, []
+        return verdict
 
     def feed(self, token: str, frame_id: str | None) -> Verdict:
         if self._ids_tell and frame_id in self._ids:
@@ -241,14 +243,13 @@ class Continuation:
             self.remember(token, frame_id)
             return Verdict(fresh=(token,))
         if not self._waiting:
-            self._starts = _starts(self._received, token)
+            carried = [start for start in self._carried if self._agrees(start, token)]
+            self._starts = sorted({*carried, *_starts(self._received, token)})
         else:
             self._starts = [start for start in self._starts if self._agrees(start, token)]
         self._waiting.append((token, frame_id))
         self._matched += len(token)
-        if any(len(self._received) - start > self._matched for start in self._starts):
-            return Verdict()
-        return self._decide()
+        return Verdict() if self._goes_on() else self._decide()
 
     def flush(self) -> Verdict:
         """Nothing more comes on this connection: decide with what is there."""
@@ -265,6 +266,7 @@ class Continuation:
             "waiting": self._waiting,
             "matched": self._matched,
             "starts": self._starts,
+            "carried": self._carried,
         }
 
     def restore(self, data: dict[str, Any]) -> None:
@@ -273,7 +275,24 @@ class Continuation:
         self._ids = dict.fromkeys(data["ids"])
         self._ids_tell, self._told = data["ids_tell"], data["told"]
         self._received = data["received"]
-        self._waiting, self._matched, self._starts = list(data["waiting"]), data["matched"], list(data["starts"])
+        self._waiting, self._matched = list(data["waiting"]), data["matched"]
+        self._starts, self._carried = list(data["starts"]), list(data["carried"])
+
+    def _goes_on(self) -> bool:
+        """Whether a repetition may be under way that has not reached the end of what was received."""
+        return any(len(self._received) - start > self._matched for start in self._starts)
+
+    def _is_under_way(self) -> bool:
+        """The same, and it is too long to be anything else."""
+        long = len(self._waiting) >= MIN_REPEATED_TOKENS or self._matched >= MIN_REPEATED_CHARS
+        return self.resuming and long and self._goes_on()
+
+    def _cut_off(self) -> Verdict:
+        """The connection broke inside a repetition: drop it, and know where it may go on."""
+        self._carried = [start + self._matched for start in self._starts]
+        for _, frame_id in self._waiting:
+            self.remember("", frame_id)
+        return Verdict(repeated=len(self._waiting))
 
     def _agrees(self, start: int, token: str) -> bool:
         """Whether the repetition that began at `start` goes on with this token, as far as what was received goes."""
@@ -284,13 +303,14 @@ class Continuation:
 
     def _decide(self) -> Verdict:
         waiting, self._waiting, self.resuming = self._waiting, [], False
-        overlaps = (len(self._received) - start for start in self._starts)
-        overlap = next((n for n in overlaps if n <= self._matched), 0)
+        start = next((each for each in self._starts if len(self._received) - each <= self._matched), None)
+        overlap = 0 if start is None else len(self._received) - start
+        carried, self._carried = start in self._carried, []
         count, chars = 0, 0
         while count < len(waiting) and chars + len(waiting[count][0]) <= overlap:
             chars += len(waiting[count][0])
             count += 1
-        if count < MIN_REPEATED_TOKENS and overlap < MIN_REPEATED_CHARS:
+        if count < MIN_REPEATED_TOKENS and overlap < MIN_REPEATED_CHARS and not carried:
             for token, frame_id in waiting:
                 self.remember(token, frame_id)
             return Verdict(doubtful=count, fresh=[token for token, _ in waiting])

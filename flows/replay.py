@@ -16,7 +16,7 @@ from bytewax.outputs import FixedPartitionedSink
 
 from connectors.console import ConsoleSink, show_json
 from connectors.errors import InputError
-from connectors.log import LogReader
+from connectors.log import LogReader, lists_beside
 from connectors.records import Message
 from connectors.source import LogSource
 from flows import cxone, runner
@@ -44,7 +44,9 @@ def replay(
     """Run a recording through the flow, `show` every message, and return at its end. Raises InputError."""
     vendor, messages = vendor_of(recording), {"show": ConsoleSink(show)}
     runner.run(
-        lambda source: build(source, vendor, settings, messages=messages, rows=rows or {}),
+        lambda source: build(
+            source, vendor, settings, lists=lists_beside(recording), messages=messages, rows=rows or {}
+        ),
         LogSource(recording),
         epoch=60,
     )
@@ -53,4 +55,11 @@ def replay(
 def flow(recording: str) -> Dataflow:
     """The replay of one file to standard output, as JSON lines."""
     path = Path(recording)
-    return build(LogSource(path), vendor_of(path), load(), messages={"show": ConsoleSink(show_json)}, rows={})
+    return build(
+        LogSource(path),
+        vendor_of(path),
+        load(),
+        lists=lists_beside(path),
+        messages={"show": ConsoleSink(show_json)},
+        rows={},
+    )

@@ -66,8 +66,22 @@ class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("max_sessions should be at least 1")
 
 
+class TenantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[tenants.NAME]: what is different for one tenant.
+
+    moderation       its policy: [moderation] with these fields instead
+    blocklist_file   its block list, in place of everybody's
+    """
+
+    moderation: Policy = Policy()
+    blocklist_file: Path | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that can be set; each section says its own fields (docs/settings.md lists them all)."""
+    """Everything that can be set; each section says its own fields (docs/settings.md lists them all).
+
+    blocklist_file  terms to block, one a line, beside those of [moderation]; read again when it changes
+    """
 
     job: JobSettings = JobSettings()
     cxone: CXoneSettings = CXoneSettings()
@@ -75,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     window: WindowSettings = WindowSettings()
     fallback: FallbackSettings = FallbackSettings()
     moderation: Policy = Policy()
+    blocklist_file: Path | None = None
+    tenants: dict[str, TenantSettings] = {}
     log: LogSettings = LogSettings()
     frontend: FrontendSettings = FrontendSettings()
 
@@ -99,6 +115,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 
 def parse(tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None) -> Settings:
     """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
+    tree = _with_tenants(tree)
     try:
         return msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -107,6 +124,20 @@ def parse(tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str
         named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
         place = " and ".join([where, *named]) if not named else " or ".join(named)
         raise SettingsError(f"{setting or 'settings'}: {what} (from {place})") from None
+
+
+def _with_tenants(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree in which each tenant's policy is everybody's with its own fields instead."""
+    tenants, common = tree.get("tenants"), tree.get("moderation", {})
+    if not isinstance(tenants, dict) or not isinstance(common, dict):
+        return tree
+    merged = {
+        name: {**tenant, "moderation": {**common, **tenant.get("moderation", {})}}
+        if isinstance(tenant, dict)
+        else tenant
+        for name, tenant in tenants.items()
+    }
+    return {**tree, "tenants": merged}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -172,6 +172,8 @@ class Windows(Core):
     def _close_before_word(self, t: int, out: list[Event]) -> None:
         """Where the last character begins a word: a clause may have ended before it, or a paragraph."""
         at = len(self._open) - 1
+        if not _WORD_BEGINS.match(self._open, at):
+            return
         if self._settings.mode == CLAUSE:
             if clause_ends(self._open, at):
                 self._close_at(t, at, CLAUSE, out)

@@ -65,9 +65,7 @@ def other_side() -> Iterator[Callable[..., OtherSide]]:
 
     def start(corpus: Corpus | None = None, faults: Any = "", *, behaviour: Any = "", **options: Any) -> OtherSide:
         options.setdefault("speed", 0)
-        side = OtherSide(
-            reactor, CXoneGateway(corpus, faults=faults, **options), AgentDesktop(behaviour=behaviour)
-        )
+        side = OtherSide(reactor, CXoneGateway(corpus, faults=faults, **options), AgentDesktop(behaviour=behaviour))
         reactor.run(side.gateway.start())
         reactor.run(side.desktop.start())
         started.append(side)

@@ -153,7 +153,11 @@ def start_service(side: OtherSide, data_dir: Path) -> subprocess.Popen[str]:
     """A service in a process of its own; returns when it listens."""
     env = {**os.environ, **environment(side, data_dir, FRONTEND_PORT="0")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tokenweir", "run", "cxone"], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tokenweir", "run", "cxone"],
+        env=env,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     while "listening on" not in (line := process.stderr.readline()):
@@ -177,7 +181,8 @@ def post(process: subprocess.Popen[str], body: object) -> tuple[int, dict[str, o
 def test_a_service_takes_sessions_and_stops_in_order(number: signal.Signals, other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS))
     process = start_service(side, tmp_path)
-    assert post(process, {"session_id": "s-9", "prompt": "stream s"}) == (202, {"session_id": "s-9", "turn": 0})
+    status, begun = post(process, {"session_id": "s-9", "prompt": "stream s"})
+    assert (status, begun["session_id"], begun["turn"]) == (202, "s-9", 0)
     assert post(process, {"session_id": "s 9"})[0] == 400
     assert post(process, {"session_id": "s-8", "desktop": "nowhere"})[0] == 400
     health = subprocess.run(["curl", "-s", f"{process.address}/health"], capture_output=True, text=True, check=True)  # type: ignore[attr-defined]  # as above
@@ -204,6 +209,33 @@ def test_a_turn_that_a_stop_interrupts_is_finished_by_the_next_start(other_side:
     assert side.desktop.is_whole("s-9")
     assert side.desktop.transcript("s-9") == "".join(WORDS)
     assert side.desktop.counts["repeats"] == 0
+
+
+def test_moderate_shows_what_a_policy_would_do_to_a_text(tmp_path: Path) -> None:
+    text = tmp_path / "note.txt"
+    text.write_text("Write to eve@example.com, and do not frobnicate.")
+    env = {"BLOCKLIST": "frobnicate"}
+    shown = invoke(env, "moderate", text)
+    assert shown.exit_code == 0
+    assert "eve@example.com" not in shown.stdout
+    assert shown.stdout.count("[REDACTED]") == 2
+    found = [json.loads(line) for line in invoke(env, "moderate", text, "--json").stdout.splitlines()]
+    assert [(each["category"], each["start"], each["end"]) for each in found] == [
+        ("EMAIL_ADDRESS", 9, 24),
+        ("BLOCKED", 37, 47),
+    ]
+
+
+def test_moderate_shows_every_turn_of_a_recording() -> None:
+    shown = invoke({}, "moderate", Path(__file__).parents[1] / "recordings" / "pii.jsonl")
+    assert shown.exit_code == 0
+    assert "CREDIT_CARD" in shown.stdout
+    assert "4111" not in shown.stdout
+
+
+def test_moderate_of_what_is_no_text_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in complaint(invoke({}, "moderate", tmp_path / "x.bin"))
 
 
 def test_the_demo_shows_checks_and_says_where_the_database_is(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from connectors.records import Record
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
 
-TOKENS = "The parcel left our warehouse this morning and will be with you before noon tomorrow .".split(" ")
-WORDS = [f"{word} " for word in TOKENS]
+SENTENCE = "The parcel left our warehouse this morning and will be with you before noon tomorrow ."
+WORDS = [f"{word} " for word in SENTENCE.split()]
 Start = Callable[..., OtherSide]
 
 
@@ -140,7 +140,9 @@ def test_a_refused_connection_is_tried_again(other_side: Start, tmp_path: Path) 
 
 
 def test_an_expired_token_is_renewed_in_the_middle(other_side: Start, tmp_path: Path) -> None:
-    side = other_side(corpus_of(WORDS), "drop=fin@6:times=2", token_ttl=0.2, declared_ttl=3600, token_interval=0.05, speed=1)
+    side = other_side(
+        corpus_of(WORDS), "drop=fin@6:times=2", token_ttl=0.2, declared_ttl=3600, token_interval=0.05, speed=1
+    )
     side.run(tmp_path, "s")
     assert side.desktop.transcript("s") == "".join(WORDS)
     assert side.gateway.counts["token_requests"] >= 2
@@ -148,7 +150,7 @@ def test_an_expired_token_is_renewed_in_the_middle(other_side: Start, tmp_path: 
 
 def test_many_sessions_at_once_fetch_one_token(other_side: Start, tmp_path: Path) -> None:
     names = [f"s{i}" for i in range(50)]
-    side = other_side(corpus_of({name: WORDS for name in names}))
+    side = other_side(corpus_of(dict.fromkeys(names, WORDS)))
     job = side.run(tmp_path, *names)
     assert job.outcomes == {"finished": 50}
     assert side.gateway.counts["token_requests"] == 1

@@ -15,6 +15,7 @@ from connectors.frontend.ids import Place, event_id, parse_event_id
 from connectors.frontend.tickets import TicketError, Tickets
 from connectors.records import Message
 from connectors.sse import Event, SSEDecoder, encode
+from flows.settings import parse
 
 KEY = ("s", 0)
 OTHER = ("s", 1)
@@ -232,7 +233,7 @@ def test_kept_characters_are_bounded() -> None:
 
 @pytest.mark.parametrize("bound", ["max_turn_chars", "max_kept_chars"])
 def test_a_turn_that_grows_too_large_ends_for_its_callers(bound: str) -> None:
-    hub = Hub(HubSettings(**{bound: 10 * MESSAGE_COST}, error_text="sorry"))
+    hub = Hub(parse({"frontend": {bound: 10 * MESSAGE_COST, "error_text": "sorry"}}).frontend)
     hub.open(KEY, 0)
     caller = join(hub)
     for seq in range(20):
@@ -290,7 +291,7 @@ def test_ids_come_back_as_they_went(session_id: str, turn: int, seq: int) -> Non
 
 @pytest.mark.parametrize("text", ["", "s", "s/0", "s/0/", "s/-1/0", "s/0/-2", "s/0/1\n", "a b/0/1", "s/0/١", "s/0/1/2"])
 def test_what_is_no_id_is_refused_and_not_quoted(text: str) -> None:
-    with pytest.raises(InputError, match="^Last-Event-ID: not an id"):
+    with pytest.raises(InputError, match=r"^Last-Event-ID: not an id"):
         parse_event_id(text)
 
 

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {"connectors": set(), "flows": {"connectors"}, "analytics": {"connectors", "flows"}}
 CORES = [
     "connectors/backoff.py",
+    "connectors/cognigy/contract.py",
     "connectors/cxone/contract.py",
+    "connectors/deltas.py",
     "connectors/outbox.py",
     "connectors/records.py",
     "connectors/sse.py",

@@ -145,7 +145,14 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"hello\n", b'{"tokens": ["a"]}\n', b'{"format":"tokenweir","version":2,"vendor":"cxone","created":"2026-11-20T12:00:00Z"}\n', b"\xff\xfe\n", b'{"format":"tokenweir","version":1,"vendor":"cxone","created":"today"}\n'],
+    [
+        b"",
+        b"hello\n",
+        b'{"tokens": ["a"]}\n',
+        b'{"format":"tokenweir","version":2,"vendor":"cxone","created":"2026-11-20T12:00:00Z"}\n',
+        b"\xff\xfe\n",
+        b'{"format":"tokenweir","version":1,"vendor":"cxone","created":"today"}\n',
+    ],
 )
 def test_what_is_no_recording_is_told_so_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "r.jsonl"

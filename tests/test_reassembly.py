@@ -115,6 +115,16 @@ def test_a_repetition_cut_into_other_tokens_is_dropped_too() -> None:
     assert text_of(events) == "".join(WORDS)
 
 
+def test_a_repetition_that_is_itself_cut_off_is_dropped_in_both_its_parts() -> None:
+    events = reassemble([*map(token, WORDS[:6]), AGAIN, *map(token, WORDS[1:4]), AGAIN, *map(token, WORDS[4:])])
+    assert text_of(events) == "".join(WORDS)
+
+
+def test_a_repetition_that_is_cut_off_and_begins_again_is_dropped_too() -> None:
+    events = reassemble([*map(token, WORDS[:6]), AGAIN, *map(token, WORDS[1:4]), AGAIN, *map(token, WORDS[1:])])
+    assert text_of(events) == "".join(WORDS)
+
+
 def test_a_repetition_that_does_not_reach_the_end_is_new_text() -> None:
     assert text_of(reassemble([*map(token, ["one two three four "]), AGAIN, token("one two five")])) == (
         "one two three four one two five"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.records import Record
@@ -17,8 +17,8 @@ from flows.windows import OVERFULL, Windows, WindowSettings
 OPEN = Record(0, "s", 0, "open", d={})
 
 
-def windows(settings: WindowSettings | None = None) -> Windows:
-    core = Windows(settings or WindowSettings(), OPEN)
+def windows(chosen: WindowSettings | None = None) -> Windows:
+    core = Windows(chosen or WindowSettings(), OPEN)
     core.feed(OPEN)
     return core
 
@@ -171,6 +171,8 @@ def test_the_end_closes_what_the_splitter_had_open() -> None:
     assert out[-1] == closed()
 
 
+@settings(max_examples=400)
+@example("; 、1", 1, 4, 0, "clause")
 @given(
     st.text(alphabet=".!? \n,;abcAB1`*-(、。", max_size=200),
     st.integers(1, 20),
@@ -181,10 +183,10 @@ def test_the_end_closes_what_the_splitter_had_open() -> None:
 def test_the_cuts_are_the_same_under_every_chunking(
     whole: str, size: int, max_chars: int, min_chars: int, mode: Any
 ) -> None:
-    settings = WindowSettings(max_chars=max_chars, min_chars=min(min_chars, max_chars), mode=mode)
-    once = windows(settings)
+    chosen = WindowSettings(max_chars=max_chars, min_chars=min(min_chars, max_chars), mode=mode)
+    once = windows(chosen)
     expected = [*cuts(once.feed(text(whole))), *cuts(once.feed(closed()))]
-    core = windows(settings)
+    core = windows(chosen)
     got = [cut for i in range(0, len(whole), size) for cut in cuts(core.feed(text(whole[i : i + size])))]
     got += cuts(core.feed(closed()))
     assert got == expected

@@ -232,10 +232,10 @@ def _table_sql(name: str, comment: str, columns: Iterable[Column]) -> Iterator[s
     for column in columns:
         # What an older version of the table lacks is added, and null in its rows.
         yield f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
-    yield from _comments_sql("TABLE", name, comment, columns)
+    yield from comments_sql("TABLE", name, comment, columns)
 
 
-def _comments_sql(kind: str, name: str, comment: str, columns: Iterable[Column]) -> Iterator[str]:
+def comments_sql(kind: str, name: str, comment: str, columns: Iterable[Column]) -> Iterator[str]:
     yield f"COMMENT ON {kind} {name} IS {quoted(comment)}"
     for column in columns:
         yield f"COMMENT ON COLUMN {name}.{column.name} IS {quoted(column.comment)}"
@@ -255,7 +255,7 @@ def views_sql(spool: str) -> Iterator[str]:
             " WHERE NOT EXISTS (SELECT 1 FROM landed.ledger AS l"
             " WHERE l.lane = s.lane AND l.landed_up_to >= s.segment)"
         ) + ("" if table is RUNS else f" AND NOT EXISTS ({_void_sql(spool)})")
-        yield from _comments_sql("VIEW", f"main.{table.name}", table.comment, table.shown)
+        yield from comments_sql("VIEW", f"main.{table.name}", table.comment, table.shown)
 
 
 def segments_sql(spool: str, table: Table) -> str:

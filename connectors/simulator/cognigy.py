@@ -34,6 +34,7 @@ from connectors.simulator.faults import Drop, On, Progress
 from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET, retry_after
 from connectors.simulator.http import Dropped, Exchange, HTTPError, HTTPServer
 from connectors.simulator.messages import Messages
+from connectors.simulator.playing import break_off, play
 from connectors.simulator.turns import FaultPlan, Turn, Turns
 from connectors.simulator.waiting import Changes
 from connectors.simulator.websocket import WebSocket
@@ -313,9 +314,9 @@ class SimulatedCognigy:
         try:
             socket = socket or await WebSocket.accept(exchange)
             turn.answers += 1
-            await self._play(socket, asked, answer)
+            await play(socket, answer, lambda tokens: self._count(asked, tokens))
             if drop is not None and answer.stop is not None:
-                await _break_off(exchange, socket, answer, drop)
+                await break_off(exchange, socket, answer, drop)
                 self._dropped(exchange, asked, turn, drop)
                 return
             asked.ended = "finished"
@@ -327,22 +328,10 @@ class SimulatedCognigy:
             self._dropped(exchange, asked, turn, drop)
             raise
 
-    async def _play(self, socket: WebSocket, asked: Asked, answer: Messages) -> None:
-        """Send the messages, each when it is due."""
-        faults, clock = answer.faults, asyncio.get_running_loop().time
-        begun = clock()
-        for piece in answer.pieces():
-            while (left := begun + piece.due - clock()) > 0:
-                await asyncio.sleep(min(left, faults.heartbeat or left, _LONG))
-                if faults.heartbeat and left > faults.heartbeat:
-                    await socket.ping()
-            for part in _fragments(piece.data, faults.split):
-                await socket.send(part, pieces=faults.pieces)
-            self.counts["tokens"] += piece.tokens - asked.tokens
-            asked.tokens = piece.tokens
-            if piece.due == 0 and piece.tokens % _BATCH == 0:
-                await asyncio.sleep(0)  # let the other streams in
-            self._changes.notify()
+    def _count(self, asked: Asked, tokens: int) -> None:
+        self.counts["tokens"] += tokens - asked.tokens
+        asked.tokens = tokens
+        self._changes.notify()
 
     def _dropped(self, exchange: Exchange, asked: Asked, turn: Turn, drop: Drop) -> None:
         asked.ended = drop.how
@@ -352,10 +341,6 @@ class SimulatedCognigy:
             self._access.revoke(exchange.request)
         if drop.refuse:
             self.refuse(drop.refuse)
-
-
-_LONG: Final = 3600.0
-_BATCH: Final = 32
 
 
 class _Configuration(msgspec.Struct):
@@ -379,31 +364,12 @@ class _Variables(msgspec.Struct):
     variables: list[_Variable]
 
 
-async def _break_off(exchange: Exchange, socket: WebSocket, answer: Messages, drop: Drop) -> None:
-    """End the stream as the fault says. Raises Dropped where the connection itself is broken."""
-    if drop.how == "error":
-        await socket.send(answer.error(drop))
-    if drop.close_code is None:
-        await exchange.drop("rst" if drop.how == "rst" else "fin")
-    else:
-        await socket.close(drop.close_code)
-
-
 def _read(exchange: Exchange, kind: Any) -> Any:
     try:
         return msgspec.json.decode(exchange.request.body, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:  # it says what and where, and quotes nothing
         what = str(error) if isinstance(error, msgspec.ValidationError) else "the body is not JSON"
         raise HTTPError(400, "bad_request", what) from None
-
-
-def _fragments(data: bytes, number: int) -> list[bytes]:
-    """Cut between characters: a message is UTF-8 by itself."""
-    if number == 1 or not data:
-        return [data] if data else []
-    text = data.decode("utf-8", "surrogateescape")
-    step = -(-len(text) // number)
-    return [text[at : at + step].encode("utf-8", "surrogateescape") for at in range(0, len(text), step)]
 
 
 def _keep(where: OrderedDict[str, Any], name: str, value: Any) -> None:

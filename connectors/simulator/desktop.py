@@ -241,6 +241,7 @@ class AgentDesktop:
         if self.behaviour.reject is None:
             return None
         self.counts["rejected"] += 1
+        self._changes.notify()
         return connection.respond(self.behaviour.reject, "The simulator was told to reject this.\n")
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -306,6 +307,7 @@ class AgentDesktop:
         whole = self._turns[session_id, turn].whole
         if whole >= 0:
             self.counts["acks"] += 1
+            self._changes.notify()
             await _send(connection, {"type": "ack", "session_id": session_id, "turn": turn, "seq": whole})
 
     async def _answer_hello(self, connection: ServerConnection, hello: _Hello) -> None:
@@ -325,6 +327,7 @@ class AgentDesktop:
 
     async def _drop(self, connection: ServerConnection) -> None:
         self.counts["dropped"] += 1
+        self._changes.notify()
         if self.behaviour.drop_how == "close":
             await connection.close(1011, "the simulator was told to drop this")
         elif self.behaviour.drop_how == "rst":

@@ -47,11 +47,15 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Dropped(Exception):  # noqa: N818 # it is what was asked for, not an error
-    """The answer was broken off on purpose, after `body_sent` bytes of its body had gone out."""
+    """The answer was broken off on purpose, after `body_sent` bytes of its body had gone out.
 
-    def __init__(self, body_sent: int) -> None:
+    whole  all of the last write had gone out
+    """
+
+    def __init__(self, body_sent: int, whole: bool = False) -> None:
         super().__init__(f"dropped after {body_sent} bytes of the body")
         self.body_sent = body_sent
+        self.whole = whole
 
 
 class HTTPError(Exception):
@@ -170,8 +174,8 @@ class Exchange:
         """The end of a whole answer."""
         await self._write(self._http.send(h11.EndOfMessage()))
 
-    async def drop(self, how: Ending) -> NoReturn:
-        """Break the answer off now. Always raises Dropped."""
+    async def drop(self, how: Ending, *, whole: bool = False) -> NoReturn:
+        """Break the answer off now. Always raises Dropped, with `whole` as it was given."""
         transport = self._writer.transport
         if how == "end":
             self._cut = None
@@ -185,7 +189,7 @@ class Exchange:
                 reset(transport)
             else:
                 self._writer.close()
-        raise Dropped(self.body_sent)
+        raise Dropped(self.body_sent, whole)
 
     async def _send_chunk(self, data: bytes) -> None:
         if self._cut is not None and self._cut[0] == "end" and self.body_sent + len(data) >= self._cut[1]:
@@ -206,7 +210,7 @@ class Exchange:
             before_body = max(framing - 2, 0) if body else framing
             self.body_sent += min(max(room - before_body, 0), len(body))
             self._writer.write(wire[:room])
-            await self.drop(how)
+            await self.drop(how, whole=room == len(wire))
         self._writer.write(wire)
         self._sent += len(wire)
         self.body_sent += len(body)
@@ -240,6 +244,7 @@ class HTTPServer:
         self._connections: set[asyncio.Task[None]] = set()
         self._again: asyncio.TimerHandle | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def url(self) -> str:
@@ -264,6 +269,7 @@ class HTTPServer:
 
     async def close(self) -> None:
         """Refuse, and end every connection. Idempotent."""
+        self._closed = True
         self.refuse()
         if self._listening is not None:
             self._listening.cancel()
@@ -280,6 +286,9 @@ class HTTPServer:
         task = asyncio.current_task()
         assert task is not None
         self.counts["connections"] += 1
+        if self._closed:  # it was accepted just before
+            reset(writer.transport)
+            return
         if len(self._connections) >= self._max_connections:
             self.counts["refused_connections"] += 1
             writer.close()

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-Action = Literal["redact", "replace", "drop", "flag", "end"]
+Action = Literal["flag", "redact", "replace", "drop", "end"]
 """What a finding leads to, from mild to strong: `flag` only reports it, `redact` puts a mark in its place,
 `replace` puts another sentence in place of its sentence, `drop` leaves its sentence out, `end` ends the session."""
 

@@ -41,8 +41,9 @@ _LATIN = re.compile("[a-z]")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _PLAIN_LATIN = str.maketrans(LETTERS)
 _SIGNS = "!$@+|*€£¥"
+_SIGN = re.compile(r"[!$@+|*€£¥]")
 _STANDS_FOR = re.compile(r"[0-9!@$+|€£¥]")
-_REPEAT = re.compile(r"(.)\1\1+")
+_REPEAT = re.compile(r"([^\W\d_])\1\1+")
 _DOUBLE = re.compile(r"(.)\1+")
 
 
@@ -95,8 +96,8 @@ def squeeze(word: str) -> str:
 
 
 def readings(word: str) -> list[str]:
-    """What a word may read as: folded; without the signs at its ends; its digits and signs as letters; and
-    stretched letters as one or as two."""
+    """What a word may read as: folded; without its signs, or a part between them; its digits and signs as letters;
+    and stretched letters as one or as two."""
     plain = fold(word)
     if plain.isascii() and plain.isalpha() and not _REPEAT.search(plain):
         return [plain]
@@ -104,10 +105,12 @@ def readings(word: str) -> list[str]:
     bare = core(plain)
     if bare != plain:
         found.append(bare)
-    if "*" in bare:
-        found.append(bare.replace("*", ""))
+    parts = _SIGN.split(bare)
+    if len(parts) > 1:
+        found.append("".join(parts))
+        found += [part for part in parts if len(part) > 2]
     if _STANDS_FOR.search(plain) and _LATIN.search(plain) and not plain[:2].isdigit():
-        for form in (plain.replace("*", ""), bare.replace("*", "")):
+        for form in dict.fromkeys((plain.replace("*", ""), bare.replace("*", ""))):
             found += (form.translate(AS_I), form.translate(AS_L))
     for form in tuple(found):
         if _REPEAT.search(form):

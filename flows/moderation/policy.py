@@ -7,21 +7,27 @@ Rules
 
 from __future__ import annotations
 
-import re
 from typing import Literal, get_args
 
 import msgspec
 
 from connectors.errors import SettingsError
 from flows.moderation.detectors.national import NATIONAL_IDS
+from flows.moderation.detectors.pattern import PatternDetector
 from flows.moderation.detectors.secrets import SHAPES
 from flows.moderation.findings import Action
+from flows.moderation.folding import WORD
+from flows.moderation.tables.calling_codes import BY_REGION
 from flows.moderation.tables.innocent import INNOCENT
 
 PII_TYPES = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IBAN_CODE", "IP_ADDRESS")
 OPT_IN_TYPES = (*NATIONAL_IDS, *SHAPES)
 BLOCKED = "BLOCKED"
 HELD = "HELD"
+
+Markdown = Literal["keep", "strip"]
+WhiteSpace = Literal["keep", "normalise"]
+OnMaxHold = Literal["redact", "release"]
 
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +36,14 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     regex: str
     max_length: int = 128
+
+    def validate(self, field: str) -> None:
+        """Raise `SettingsError` for what cannot serve; `field` is the pattern's own name in the settings."""
+        if not self.name:
+            raise SettingsError(f"{field}.name: give the pattern a name; its findings carry it")
+        if not 1 <= self.max_length <= 4096:
+            raise SettingsError(f"{field}.max_length: 1 to 4096 characters")
+        PatternDetector(self.name, self.regex, self.max_length, f"{field}.regex")
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -53,38 +67,42 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     mark: str = "[REDACTED]"
     replacement: str = ""
     region: str = ""
-    markdown: Literal["keep", "strip"] = "keep"
-    whitespace: Literal["keep", "normalise"] = "keep"
+    markdown: Markdown = "keep"
+    whitespace: WhiteSpace = "keep"
     max_hold_chars: int = 512
     max_hold_seconds: float = 5.0
-    on_max_hold: Literal["redact", "release"] = "redact"
+    on_max_hold: OnMaxHold = "redact"
 
     def __post_init__(self) -> None:
         self.validate()
 
     def validate(self) -> None:
-        """Raise `SettingsError` for the first field that is wrong."""
+        """Raise `SettingsError` for the first field that is wrong. Done on construction."""
         known = PII_TYPES + OPT_IN_TYPES
         for i, name in enumerate(self.pii):
             if name not in known:
                 raise SettingsError(f"moderation.pii[{i}]: {name!r} is not a type; known are {', '.join(known)}")
-        for i, term in enumerate(self.blocklist):
-            if not isinstance(term, str) or not any(c.isalnum() for c in term):
-                raise SettingsError(f"moderation.blocklist[{i}]: a term needs at least one letter or digit")
+        for field, terms in (("blocklist", self.blocklist), ("allow", self.allow)):
+            for i, term in enumerate(terms):
+                if WORD.search(term) is None:
+                    raise SettingsError(f"moderation.{field}[{i}]: a term needs at least one letter or digit")
+        for i, pattern in enumerate(self.patterns):
+            pattern.validate(f"moderation.patterns[{i}]")
         categories = {*known, BLOCKED, HELD, *(p.name for p in self.patterns), *self.remote}
         for field, table in (("actions", self.actions), ("marks", self.marks)):
             for category in table:
                 if category not in categories and not self.detectors:  # those name their own
-                    raise SettingsError(
-                        f"moderation.{field}: no category {category!r}; there are {', '.join(sorted(categories))}"
-                    )
+                    there = ", ".join(sorted(categories))
+                    raise SettingsError(f"moderation.{field}: no category {category!r}; there are {there}")
         for category, action in self.actions.items():
-            if action not in get_args(Action):
-                raise SettingsError(
-                    f"moderation.actions.{category}: {action!r} is none of {', '.join(get_args(Action))}"
-                )
-        if self.region and not re.fullmatch("[A-Z]{2}", self.region):
-            raise SettingsError('moderation.region: two capitals (ISO 3166), such as "GB", or empty')
+            _one_of(f"moderation.actions.{category}", action, Action)
+        _one_of("moderation.markdown", self.markdown, Markdown)
+        _one_of("moderation.whitespace", self.whitespace, WhiteSpace)
+        _one_of("moderation.on_max_hold", self.on_max_hold, OnMaxHold)
+        if self.region and self.region not in BY_REGION:
+            raise SettingsError(
+                f"moderation.region: no phone numbers are known of {self.region!r}; write it as in ISO 3166: GB"
+            )
         if self.max_hold_chars < 1:
             raise SettingsError("moderation.max_hold_chars: at least 1")
         if not self.max_hold_seconds > 0:
@@ -95,3 +113,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
 
     def mark_of(self, category: str) -> str:
         return self.marks.get(category, self.mark)
+
+
+def read_terms(text: str) -> tuple[str, ...]:
+    """The terms of a block list file: one a line, blank lines and lines that begin with `# ` left out."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("# ")))
+
+
+def _one_of(field: str, value: object, kind: object) -> None:
+    if value not in get_args(kind):
+        raise SettingsError(f"{field}: {value!r} is none of {', '.join(get_args(kind))}")

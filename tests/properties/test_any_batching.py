@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from kept import Kept
 
 from connectors.cxone.contract import Decoder
-from connectors.records import CLOSE, ERROR, FRAME, OPEN, Message, Record, encode_message
+from connectors.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
 from connectors.source import Item, Sharder, shard_of
 from flows.cxone import VENDOR
 from flows.moderation import Moderator, Policy
@@ -32,12 +32,21 @@ from flows.settings import Settings
 from flows.shard import Shard
 from flows.windows import Windows, WindowSettings
 
+pytestmark = pytest.mark.timeout(600)  # to shrink what failed takes a while
+
 SECOND = 1_000_000
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HURRIED = Settings(
     window=WindowSettings(timeout=1.0, max_chars=60),
-    moderation=Policy(blocklist=("frobnicate",), max_hold_seconds=2.0),
+    moderation=Policy(
+        blocklist=("frobnicate",),
+        actions={"EMAIL_ADDRESS": "replace", "IP_ADDRESS": "drop", "IBAN_CODE": "end"},
+        max_hold_seconds=2.0,
+    ),
 )
+"""Settings under which all depends on times."""
+
+
 PATIENT = {
     "redacting": Settings(window=WindowSettings(timeout=0), moderation=Policy(blocklist=("frobnicate", "坏人"))),
     "short windows": Settings(window=WindowSettings(timeout=0, max_chars=7)),

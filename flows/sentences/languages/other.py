@@ -88,7 +88,7 @@ MALAYALAM = Language(
     letters=words("എ ബി സി ഡി ഇ എഫ് ജി എച്ച് ഐ ജെ കെ എൽ എം എൻ ഒ പി ക്യൂ ആർ എസ് ടി യു വി ഡബ്ല്യു എക്സ് വൈ"),
 )
 
-JAPANESE = Language(quoting=("と", "って", "という", "の", "は", "が", "を", "に", "、"))
+JAPANESE = Language(quoting=("と", "って", "という", "の", "は", "が", "を", "に", "、"), stops="♪")
 
 CHINESE = Language(quoting=("，", "、", "的", "；"))
 

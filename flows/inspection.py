@@ -1,0 +1,67 @@
+"""What a policy would do to a text: the moderator's spans over a file, or over every turn of a recording.
+
+Rules
+- It runs the same cores as the flow, so what it shows is what an agent would see.
+- It delivers nothing and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from connectors.errors import InputError
+from connectors.log import LogReader, lists_beside
+from connectors.records import OPEN, Record
+from flows.events import Text
+from flows.moderation import Moderator, Policy, Span
+from flows.policies import Policies
+from flows.reassembly import Reassembly
+from flows.replay import vendor_of
+from flows.settings import Settings
+
+SUFFIXES = (".jsonl", ".jsonl.zst")
+
+
+def inspect(path: Path, settings: Settings, tenant: str | None = None) -> Iterator[tuple[str, list[Span]]]:
+    """What each text is called and its spans: a recording's turns in their order, or a plain file's whole text.
+
+    Raises InputError where the file cannot be read as either.
+    """
+    if path.is_dir() or path.name.endswith(SUFFIXES):
+        policies = Policies(settings, lists_beside(path))
+        for opened, text in _turns(path):
+            yield f"{opened.s}/{opened.n}", spans(text, policies.of(opened))
+    else:
+        own = settings.tenants.get(tenant or "")
+        yield path.name, spans(_plain(path), own.moderation if own else settings.moderation)
+
+
+def spans(text: str, policy: Policy) -> list[Span]:
+    """A whole text through a moderator."""
+    moderator = Moderator(policy)
+    return [*moderator.push(text), *moderator.finish()]
+
+
+def _turns(path: Path) -> Iterator[tuple[Record, str]]:
+    """Every turn's first open and its clean text."""
+    vendor = vendor_of(path)
+    turns: dict[tuple[str, int], tuple[Record, Reassembly, list[str]]] = {}
+    for record, _ in LogReader(path).read():
+        key = (record.s, record.n)
+        if record.k == OPEN and key not in turns:
+            turns[key] = (record, Reassembly(vendor.decoder()), [])
+        if key in turns:
+            _, core, texts = turns[key]
+            texts += [event.text for event in core.feed(record) if isinstance(event, Text)]
+    for opened, _, texts in turns.values():
+        yield opened, "".join(texts)
+
+
+def _plain(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is neither a recording (.jsonl) nor text in UTF-8") from None

@@ -1,0 +1,99 @@
+"""connectors.blocklists and flows.policies: block lists from files, reloaded without a restart, replayed exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from connectors.blocklists import kept_terms, parse_terms
+from connectors.errors import InputError, SettingsError
+from connectors.log import LogReader, lists_beside
+from connectors.records import Message
+from connectors.sessions import SessionRequest
+from flows import cxone
+from flows.replay import replay
+from flows.settings import parse
+from tests.conftest import OtherSide, corpus_of
+
+Start = Callable[..., OtherSide]
+WORDS = ["Never ", "frob", "nicate ", "or ", "twiddle ", "it. ", "Thanks."]
+
+
+def test_terms_are_lines_without_blanks_and_comments() -> None:
+    assert parse_terms(b"# ours\none\n\n two words \r\n", Path("f")) == ("one", "two words")
+
+
+@pytest.mark.parametrize("content", [b"ok\n\xff\n", b"ok\n---\n"])
+def test_a_bad_line_is_named(content: bytes) -> None:
+    with pytest.raises(SettingsError, match="line 2"):
+        parse_terms(content, Path("f"))
+
+
+def test_a_list_that_is_not_kept_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="block list"):
+        kept_terms(tmp_path, "0" * 64)
+
+
+def test_a_file_that_is_not_there_ends_the_job_at_once(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    settings = msgspec.structs.replace(side.settings(tmp_path / "data"), blocklist_file=tmp_path / "none.txt")
+    job = cxone.job(settings, requests=[SessionRequest(session_id="s", prompt="stream s")])
+    with pytest.raises(SettingsError, match=r"none\.txt"):
+        job.run()
+
+
+def test_a_list_changes_without_a_restart_and_a_turn_keeps_the_one_it_began_with(
+    other_side: Start, tmp_path: Path
+) -> None:
+    terms = tmp_path / "terms.txt"
+    terms.write_text("frobnicate\n")
+    side = other_side(corpus_of(WORDS))
+    settings = msgspec.structs.replace(side.settings(tmp_path / "data"), blocklist_file=terms)
+
+    def requests() -> Iterator[SessionRequest]:
+        yield SessionRequest(session_id="before", prompt="stream s")
+        terms.write_text("twiddle\n")
+        lists = job.source.folder / "lists"
+        while len(list(lists.glob("*.txt"))) < 2:
+            yield SessionRequest(session_id="between", prompt="stream s")
+        yield SessionRequest(session_id="after", prompt="stream s")
+
+    job = cxone.job(settings, requests=requests())
+    job.run()
+    assert side.desktop.transcript("before") == "Never [REDACTED] or twiddle it. Thanks."
+    assert side.desktop.transcript("after") == "Never frobnicate or [REDACTED] it. Thanks."
+    policies = [record.d for record, _ in LogReader(job.source.folder).read() if record.k == "policy"]
+    assert [policy["terms"] for policy in policies if isinstance(policy, dict)] == [1, 1]
+
+    recording = tmp_path / "r.jsonl"
+    job.source.record(recording)
+    assert len(list(lists_beside(recording).iterdir())) == 2
+    shown: list[Message] = []
+    replay(recording, settings, shown.append)
+    live = {json.dumps(json.loads(each.raw), sort_keys=True) for each in side.desktop.received}
+    assert {json.dumps(msgspec.to_builtins(message), sort_keys=True) for message in shown} == live
+
+
+def test_a_tenants_policy_is_everybodys_with_its_own_fields_instead() -> None:
+    settings = parse(
+        {
+            "moderation": {"blocklist": ["frobnicate"], "mark": "[X]"},
+            "tenants": {"acme": {"moderation": {"mark": "[Y]"}}},
+        }
+    )
+    assert settings.tenants["acme"].moderation.blocklist == ("frobnicate",)
+    assert (settings.moderation.mark, settings.tenants["acme"].moderation.mark) == ("[X]", "[Y]")
+
+
+def test_a_tenants_sessions_get_its_policy(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    settings = side.settings(
+        tmp_path, moderation={"blocklist": ["frobnicate"]}, tenants={"acme": {"moderation": {"mark": "***"}}}
+    )
+    job = cxone.job(settings, requests=[SessionRequest(session_id="s", prompt="stream s", tenant="acme")])
+    job.run()
+    assert side.desktop.transcript("s") == "Never *** or twiddle it. Thanks."
