@@ -255,21 +255,21 @@ def _print_spans(name: str, spans: list[Span]) -> None:
 def _print_turns(data_dir: Path) -> None:
     """The turns as the database has them, and what windows saved against a message a token."""
     turns = usage.turns(data_dir)
-    table = Table(title="Turns, from DuckDB")
-    headings = ("session", "tokens", "messages", "fewer", "first token", "first sentence", "interrupted", "redacted")
-    for heading in (*headings, "ended"):
-        table.add_column(heading, justify="left" if heading in ("session", "ended") else "right")
+    table = Table(title="Turns, from DuckDB", title_justify="left")
+    for heading in ("session", "ended"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("tokens", "messages", "fewer", "first ms", "breaks", "redacted"):
+        table.add_column(heading, justify="right")
     for row in turns.iter_rows(named=True):
         table.add_row(
             row["session_id"],
+            row["outcome"],
             str(row["tokens_received"]),
             str(row["messages"]),
             f"{row['message_reduction']:.0%}",
-            f"{row['time_to_first_token_ms']} ms",
-            f"{row['time_to_first_message_ms']} ms",
+            str(row["time_to_first_message_ms"]),
             str(row["interruptions"]),
             str(row["moderation_blocks"]),
-            row["outcome"],
         )
     out.print(table)
     tokens, messages = int(turns["tokens_received"].sum()), int(turns["messages"].sum())
@@ -278,6 +278,14 @@ def _print_turns(data_dir: Path) -> None:
 
 
 def _print_checks(report: demonstration.Report) -> None:
+    counts = report.counts
+    broken = sum(count for name, count in counts.items() if name.startswith("drop_"))
+    refused = ", ".join(f"{counts[f'status_{code}']} with {code}" for code in (401, 429, 503) if f"status_{code}" in counts)
+    out.print(
+        f"The vendor broke off {broken} streams and refused requests: {refused}; "
+        f"{counts['continuations']} continuations made up for it.",
+        highlight=False,
+    )
     whole = sum(not each.differs for each in report.transcripts)
     out.print(f"{whole} of {len(report.transcripts)} transcripts are what they must be.", highlight=False)
     for each in report.transcripts:

@@ -24,6 +24,9 @@ from connectors.secret import Secret
 from connectors.simulator import Corpus, SimulatedCognigy, TokenStream
 from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
 from connectors.turns import Turns
+from flows.events import Text
+from flows.reassembly import Reassembly
+from tests.conftest import EVALUATION
 
 TOKENS = ("Hello", " there", ",", " how", " can", " I", " help", "?")
 CORPUS = Corpus([TokenStream("s", TOKENS)])
@@ -157,8 +160,8 @@ def test_a_turn_comes_whole_at_once_in_spite_of(faults: str, against: Against) -
 
 
 AGAIN = [
-    ("429=2", ["rate_limited"] * 2),
-    ("429=1:retry-after=0", ["rate_limited"]),
+    ("429=1", ["rate_limited"]),
+    ("429=2:retry-after=0", ["rate_limited"] * 2),
     ("429=1:retry-date=0", ["rate_limited"]),
     ("429=1:on=config", ["rate_limited"]),
     ("503=2", ["status"] * 2),
@@ -236,9 +239,9 @@ def test_once_a_token_came_the_turn_ends_and_what_came_stays_after(
 
 
 GIVEN_UP = [
-    ("429=9:retry-after=0", "rate_limited", 4),
+    ("429=9:retry-after=0", "rate_limited", 2),
     ("429=9:retry-after=100", "rate_limited", 1),
-    ("429=9:retry-after=0:on=config", "rate_limited", 4),
+    ("429=9:retry-after=0:on=config", "rate_limited", 2),
     ("403=9", "refused", 1),
     ("403=9:on=config", "refused", 1),
     ("403=9:on=token", "refused", 1),
@@ -267,7 +270,9 @@ def test_without_a_token_a_turn_is_given_up_after(faults: str, reason: str, prob
         assert len(side.kinds()) == problems + 1
         assert side.kinds()[-1] == reason
 
-    against(test, faults, max_reconnects=2, connect_timeout=0.15, idle_timeout=0.15, overall_timeout=20.0)
+    against(
+        test, faults, max_reconnects=2, max_retries=1, connect_timeout=0.15, idle_timeout=0.15, overall_timeout=20.0
+    )
 
 
 @pytest.mark.parametrize("place", ["token", "config", "start"])
@@ -423,6 +428,62 @@ def test_a_dialog_whose_stream_was_refused_is_configured_again(against: Against)
         assert side.vendor.counts["configurations"] == 2
 
     against(test, {"s": "404=1"})
+
+
+# Many at once
+
+
+def test_two_hundred_streams_at_once_are_each_complete_and_in_order(against: Against) -> None:
+    corpus = Corpus(TokenStream(f"d-{n}", tuple(f"{n}.{place} " for place in range(50))) for n in range(200))
+
+    async def test(side: Side) -> None:
+        sessions = [side.converse(f"s-{n}", prompt=f"stream d-{n}") for n in range(200)]
+        assert await asyncio.gather(*sessions) == [Outcome("finished")] * 200
+        texts: dict[str, str] = {}
+        for record, _ in LogReader(side.folder).read():
+            if record.k == "frame":
+                [delta] = Decoder().feed(str(record.d), None)
+                texts[record.s] = texts.get(record.s, "") + "".join(delta.tokens)
+        assert texts == {f"s-{n}": corpus.text(f"d-{n}") for n in range(200)}
+
+    against(test, "pack=3", corpus, vendor={"first_message": True}, template={"prompt": "{prompt}"})
+
+
+def test_fifty_cancelled_turns_leave_no_upstream_socket_behind(against: Against) -> None:
+    async def test(side: Side) -> None:
+        turns = [asyncio.create_task(side.converse(f"s-{n}")) for n in range(50)]
+        await side.vendor.until(lambda vendor: vendor.counts["tokens"] == 150)
+        for turn in turns:
+            turn.cancel()
+        await side.vendor.until(lambda vendor: vendor.counts["gone"] == 50, within=1)
+        await asyncio.gather(*turns, return_exceptions=True)
+
+    against(test, "stall=inf@3")
+
+
+@pytest.mark.skipif(not (EVALUATION / "streams.jsonl").exists(), reason="the evaluation's data is not here")
+def test_every_text_stream_of_the_evaluation_passes_to_the_character(against: Against) -> None:
+    corpus = Corpus.read(EVALUATION / "streams.jsonl")
+
+    async def test(side: Side) -> None:
+        places = asyncio.Semaphore(100)
+
+        async def converse(number: int, name: str) -> Outcome:
+            async with places:
+                return await side.converse(f"s-{number}", prompt=f"stream {name}")
+
+        outcomes = await asyncio.gather(*(converse(number, name) for number, name in enumerate(corpus.names)))
+        assert set(outcomes) == {Outcome("finished")}
+        cores: dict[str, Reassembly] = {}
+        texts: dict[str, str] = {}
+        for record, _ in LogReader(side.folder).read():
+            if record.s:
+                core = cores.setdefault(record.s, Reassembly(Decoder()))
+                pieces = (event.text for event in core.feed(record) if isinstance(event, Text))
+                texts[record.s] = texts.get(record.s, "") + "".join(pieces)
+        assert not [name for n, name in enumerate(corpus.names) if texts[f"s-{n}"] != corpus.text(name)]
+
+    against(test, "pack=3", corpus, vendor={"first_message": True}, template={"prompt": "{prompt}"})
 
 
 # The template

@@ -312,7 +312,7 @@ def test_a_desktop_that_dies_and_comes_back_in_the_middle_misses_nothing(
     run(sink, script(2, 100))
     fate.join(WAIT)
     assert agent.shown == everything(2, 100)
-    assert agent.connections >= 3
+    assert agent.connections >= 2  # on a busy machine the second death may come after the last message
 
 
 def test_a_desktop_that_stops_reading_delays_only_itself_and_loses_nothing(

@@ -18,6 +18,7 @@ from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
 from connectors.records import Message
 from connectors.secret import Secret
+from connectors.sessions import SessionRequest
 from connectors.sse import SSEDecoder
 from flows import cxone
 from flows.settings import parse
@@ -213,6 +214,22 @@ def test_deleting_a_session_closes_its_upstream_at_once(other_side: Start, tmp_p
         assert service.ask("DELETE", "/sessions/s-1").status_code == 204
         assert service.ask("DELETE", "/sessions/s-2").status_code == 404
         assert service.job.outcomes == {"cancelled": 1}
+
+
+def test_a_turn_that_is_cancelled_before_its_first_request_is_closed_all_the_same(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS))
+    with serving(side, tmp_path) as service:
+
+        async def begin_and_cancel() -> list[bool]:
+            turn = service.job.begin(SessionRequest(session_id="s-1", prompt="stream s"))
+            return [await service.job.cancel("s-1", turn.number) for _ in range(2)]
+
+        assert service.live.reactor.run(begin_and_cancel()) == [True, False]
+        assert service.outcome("s-1") == ("cancelled", None)
+        assert listen(service.stream_url("s-1"))[-1].data == TEXT
+    assert side.gateway.counts["starts"] == 1
 
 
 def test_a_caller_that_hangs_up_has_its_upstream_closed(other_side: Start, tmp_path: Path) -> None:

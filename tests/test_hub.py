@@ -96,6 +96,12 @@ def test_a_fallback_message_is_the_error_and_no_token() -> None:
     assert told(join(hub)) == [("token", "One. ", "s/0/0"), ("error", "Please retry.", "s/0/2")]
 
 
+def test_a_line_end_that_was_cut_in_two_is_one() -> None:
+    hub = Hub(HubSettings())
+    publish(hub, ["a\r", "\n", "\nb\r", "", "\n\r", "c"])
+    assert [event.data for event in read(join(hub))] == ["a\n", "\nb\n", "\n", "c", "a\n\nb\n\nc"]
+
+
 def test_what_comes_twice_late_or_without_its_beginning_changes_nothing() -> None:
     hub = Hub(HubSettings())
     hub.publish(message(0, "One. "), 0)
@@ -110,7 +116,7 @@ def test_what_comes_twice_late_or_without_its_beginning_changes_nothing() -> Non
         join(hub, key=OTHER)
 
 
-pieces = st.text(st.sampled_from("ab\r\n :\0\u2028é😀\ud83d"), max_size=6)
+pieces = st.text(st.sampled_from("ab :\0\u2028é😀\ud83d"), max_size=6) | st.text(st.sampled_from("a\r\n"), max_size=3)
 
 
 @given(st.lists(pieces, min_size=1, max_size=12), st.lists(st.integers(1, 4), max_size=12), st.integers(1, 8))

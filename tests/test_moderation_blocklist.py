@@ -8,7 +8,8 @@ import pathlib
 import pytest
 
 from flows.moderation import Moderator, Policy
-from flows.moderation.folding import fold, readings
+from flows.moderation.detectors.base import open_word
+from flows.moderation.folding import WORD, fold, readings
 
 DATA = pathlib.Path(__file__).parents[2] / "shared" / "evaluation"
 TERMS = (
@@ -24,7 +25,7 @@ TERMS = (
     "masterb*",
     "*tard",
 )
-POLICY = Policy(pii=(), blocklist=(*TERMS, "*wank*", "坏人", "хуй", "pot", "god"))
+POLICY = Policy(pii=(), blocklist=(*TERMS, "*wank*", "坏人", "хуй", "바보", "pot", "god"))
 
 
 def found(text: str, policy: Policy = POLICY) -> list[str]:
@@ -42,7 +43,7 @@ def found(text: str, policy: Policy = POLICY) -> list[str]:
         "asssss", "a_s_s",
         "a $ s", "5h1t", "sh!t", "$h!+", "a$$h0l3", "@$$h073", "he11", "blow job", "Blow.\nJob", "blow-job",
         "son of a bitch",
-        "b!tch", "masterbation", "bastard", "swanky", "坏人", "坏 人", "хуй", "shit's",
+        "b!tch", "masterbation", "bastard", "swanky", "坏人", "坏 人", "хуй", "바보", "sh|t", "ｓｈ１ｔ", "shit's",
     ],
 )  # fmt: skip
 def test_it_is_found_however_it_is_written(text: str) -> None:
@@ -110,6 +111,13 @@ def test_what_is_remembered_of_words_changes_nothing() -> None:
 def test_a_long_list_is_no_other_than_a_short_one() -> None:
     policy = Policy(pii=(), blocklist=tuple(f"word{i}x" for i in range(20_000)) + TERMS)
     assert found("a word77x and a word20000x, fuck", policy) == ["word77x", "fuck"]
+
+
+def test_whatever_ends_the_open_word_ends_a_word() -> None:
+    for code in range(0x20000):
+        if open_word(chr(code)) == 1 and not 0xD800 <= code < 0xE000:
+            word = WORD.search("ab" + chr(code) + "cd")
+            assert word is None or word.group() == "ab", hex(code)
 
 
 def test_folding() -> None:

@@ -21,6 +21,8 @@ CONFIG_PATH: Final = "/api/v2/llm/gateway/config"
 STREAM_PATH: Final = "/api/v2/llm/stream"
 SCOPE: Final = "llm:stream bot:dialog:write api:access"
 REFRESH_EARLY: Final = 60.0
+KEEP_ALIVE: Final = 2.0
+"""Seconds that an idle connection stays open. Streams have sockets of their own, so calls come in bursts."""
 
 
 class CognigyAccount:
@@ -61,7 +63,7 @@ class CognigyAccount:
     @property
     def http(self) -> Client:
         if self._client is None:
-            self._client = Client(HttpSettings(connect_timeout=self.settings.connect_timeout))
+            self._client = Client(HttpSettings(connect_timeout=self.settings.connect_timeout, keepalive=KEEP_ALIVE))
         return self._client
 
     @property

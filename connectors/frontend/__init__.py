@@ -1,8 +1,8 @@
 """HTTP for callers and browsers: what they ask for, and the moderated text as Server-Sent Events.
 
-hub.py (core) keeps what was shown and who reads along, sink.py brings it the flow's messages, stream.py sends one
-caller its share, tickets.py (core) signs URLs for browsers, and server.py has the routes. docs/frontend.md is for
-those who call it.
+hub.py (core) keeps what was shown and who reads along; sink.py brings it the flow's messages; stream.py sends one
+caller its share; ids.py and tickets.py (cores) name places in a stream and sign its URLs; access.py says who may
+call; server.py has the routes.
 """
 
 from connectors.frontend.server import Frontend

@@ -18,15 +18,11 @@ STRENGTH: dict[str, int] = {"flag": 0, "redact": 1, "replace": 2, "drop": 3, "en
 
 
 class Match(NamedTuple):
-    """What a detector reports: `[start, end)` in the text it was shown, and the rule that found it.
-
-    `text` is None for a finding. A formatting filter gives the text that takes the place of the span.
-    """
+    """What a detector reports: `[start, end)` in the text it was shown, and the rule that found it."""
 
     start: int
     end: int
     rule: str
-    text: str | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):

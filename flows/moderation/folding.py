@@ -13,21 +13,13 @@ import re
 import unicodedata
 
 from flows.moderation.tables.confusables import AS_I, AS_L, LETTERS, LOOK_ALIKES
+from flows.moderation.tables.scripts import UNSPACED, WORD_BREAKS
 
-_BREAKS = (
-    r"\s\x00-\x20\"#%&'(),\-./:;<=>?\[\\\]^_`{}~"
-    r"\u00a1-\u00a2\u00a4\u00a6-\u00a9\u00ab\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00f7"
-    r"\u2010-\u2027\u2030-\u205e\u2190-\u23ff\u2500-\u27bf\u27e6-\u27ef\u2900-\u2bff"
-)
-_UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3100-\u318f\u31a0-\u31bf\u31f0-\u4dbf\u4e00-\ua4cf"
-    r"\uf900-\ufaff\U00020000-\U0003ffff"
-)
 LONGEST = 64
 """The most characters of a word."""
 
-_IN_WORD = f"[^{_BREAKS}{_UNSPACED}]"
-WORD = re.compile(rf"[{_UNSPACED}]|(?<!{_IN_WORD}){_IN_WORD}{{1,{LONGEST}}}(?!{_IN_WORD})")
+_IN_WORD = f"[^{WORD_BREAKS}{UNSPACED}]"
+WORD = re.compile(rf"[{UNSPACED}]|(?<!{_IN_WORD}){_IN_WORD}{{1,{LONGEST}}}(?!{_IN_WORD})")
 _TAIL = re.compile(rf"{_IN_WORD}{{0,{LONGEST}}}")
 
 PIECE = 3

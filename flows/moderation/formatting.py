@@ -95,7 +95,7 @@ def _is_markup(run: str, before: str, after: str) -> bool:
     if blank_left and blank_right:
         return run[0] == "*" and len(run) > 2  # a rule across the page
     if not (left and right):
-        return run != "__" or not (left or right) or blank_left or blank_right
+        return True
     if run[0] != "*" or before.isdigit() or after.isdigit():
         return False
     return len(run) > 1 or not (before.isascii() and after.isascii())

@@ -22,7 +22,7 @@ from flows.moderation.policy import HELD, Policy
 VERSION = 1
 _TRIM = 512  # settled text is dropped when there is this much of it
 
-_Found = tuple[int, int, str, Match]
+_Found = tuple[int, int, str, str]
 
 
 class Moderator:
@@ -51,13 +51,14 @@ class Moderator:
         self._text = ""  # the source from `_base` on: context, then what is held
         self._base = 0
         self._cut = 0
-        self._quiet = 0  # where the triggered detectors have settled, when all at one place;
-        self._settled: list[int] = []  # else by detector
-        self._steady = [0] * len(self._plan.steady)  # the same of the detectors without a trigger
+        # Where detectors have settled. Those with a trigger are mostly at one place: then there is no list.
+        self._quiet = 0
+        self._settled: list[int] = []
+        self._steady = [0] * len(self._plan.steady)
+        self._judged = dict.fromkeys(policy.remote, 0)
         self._ended = False
-        self._judged = dict.fromkeys(policy.remote, 0)  # the same of the remote detectors
         self._formatter = self._plan.formatter()
-        self._found: list[_Found] = []  # start, end, category: found, and not given out yet
+        self._found: list[_Found] = []  # start, end, category, rule: found, and not given out yet
         self.findings: list[Finding] = []
 
     @property
@@ -79,7 +80,9 @@ class Moderator:
         return "".join([span.text for span in self.finish()])
 
     def push(self, text: str) -> list[Span]:
-        """As `feed`, in consecutive spans that begin where the last one ended."""
+        """As `feed`, in consecutive spans that begin where the last one ended. Raises ValueError after the end."""
+        if self._ended:
+            raise ValueError("the turn has ended")
         limit = self._plan.limit
         if self._base + len(self._text) + len(text) - self._cut <= limit:
             return self._advance(text, False)
@@ -110,7 +113,7 @@ class Moderator:
         for remote, judged in self._judged.items():
             self._judged[remote] = max(judged, end)
         if self._plan.policy.on_max_hold == "redact":
-            self._found.append((cut, end, HELD, Match(cut, end, "max_hold")))
+            self._found.append((cut, end, HELD, "max_hold"))
             self._found.sort()
         return self._release(self._text, cut - base, end - base)
 
@@ -133,7 +136,7 @@ class Moderator:
         for start, stop, rule in matches:
             first, last = max(start, judged, self._cut), min(stop, upto)
             if first < last:
-                self._found.append((first, last, remote, Match(first, last, rule)))
+                self._found.append((first, last, remote, rule))
         tail = self._base + (len(self._text) if self._ended else open_word(self._text))
         return self._give_out(self._text, min([tail, self._quiet, *self._settled, *self._steady]) - self._base)
 
@@ -151,7 +154,7 @@ class Moderator:
             "settled": _by_category(plan.triggered, self._settled) | _by_category(plan.steady, self._steady),
             "judged": dict(self._judged),
             "format": self._formatter.state if self._formatter is not None else None,
-            "found": [(start, end, category, match.rule, match.text) for start, end, category, match in self._found],
+            "found": list(self._found),
         }
 
     @classmethod
@@ -168,8 +171,7 @@ class Moderator:
         self._judged = {name: data["judged"].get(name, self._cut) for name in policy.remote}
         if self._formatter is not None and data["format"] is not None:
             self._formatter.state = data["format"]
-        for start, end, category, rule, text in data["found"]:
-            self._found.append((start, end, category, Match(start, end, rule, text)))
+        self._found = [tuple(found) for found in data["found"]]
         return self
 
     def _advance(self, chunk: str, final: bool) -> list[Span]:
@@ -224,7 +226,7 @@ class Moderator:
         for match in matches:
             start, end = self._base + match.start, self._base + match.end
             if end > self._cut:
-                self._found.append((max(start, self._cut), end, category, match))
+                self._found.append((max(start, self._cut), end, category, match.rule))
 
     def _trim(self, context: int) -> None:
         """Forget text that is settled, but for some context."""
@@ -265,27 +267,12 @@ class Moderator:
         policy, base = self._plan.policy, self._base
         taken = [f for f in self._found if f[0] < upto]
         self._found = [f for f in self._found if f[0] >= upto]
-        findings = _merged(
-            [
-                Finding(start, end, category, match.rule, policy.action(category))
-                for start, end, category, match in taken
-                if match.text is None
-            ]
-        )
+        findings = _merged([Finding(*found, policy.action(found[2])) for found in taken])
         self.findings += findings
-        spans = [
-            Span(
-                f.start,
-                f.end,
-                policy.mark_of(f.category) if f.action == "redact" else text[f.start - base : f.end - base],
-                f,
-            )
-            for f in findings
-        ]
-        for start, end, _, match in taken:
-            if match.text is not None and not any(f.start < end and start < f.end for f in findings):
-                spans.append(Span(start, end, match.text))
-        spans.sort(key=lambda span: span.start)
+        spans = []
+        for f in findings:
+            text_now = policy.mark_of(f.category) if f.action == "redact" else text[f.start - base : f.end - base]
+            spans.append(Span(f.start, f.end, text_now, f))
         return spans
 
 

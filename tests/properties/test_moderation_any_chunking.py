@@ -14,7 +14,20 @@ from flows.moderation import Moderator, Pattern, Policy
 from flows.moderation.policy import OPT_IN_TYPES, PII_TYPES
 
 DATA = pathlib.Path(__file__).parents[3] / "shared" / "evaluation"
-TERMS = ("fuck", "ass", "ass hole", "shit", "blow job", "2 girls 1 cup", "f.u.c.k", "masterb*", "坏人", "hell", "b!tch")
+TERMS = (
+    "fuck",
+    "ass",
+    "ass hole",
+    "shit",
+    "blow job",
+    "2 girls 1 cup",
+    "f.u.c.k",
+    "masterb*",
+    "坏人",
+    "hell",
+    "b!tch",
+    "바보",
+)
 POLICIES = {
     "pii": Policy(),
     "terms": Policy(pii=(), blocklist=TERMS, allow=("ass hat",)),
@@ -35,7 +48,8 @@ VALUES = (
     "fe80::1%eth0", "::ffff:192.0.2.1", "+44 (0)20 7123 4567", "001-755-329-4431x12", "(415) 555-0132 ext. 42",
     "0431 19 97 94", "call 481 7531", "92 34 70 office", "fuck", "f u c k", "fu ck", "a$$ hole", "blow. Job",
     "fuuuuck",
-    "f\u200bu\u200bck", "2 Girls\n1 cup", "坏 人", "masterbation", "b!tch", "S-H-I-T", "ORD-12345",
+    "f\u200bu\u200bck", "2 Girls\n1 cup", "坏 人", "masterbation", "b!tch", "S-H-I-T", "sh|t", "ｆｕｃｋ",
+    "바보", "ｓｈ１ｔ", "fuck，you", "хuй", "4012｜8888", "ORD-12345",
     "said hello x", "sk-abcdefghijklmnopqrst12345", "https://user:pass@example.org/",
     "943 476 5919", "12345678Z", "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4fw",
 )  # fmt: skip

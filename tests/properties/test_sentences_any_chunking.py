@@ -33,6 +33,7 @@ def cut_texts(draw: st.DrawFn) -> list[str]:
     return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
+@settings(deadline=None)  # no test measures speed
 @given(cut_texts(), CODES)
 def test_the_pieces_are_the_text_and_the_same_under_every_chunking(parts: list[str], language: str | None) -> None:
     text = "".join(parts)
@@ -43,8 +44,8 @@ def test_the_pieces_are_the_text_and_the_same_under_every_chunking(parts: list[s
     assert [piece for part in parts for piece in cut.feed(part)] + cut.flush() == pieces
 
 
+@settings(deadline=None)  # no test measures speed
 @given(TEXTS, CODES)
-@settings(deadline=None)  # it splits every prefix anew
 def test_what_is_out_after_a_prefix_depends_on_that_prefix_alone(text: str, language: str | None) -> None:
     splitter = SentenceSplitter(language)
     out: list[str] = []
@@ -53,6 +54,7 @@ def test_what_is_out_after_a_prefix_depends_on_that_prefix_alone(text: str, lang
         assert out == pieces_after(text[:end], language)
 
 
+@settings(deadline=None)  # no test measures speed
 @given(cut_texts(), CODES)
 def test_a_restored_splitter_goes_on_as_if_nothing_had_been(parts: list[str], language: str | None) -> None:
     through, resumed = SentenceSplitter(language), SentenceSplitter(language)
@@ -64,6 +66,7 @@ def test_a_restored_splitter_goes_on_as_if_nothing_had_been(parts: list[str], la
     assert resumed.flush() == through.flush()
 
 
+@settings(deadline=None)  # no test measures speed
 @given(cut_texts())
 def test_settings_of_the_user_change_nothing_of_that(parts: list[str]) -> None:
     settings = {"abbreviations": ["word"], "flush_overrides": [r"\d\.", "Word!"]}

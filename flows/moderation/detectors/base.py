@@ -15,6 +15,7 @@ import unicodedata
 from typing import Protocol
 
 from flows.moderation.findings import Match
+from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED
 
 CONTEXT = 96
 """Characters before `start` that a detector may look at."""
@@ -63,11 +64,7 @@ class Detector(Protocol):
         ...
 
 
-_OPEN = re.compile(
-    r"[^\s,;:\"/\\()\[\]{}<>=|…—–“”„«»‘。、！？；：，"
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
-    r"{0,64}\(?\+?"
-)
+_OPEN = re.compile(rf"[^{OPEN_BREAKS}{UNSPACED}]{{0,64}}\(?\+?")
 
 
 def open_word(text: str) -> int:
@@ -82,6 +79,3 @@ def open_word(text: str) -> int:
 def ascii_digits(digits: str) -> str:
     """Digits of whatever script as 0 to 9."""
     return digits if digits.isascii() else "".join(str(unicodedata.digit(digit)) for digit in digits)
-
-
-OPEN_BOUND = 66

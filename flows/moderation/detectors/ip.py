@@ -22,6 +22,7 @@ _V6_HEAD = re.compile(r"(?<![0-9A-Za-z_:.])(?=[0-9A-Fa-f]{0,4}(?::|\Z))")
 _V6_PARTS = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?(?:(/(?:12[0-8]|1[01]\d|[1-9]?\d)))?(?![0-9A-Za-z_])")
 _V6_BARE = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?")
 _MAC_LIKE = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}\Z")
+_ALNUM = re.compile("[0-9A-Za-z]")
 _CUE = re.compile(
     r"\b(?:ips?|ipv[46]|addr(?:ess)?|src|dst|source|destination|host|route|gateway|subnet|bind|listen|unspecified)\b",
     re.IGNORECASE,
@@ -89,7 +90,7 @@ def _v6_end(text: str, begin: int) -> int:
         end = parts.end()
         if parts[2] is None and address.endswith(".") and end == parts.end(1):
             address, end = address[:-1], end - 1
-        if address.count(":") < 2 or _MAC_LIKE.match(address) or text[end : end + 1].isalnum():
+        if address.count(":") < 2 or _MAC_LIKE.match(address) or _ALNUM.match(text, end):
             continue
         if address[-1] == ":" and not address.endswith("::"):
             address, end = address[:-1], end - 1

@@ -53,12 +53,13 @@ _CHAINED = re.compile(r"\d[ .\-‐‑/]\Z|[0-9A-Za-z][-‐‑/]\Z")
 _HYPHENED = re.compile(r"[0-9A-Za-z][-‐‑/.]\Z")
 _DECIMALS = re.compile(r"[.,:]\d|\s?%")
 _LETTER = re.compile("[A-Za-z]")
+_OTHERS = "|".join(cues.OTHER_NUMBERS)
 _CUE = re.compile(
     rf"\b(?:{'|'.join(cues.BEFORE)})\b|{'|'.join(cues.BEFORE_UNSPACED)}"
-    r"|\b(?:my|your|his|her|our|their)\s(?:\w+\s)?number\b",
+    rf"|\b(?:my|your|his|her|our|their)\s(?:(?!(?:{_OTHERS})\b)\w+\s)?number\b",
     re.IGNORECASE,
 )
-_OTHER = re.compile(rf"\b(?:{'|'.join(cues.OTHER_NUMBERS)})\b|[$€£¥#]\s?\Z", re.IGNORECASE)
+_OTHER = re.compile(rf"\b(?:{_OTHERS})\b|[$€£¥#]\s?\Z", re.IGNORECASE)
 _YEARS_ONLY = re.compile(r"(?:(?:19|20)\d\d\W{1,3})*(?:19|20)\d\d|(?:\d{1,2}00\W{1,3})+\d{1,2}00")
 _LINKED = re.compile(rf"(?:\W|\b(?:{'|'.join(cues.LINKS)})\b)*", re.IGNORECASE)
 _CUE_AFTER = re.compile(rf"\W{{0,3}}(?:\w+\W{{1,2}})?(?:{'|'.join(cues.AFTER)})\b", re.IGNORECASE)
@@ -147,13 +148,12 @@ def _unsettled(text: str, begin: int, end: int) -> bool:
 
 def _told(text: str, begin: int, end: int, after: int, digits: int) -> bool:
     """Whether a word beside the digits tells that they are a phone number."""
-    first = max(0, begin - _BEFORE)
-    if _OTHER.search(text, first, begin):
-        return False
-    last = 0
-    for cue in _CUE.finditer(text, first, begin):
-        last = cue.end()
-    if last and _leads_to(text, last, begin, end, digits):
+    cue = 0
+    for match in _CUE.finditer(text, max(0, begin - _BEFORE), begin):
+        cue = match.end()
+    if _OTHER.search(text, cue or max(0, begin - _BEFORE), begin):
+        return False  # a nearer word tells that it is another number
+    if cue and _leads_to(text, cue, begin, end, digits):
         return True
     told = _CUE_AFTER.match(text, after, after + _AFTER + 1)
     return told is not None and told.end() <= after + _AFTER

@@ -1,0 +1,121 @@
+"""A live run and the replay of its recording: the same bytes as the desktop read off its socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.records import encode_message
+from connectors.sessions import SessionRequest
+from connectors.simulator import Corpus
+from connectors.simulator.faults import Faults
+from flows import cxone
+from flows.live import LiveJob
+from flows.moderation import Moderator
+from flows.replay import replay
+from flows.settings import Settings
+
+BLOCKED = {"moderation": {"blocklist": ["frobnicate"]}}
+
+FAULTS = {
+    "none": "",
+    "a drop and the same tokens again": "drop=rst@20,repeat=5",
+    "a drop and the same tokens under new ids": "drop=fin@12,repeat=9:ids=new",
+    "one id for the stream": "ids=stream,drop=end@15,repeat=6",
+    "two drops and a revoked token": "drop=end@10:revoke,drop=rst@25,repeat=3",
+    "refusals": "429=1:retry-after=0,503=1,401=1:on=continue,drop=fin@9",
+    "split and packed JSON": "split=2,drop=fin@1700b",
+    "SSE liberties": "eol=crlf,comments=2,lines,bom,pieces=7,finish=last",
+    "malformed events": "malformed=garbage@3,malformed=truncated@6,malformed=utf8@9,big=30000@5",
+    "an error event": "drop=error@14",
+    "no way to go on": "ids=none,drop=fin@14",
+}
+
+Start = Callable[..., Any]
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
+def test_a_replay_gives_the_bytes_of_the_live_run(other_side: Start, tmp_path: Path, faults: str) -> None:
+    side = other_side(faults=faults)
+    job = side.run(tmp_path / "data", *side.gateway.corpus.names, **BLOCKED)
+    shown = shown_on(side)
+    assert len({message[:40] for message in shown}) >= len(side.gateway.corpus)
+    assert replayed(job, tmp_path / "r.jsonl") == shown
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_faults_as_they_come_change_neither_the_text_nor_the_replay(
+    other_side: Start, tmp_path: Path, seed: int
+) -> None:
+    corpus = Corpus.builtin()
+    places = {name: place for place, name in enumerate(corpus.names)}
+    side = other_side(
+        corpus, lambda stream: Faults.draw(100 * seed + places[stream.name], len(stream.tokens)), speed=20
+    )
+    job = side.run(tmp_path / "data", *corpus.names, window={"timeout": 0}, **BLOCKED)
+    assert job.outcomes == {"finished": len(corpus)}
+    for name in corpus.names:
+        assert side.desktop.transcript(name) == moderated(corpus.text(name), job.settings)
+    assert replayed(job, tmp_path / "r.jsonl") == shown_on(side)
+
+
+def test_windows_that_time_out_do_so_at_the_same_time_in_a_replay(other_side: Start, tmp_path: Path) -> None:
+    faults = "stall=0.3@7,stall=0.12@20,drop=fin@14,repeat=2"
+    side = other_side(faults=faults, speed=10)
+    job = side.run(tmp_path / "data", *side.gateway.corpus.names, window={"timeout": 0.1}, **BLOCKED)
+    shown = shown_on(side)
+    assert sum(b'"closed_by":"timeout"' in message for message in shown) >= len(side.gateway.corpus)
+    assert replayed(job, tmp_path / "r.jsonl") == shown
+
+
+def test_what_was_held_too_long_is_given_up_at_the_same_time_in_a_replay(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(faults="stall=0.4@45")
+    held = {"blocklist": ["frobnicate"], "max_hold_seconds": 0.1}
+    job = side.run(tmp_path / "data", "account", "refund", "code", moderation=held)
+    shown = shown_on(side)
+    assert any(b"HELD" in message for message in shown)
+    assert replayed(job, tmp_path / "r.jsonl") == shown
+
+
+def test_a_job_that_was_stopped_and_started_again_replays_as_one(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(faults="repeat=3", token_interval=0.01, speed=1)
+    settings = side.settings(tmp_path / "data", **BLOCKED)
+    names = ("account", "blocked", "german", "emoji")
+    first = cxone.job(settings, requests=[SessionRequest(session_id=name, prompt=f"stream {name}") for name in names])
+
+    async def stop() -> None:
+        await side.gateway.until(lambda gateway: gateway.counts["tokens"] >= 100)
+        first.source.stop()
+
+    stopping = side.reactor.spawn(stop())
+    first.run()
+    stopping.result()
+    assert first.open_turns
+    second = cxone.job(settings)
+    second.run()
+    assert sum((first.outcomes + second.outcomes).values()) == len(names)
+    for name in names:
+        assert side.desktop.transcript(name) == moderated(side.gateway.corpus.text(name), settings)
+    unfinished = {message for message in shown_on(side) if message in set(replayed(second, tmp_path / "r.jsonl"))}
+    assert unfinished == set(replayed(second, tmp_path / "r.jsonl"))
+
+
+def shown_on(side: Any) -> list[bytes]:
+    """What the desktop read off its socket, in the order of bytes."""
+    return sorted({message.raw.encode() for message in side.desktop.received})
+
+
+def replayed(job: LiveJob, path: Path) -> list[bytes]:
+    """The messages of the recording of a job's run, in the order of bytes."""
+    job.source.record(path)
+    messages: list[bytes] = []
+    replay(path, job.settings, lambda message: messages.append(encode_message(message)))
+    return sorted(messages)
+
+
+def moderated(text: str, settings: Settings) -> str:
+    moderator = Moderator(settings.moderation)
+    return moderator.feed(text) + moderator.flush()
