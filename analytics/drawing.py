@@ -51,7 +51,7 @@ def columns(
     top, height = 26, 150
     ticks = _ticks(max(values, default=0), 4)
     numbers = [_number(tick) for tick in ticks]
-    left = max(map(text_width, numbers)) + 10
+    left = max(44, *map(text_width, numbers)) + 10
     plot = width - left - 8
     bottom = top + height
     parts = [_text(0, FONT, unit, "unit")]

@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from connectors.errors import InputError, SettingsError
 from connectors.lane import Lane
+from connectors.log import write_whole
 from connectors.records import POLICY, Record
 
 CHECK_EVERY = 1.0
@@ -98,12 +98,7 @@ def keep_terms(folder: Path, digest: str, terms: tuple[str, ...]) -> None:
     if path.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_suffix(".partial")
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write("\n".join(terms))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_whole(path, "\n".join(terms).encode())
 
 
 def kept_terms(folder: Path, digest: str) -> tuple[str, ...]:

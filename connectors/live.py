@@ -23,8 +23,7 @@ from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
-from connectors.source import Item, LivePartition, State
-from connectors.turns import Turns
+from connectors.source import Item, LivePartition, Sharder, State, fold, position_of
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,7 +34,7 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     max_waiting   records logged that the flow has not taken, past which sockets are not read
     """
 
-    rotate_bytes: int = 64 << 20
+    rotate_bytes: int = 32 << 20
     keep_bytes: int = 1 << 30
     max_waiting: int = 50_000
 
@@ -85,13 +84,15 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         settings = self._settings
         writer = LogWriter(self.folder, self._vendor, rotate_bytes=settings.rotate_bytes)
         reader = LogReader(self.folder)
-        turns, last = Turns(), None
-        for record, _ in reader.read():
+        position = position_of(reader, resume_state)
+        turns = fold(reader, position)
+        sharder = Sharder(for_part, reader.created, turns.open)
+        for record, _ in reader.read(position):
             turns.feed(record)
-            last = record.t
+        writer.fold = turns.snapshot
         self._begun = reader.end()
-        lane = Lane(writer, Clock(reader.created, last), turns, max_waiting=settings.max_waiting)
-        partition = LivePartition(lane, reader, for_part, settings.keep_bytes, resume_state)
+        lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)
+        partition = LivePartition(lane, reader, sharder, position, settings.keep_bytes)
         self._reactor.run(self._begin(lane))
         return partition
 

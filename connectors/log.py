@@ -8,6 +8,8 @@ Rules
 - `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
   that was handed on. `sync` makes it survive the machine.
 - Files are created 0600. A new file is begun past `rotate_bytes`; `retain` removes old ones from the front.
+- Beside a file may lie its fold (`.fold`): what the records before it add up to, so that a start need not read
+  them all. It is written when the file is begun; without it, an earlier one or the whole log is read.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import io
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import zstandard
@@ -29,6 +31,7 @@ from connectors.errors import DataDirError, InputError
 from connectors.records import Header, Record
 
 FORMAT = "tokenweir"
+FOLD = ".fold"
 VERSION = 1
 SECOND = 1_000_000
 LONGEST_LINE = 64 << 20
@@ -64,9 +67,7 @@ class LogReader:
 
     def begin(self) -> Position:
         """Where the first record that is still kept begins."""
-        number, path = self.files[0]
-        with _open(path) as stream:
-            return Position(number, len(stream.readline(LONGEST_LINE)))
+        return self._first(*self.files[0])
 
     def end(self) -> Position:
         """The end of the last file as it was when the reader was made (of an uncompressed log)."""
@@ -107,15 +108,45 @@ class LogReader:
                 yield record, Position(number, offset)
 
 
+    def fold(self, before: Position) -> tuple[Any, Position]:
+        """The newest fold kept for a file that is not after `before`, and where that file's records begin.
+
+        (None, the log's begin) where there is none, or it cannot be read.
+        """
+        for number, path in reversed(self.files):
+            kept = path.with_suffix(FOLD)
+            if number <= before.file and kept.exists():
+                try:
+                    return msgspec.json.decode(kept.read_bytes()), self._first(number, path)
+                except msgspec.DecodeError:
+                    continue
+        return None, self.begin()
+
+    def _first(self, number: int, path: Path) -> Position:
+        with _open(path) as stream:
+            return Position(number, len(stream.readline(LONGEST_LINE)))
+
+
 class LogWriter:
     """The growing end of a lane's log. A lock on the folder keeps it the only one.
+
+    `fold` gives what all records so far add up to, as plain data, to be kept beside each new file.
 
     Opening it truncates a torn last line. Raises DataDirError where another process has the lane, or it is another
     vendor's. `append` belongs to one thread (the reactor's); `sync` and `retain`
     may be called from another.
     """
 
-    def __init__(self, folder: Path, vendor: str, *, rotate_bytes: int = 64 << 20, note: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vendor: str,
+        *,
+        rotate_bytes: int = 64 << 20,
+        note: str = "",
+        fold: Callable[[], Any] | None = None,
+    ) -> None:
+        self.fold = fold
         self._folder = folder
         self._rotate_bytes = rotate_bytes
         self._fd = -1
@@ -169,6 +200,7 @@ class LogWriter:
         for (number, path), size in zip(files, sizes, strict=True):
             if number >= min(oldest.file, self._number) or total - size < keep_bytes:
                 break
+            path.with_suffix(FOLD).unlink(missing_ok=True)
             path.unlink()
             total -= size
             removed += 1
@@ -196,6 +228,8 @@ class LogWriter:
             os.fdatasync(self._fd)
             os.close(self._fd)
             self._begin(self._number + 1)
+        if self.fold is not None:
+            write_whole(self._folder / (_name(self._number, FOLD)), _encode(self.fold()))
 
     def _repair(self, numbers: list[int]) -> Header:
         """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes."""
@@ -229,6 +263,18 @@ class Clock:
 
     def now(self) -> int:
         return self._base + time.monotonic_ns() // 1000
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file 0600, whole or not at all, and have it on disk."""
+    partial = path.with_name(f".{path.name}.partial")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    partial.replace(path)
 
 
 def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
@@ -307,8 +353,8 @@ def _own(folder: Path) -> int:
     return fd
 
 
-def _name(number: int) -> str:
-    return f"{number:012d}.jsonl"
+def _name(number: int, suffix: str = ".jsonl") -> str:
+    return f"{number:012d}{suffix}"
 
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:

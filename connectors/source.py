@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from connectors.errors import DataDirError
 from connectors.lane import Lane
 from connectors.log import SECOND, LogReader, Position
 from connectors.records import CLOSE, OPEN, Record
+from connectors.turns import Turns
 
 SHARDS = 16
 MARK_EVERY = 50_000
@@ -46,30 +47,23 @@ def shard_of(session_id: str) -> int:
 
 
 class Sharder:
-    """Deals a lane's records out to its shards, with the marks that carry time on."""
+    """Deals a lane's records out to its shards, with the marks that carry time on. `turns` were opened before."""
 
-    def __init__(self, lane: str, created: datetime) -> None:
+    def __init__(self, lane: str, created: datetime, turns: Iterable[tuple[str, int]] = ()) -> None:
         self._created = int(created.timestamp() * SECOND)
         self._keys = [f"{lane}-{shard:02d}" for shard in range(SHARDS)]
         self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
         self._marked = [0] * SHARDS
-
-    def track(self, record: Record) -> int:
-        """Note what opens and closes; returns the record's shard."""
-        shard = shard_of(record.s)
-        if record.k == OPEN:
-            self._open[shard].add((record.s, record.n))
-        elif record.k == CLOSE:
-            self._open[shard].discard((record.s, record.n))
-        return shard
+        for session_id, number in turns:
+            self._open[shard_of(session_id)].add((session_id, number))
 
     def deal(self, records: Sequence[Record], mark: int, *, last: bool = False) -> list[Item]:
         """The items for these records and this mark; `last` marks every shard with an open turn."""
         hands: dict[int, list[Record]] = {}
         for record in records:
             if record.s:
-                shard = self.track(record)
-                hands.setdefault(shard, []).append(self._date(record) if record.k == OPEN else record)
+                shard = shard_of(record.s)
+                hands.setdefault(shard, []).append(self._track(shard, record))
         items: list[Item] = []
         for shard, key in enumerate(self._keys):
             hand = hands.get(shard)
@@ -79,7 +73,13 @@ class Sharder:
                 items.append((key, (hand or (), mark)))
         return items
 
-    def _date(self, record: Record) -> Record:
+    def _track(self, shard: int, record: Record) -> Record:
+        """Note what opens and closes; an open is dated."""
+        if record.k == CLOSE:
+            self._open[shard].discard((record.s, record.n))
+        if record.k != OPEN:
+            return record
+        self._open[shard].add((record.s, record.n))
         request = record.d if isinstance(record.d, dict) else {}
         return msgspec.structs.replace(record, d={**request, "created": self._created})
 
@@ -106,8 +106,9 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
     """Reads on from its position; raises StopIteration at the end."""
 
     def __init__(self, reader: LogReader, lane: str, resume_state: State | None) -> None:
-        self._sharder = Sharder(lane, reader.created)
-        self._records, self._position = open_at(reader, self._sharder, resume_state)
+        self._position = position_of(reader, resume_state)
+        self._sharder = Sharder(lane, reader.created, fold(reader, self._position).open)
+        self._records = reader.read(self._position)
         self._mark = 0
         self._ended = False
 
@@ -128,10 +129,12 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
 class LivePartition(StatefulSourcePartition[Item, State]):
     """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called."""
 
-    def __init__(self, lane: Lane, reader: LogReader, name: str, keep_bytes: int, resume_state: State | None) -> None:
+    def __init__(self, lane: Lane, reader: LogReader, sharder: Sharder, position: Position, keep_bytes: int) -> None:
+        """`position` is where to go on, and `sharder` knows the turns that are open there."""
         self._lane = lane
-        self._sharder = Sharder(name, reader.created)
-        self._on_disk, self._position = open_at(reader, self._sharder, resume_state)
+        self._sharder = sharder
+        self._position = position
+        self._on_disk = reader.read(position)
         self._reading_disk = True
         self._keep_bytes = keep_bytes
         self._snapshots: deque[Position] = deque(maxlen=SNAPSHOTS_BACK)
@@ -174,16 +177,10 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         return self._sharder.deal(records, batches[-1].mark, last=self._ended)
 
 
-def open_at(
-    reader: LogReader, sharder: Sharder, resume_state: State | None
-) -> tuple[Iterator[tuple[Record, Position]], Position]:
-    """The records after a snapshot's position; what lies before it tells the sharder which turns are open.
-
-    Raises DataDirError where the snapshot lies beyond the log.
-    """
-    start = Position(*reader.begin())
+def position_of(reader: LogReader, resume_state: State | None) -> Position:
+    """Where to go on: the log's begin without a snapshot. Raises DataDirError where the snapshot lies beyond the log."""
     if resume_state is None:
-        return reader.read(), start
+        return reader.begin()
     position = Position(resume_state["file"], resume_state["offset"])
     if position > reader.end():
         raise DataDirError(
@@ -191,12 +188,20 @@ def open_at(
             f"byte {position.offset}): the log was replaced or lost its end; restore it, or move the recovery "
             "folder away to read the whole log again"
         )
-    for record, after in reader.read():
-        if after > position:
+    return max(position, reader.begin())
+
+
+def fold(reader: LogReader, before: Position) -> Turns:
+    """What the records before a position say of their turns."""
+    turns = Turns()
+    kept, begin = reader.fold(before)
+    if kept is not None:
+        turns.restore(kept)
+    for record, after in reader.read(begin):
+        if after > before:
             break
-        if record.s:
-            sharder.track(record)
-    return reader.read(max(start, position)), position
+        turns.feed(record)
+    return turns
 
 
 def freeze(position: Position) -> State:

@@ -33,16 +33,18 @@ class Turn(msgspec.Struct):
 
 
 class Turns:
-    """The fold over a lane's records."""
+    """The fold over a lane's records. `last` is the `t` of the newest, None before any."""
 
     def __init__(self, max_ended: int = 1_000_000) -> None:
         self.open: dict[tuple[str, int], Turn] = {}
         self.forgotten = 0
+        self.last: int | None = None
         self._max_ended = max_ended
         self._newest: dict[str, int] = {}
         self._ended: dict[str, int] = {}
 
     def feed(self, record: Record) -> None:
+        self.last = record.t
         kind = record.k
         if kind == FRAME:
             turn = self.open.get((record.s, record.n))
@@ -58,6 +60,25 @@ class Turns:
             turn = self.open.get((record.s, record.n))
             if turn is not None and isinstance(record.d, dict):
                 turn.restarts = record.d.get("retry", turn.restarts)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data; the last `t` and everything that `restore` needs."""
+        return {
+            "version": 1,
+            "last": self.last,
+            "open": [msgspec.structs.astuple(turn) for turn in self.open.values()],
+            "ended": self._ended,
+            "forgotten": self.forgotten,
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Go on from a snapshot; called once, on a new fold."""
+        self.last, self.forgotten = data["last"], data["forgotten"]
+        for each in data["open"]:
+            turn = Turn(*each)
+            self.open[turn.session_id, turn.number] = turn
+            self._newest[turn.session_id] = turn.number
+        self._ended = dict(data["ended"])
 
     def next_turn(self, session_id: str) -> int:
         """The number that the session's next turn gets."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from connectors.cognigy.account import CognigyAccount
 from connectors.cognigy.contract import Decoder
@@ -320,6 +321,49 @@ def test_429_slows_the_whole_account_down(against: Against) -> None:
         assert side.gateway.gate.limiter.state.rate is not None
 
     against(test, {"s": "429=1:retry-after=0"})
+
+
+def test_a_goodbye_that_takes_too_long_does_not_change_how_the_turn_ended(tmp_path: Path) -> None:
+    """A gateway of its own, because the simulated one answers a close at once."""
+
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def serve_stream(socket: ServerConnection) -> None:
+            socket.transport.pause_reading()  # the client's close is never seen
+            await socket.send('{"tokens":["hi"],"done":true}')
+            await over.wait()
+            socket.transport.abort()
+
+        async with (
+            SimulatedCognigy(CORPUS, speed=0) as vendor,
+            serve(serve_stream, "127.0.0.1", 0, ping_interval=None, close_timeout=0) as deaf,
+        ):
+            side = Side(vendor, tmp_path, settings_for(vendor, overall_timeout=0.5))
+            port = next(iter(deaf.sockets)).getsockname()[1]
+            side.gateway.account = account = _Elsewhere(side.gateway.settings, f"ws://127.0.0.1:{port}/")
+            account.hold()
+            try:
+                assert await side.converse() == Outcome("finished")
+                assert side.kinds() == ["finished"]
+            finally:
+                over.set()
+                await side.gateway.aclose()
+                side.lane.close()
+
+    asyncio.run(main())
+
+
+class _Elsewhere(CognigyAccount):
+    """An account whose streams come from another place."""
+
+    def __init__(self, settings: CognigySettings, stream_url: str) -> None:
+        super().__init__(settings)
+        self._stream_url = stream_url
+
+    @property
+    def stream_url(self) -> str:
+        return self._stream_url
 
 
 def test_a_configuration_that_does_not_stream_is_refused(against: Against) -> None:

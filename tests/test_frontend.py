@@ -343,6 +343,17 @@ def test_a_body_that_is_too_large_is_refused(other_side: Start, tmp_path: Path) 
         assert "frontend.max_request_bytes" in error_of(answer)
 
 
+def test_a_caller_that_does_not_say_what_it_wants_is_sent_away(other_side: Start, tmp_path: Path) -> None:
+    with serving(other_side(corpus_of(WORDS)), tmp_path, {"request_timeout": 0.2}) as service:
+        for said in (b"", b"GET /health HTTP/1.1\r\n"):
+            with connected(service) as connection:
+                connection.sendall(said)
+                assert connection.recv(100) == b""
+        with connected(service) as connection:
+            connection.sendall(b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_body_that_makes_no_sense_is_refused(other_side: Start, tmp_path: Path) -> None:
     with serving(other_side(corpus_of(WORDS)), tmp_path) as service:
         for body in (b"", b"{", b"[]", b'{"session_id": "a b"}', b'{"session_id": "a", "url": "ws://x"}', b"\xff"):

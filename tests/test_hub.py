@@ -54,6 +54,7 @@ def test_a_caller_gets_the_tokens_and_then_the_whole_text() -> None:
     hub = Hub(HubSettings())
     publish(hub, ["One. ", "Two."])
     caller = join(hub)
+    assert not caller.over
     assert told(caller) == [("token", "One. ", "s/0/0"), ("token", "Two.", "s/0/1"), ("done", "One. Two.", "s/0/2")]
     assert caller.over
 

@@ -57,7 +57,7 @@ def test_it_is_found_however_it_is_written(text: str) -> None:
         "A S S E T", "B A S S",
         "the 45s era", "1455 and 2nd", "goooood", "рот", "pen is", "Moby Dick", "b tch", "blowjobs",
         "blow, then a job", "fx ck",
-        "push it", "hotwater", "好人", "s. Hit", "tar", "master", "thank",
+        "push it", "hotwater", "he ! ll", "好人", "s. Hit", "tar", "master", "thank",
     ],
 )  # fmt: skip
 def test_the_innocent_pass(text: str) -> None:

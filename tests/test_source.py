@@ -20,6 +20,8 @@ from connectors.source import (
     LivePartition,
     LogSource,
     Sharder,
+    fold,
+    position_of,
     shard_of,
 )
 from connectors.turns import Turns
@@ -94,10 +96,16 @@ def test_a_recording_goes_on_from_its_snapshot(tmp_path: Path) -> None:
 
 
 def live(folder: Path, resume_state: dict[str, int] | None = None) -> tuple[Lane, LivePartition]:
-    writer = LogWriter(folder, "cxone")
+    writer = LogWriter(folder, "cxone", rotate_bytes=600)
     reader = LogReader(folder)
-    lane = Lane(writer, Clock(reader.created, None), Turns())
-    return lane, LivePartition(lane, reader, "w00", 0, resume_state)
+    position = position_of(reader, resume_state)
+    turns = fold(reader, position)
+    sharder = Sharder("w00", reader.created, turns.open)
+    for record, _ in reader.read(position):
+        turns.feed(record)
+    writer.fold = turns.snapshot
+    lane = Lane(writer, Clock(reader.created, turns.last), turns)
+    return lane, LivePartition(lane, reader, sharder, position, 0)
 
 
 def test_a_live_lane_gives_what_arrives_and_ends_with_its_last_mark(tmp_path: Path) -> None:
@@ -139,6 +147,26 @@ def test_a_resumed_lane_marks_the_shards_of_turns_opened_before(tmp_path: Path) 
     lane.finish()
     assert [key for key, _ in drain(part)] == [f"w00-{shard_of('s'):02d}"]
     part.close()
+
+
+def test_a_start_reads_what_was_folded_and_not_the_whole_log(tmp_path: Path) -> None:
+    lane, part = live(tmp_path)
+    lane.append(opened("open", 0, {"prompt": "p"}), frame("open", 0, "a", id="c-1"))
+    for number in range(20):
+        lane.append(opened("s", number, {}), frame("s", number, "a"), closed("s", number, "finished"))
+    part.close()
+    reader = LogReader(tmp_path)
+    assert len(reader.files) > 3
+    kept, begin = reader.fold(reader.end())
+    assert begin.file == reader.files[-1][0]
+    whole, folded = Turns(), fold(reader, reader.end())
+    for record, _ in reader.read():
+        whole.feed(record)
+    assert folded.snapshot() == whole.snapshot()
+    assert folded.next_turn("s") == 20
+    assert folded.open["open", 0].continuation_id == "c-1"
+    (tmp_path / f"{begin.file:012d}.fold").write_text("{")
+    assert fold(reader, reader.end()).snapshot() == whole.snapshot(), "an earlier one will do"
 
 
 def test_a_snapshot_beyond_the_log_is_an_error_with_its_remedy(tmp_path: Path) -> None:

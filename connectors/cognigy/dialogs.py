@@ -4,7 +4,7 @@ Rules
 - The stream's hand-shake names no dialog (DESIGN.md section 7), so a stream gets the configuration that the gateway
   has at that moment. Therefore one start at a time in a dialog: from before its configuration is put until its socket
   is open, first come first served. Different dialogs start side by side; where the gateway knows only the account's
-  latest configuration, they have to take turns too (`one_at_a_time`).
+  latest configuration, they have to take turns too (`one_at_a_time`). Each process orders its own starts only.
 - A configuration that stands is not put again.
 - The configurations of `max_dialogs` dialogs are remembered, the longest unused forgotten first.
 """

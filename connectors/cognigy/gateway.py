@@ -18,8 +18,10 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import ssl
 import time
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
@@ -104,7 +106,10 @@ class _Conversation(Conversation):
         self._decoder.restart()
         left = self.ends_at - time.monotonic()
         try:
-            async with asyncio.timeout(left if math.isfinite(left) else None), contextlib.AsyncExitStack() as stack:
+            async with (
+                asyncio.timeout(left if math.isfinite(left) else None) as overall,
+                contextlib.AsyncExitStack() as stack,
+            ):
                 async with self._dialogs.starting(self._dialog_id):
                     await self.gate.admit()
                     await self._configure()
@@ -112,7 +117,11 @@ class _Conversation(Conversation):
                 self.gate.succeeded()
                 self.refusals.reset()
                 await self._ask(socket)
-                await self._read(socket)
+                try:
+                    await self._read(socket)
+                finally:  # a slow goodbye shall not change how the turn ended
+                    if not overall.expired():
+                        pass
         except TimeoutError:
             limit = self._settings.overall_timeout
             fault = UpstreamError(f"{self.name}: not finished within {limit:g} s (cognigy.overall_timeout)")
@@ -164,19 +173,24 @@ class _Conversation(Conversation):
         auth = self._account.auth
         token = await auth.token()
         try:
-            return await stack.enter_async_context(self._connect(token))
-        except InvalidStatus as refused:
-            if refused.response.status_code != 401:
-                raise self._refused(refused) from None
-        except Exception as problem:
-            raise self._unconnected(problem) from None
-        token = await auth.renew(token)
+            return await stack.enter_async_context(self._shake_hands(token))
+        except AttemptError as refused:
+            if refused.status != 401:
+                raise
+        return await stack.enter_async_context(self._shake_hands(await auth.renew(token)))
+
+    @contextlib.asynccontextmanager
+    async def _shake_hands(self, token: str) -> AsyncIterator[ClientConnection]:
         try:
-            return await stack.enter_async_context(self._connect(token))
+            socket = await self._connect(token)
         except InvalidStatus as refused:
-            raise self._refused(refused) from None
+            response = refused.response
+            retry_after = response.headers.get("Retry-After")
+            raise self._refusal("the stream's hand-shake", response.status_code, retry_after) from None
         except Exception as problem:
             raise self._unconnected(problem) from None
+        async with socket:
+            yield socket
 
     def _connect(self, token: str) -> connect:
         return _Connect(
@@ -232,16 +246,13 @@ class _Conversation(Conversation):
         self.lane.append(record)
         return False
 
-    def _refused(self, refused: InvalidStatus) -> AttemptError:
-        response = refused.response
-        return self._refusal("the stream's hand-shake", response.status_code, response.headers.get("Retry-After"))
-
     def _refusal(self, what: str, status: int, retry_after: str | None) -> AttemptError:
         """What a status means that is not the one the contract promises."""
         fault: TokenweirError = UpstreamError(f"{self.name}: {what} was answered with status {status}")
         if status == 429:
             return AttemptError("rate_limited", fault, status=status, retry_after=retry_after)
-        self._dialogs.forget(self._dialog_id)
+        if status != 401:
+            self._dialogs.forget(self._dialog_id)
         if status in (401, 403):
             remedy = (
                 f"have the scopes {SCOPE!r} granted to COGNIGY_CLIENT_ID"
@@ -263,7 +274,8 @@ class _Conversation(Conversation):
                 fault = UpstreamError(f"{host}: TLS failed ({problem.reason or 'certificate'}); check COGNIGY_BASE_URL")
                 return AttemptError("tls", fault, reason="refused")
             case OSError():
-                return AttemptError("connect", UpstreamError(f"cannot connect to {host}: {type(problem).__name__}"))
+                why = os.strerror(problem.errno) if problem.errno else type(problem).__name__
+                return AttemptError("connect", UpstreamError(f"cannot connect to {host}: {why}"))
             case EOFError() | InvalidHandshake() | WebSocketException():
                 return AttemptError("connect", UpstreamError(f"{host} does not answer as a WebSocket should"))
         return problem

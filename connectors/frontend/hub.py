@@ -138,10 +138,6 @@ class Caller:
         self._next = after + 1
 
     @property
-    def key(self) -> Key:
-        return self._turn.key
-
-    @property
     def over(self) -> bool:
         """There is nothing more to come."""
         turn = self._turn

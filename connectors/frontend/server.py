@@ -39,6 +39,7 @@ from connectors.errors import InputError, SettingsError, TokenweirError
 from connectors.frontend import access
 from connectors.frontend.hub import Caller, FullError, Hub, Overdue, UnknownTurnError
 from connectors.frontend.ids import BEFORE_FIRST, Key, Place, parse_event_id
+from connectors.frontend.protocol import protocol
 from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.sink import CallerSink
 from connectors.frontend.stream import EventStream
@@ -47,6 +48,7 @@ from connectors.job import BusyError, Job, SessionOpenError
 from connectors.reactor import Reactor
 from connectors.records import SESSION_ID, Message
 from connectors.sessions import SessionRequest, parse_request
+from connectors.turns import Turn
 
 SWEEP_EVERY: Final = 0.2
 STOP_TIMEOUT: Final = 2
@@ -118,7 +120,9 @@ class Frontend:
             sweeping = asyncio.create_task(self._sweep(job))
             print(f"listening on {self.address}", file=sys.stderr, flush=True)  # noqa: T201  # for a person, or a script that waits
             try:
-                await asyncio.shield(serving)
+                done, _ = await asyncio.wait((serving, sweeping), return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             finally:
                 sweeping.cancel()
                 self.hub.close()
@@ -157,6 +161,7 @@ class Frontend:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http=protocol(self._settings.request_timeout),
             ws="none",
             server_header=False,
             limit_concurrency=self._settings.max_connections,
@@ -238,8 +243,8 @@ class Frontend:
         """
         turns = job.lane.turns
         key = (wanted.session_id, turns.next_turn(wanted.session_id) - 1)
-        state = self.hub.state(key)
-        if key in turns.open and turns.open[key].request == wanted.opening() and state and state.state == "running":
+        turn, state = turns.open.get(key), self.hub.state(key)
+        if turn and state and state.state == "running" and _asked(turn) == wanted.opening():
             return key
         self.hub.check_room(callers=1)
         return self._open(job, wanted)
@@ -271,12 +276,19 @@ class Frontend:
                 task.add_done_callback(self._closing.discard)
 
     async def _body(self, request: Request) -> bytes:
-        limit, body = self._settings.max_request_bytes, bytearray()
+        settings, body = self._settings, bytearray()
         with contextlib.suppress(ClientDisconnect):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limit:
-                    raise BodyTooLargeError(f"the body is larger than {limit} bytes (frontend.max_request_bytes)")
+            try:
+                async with asyncio.timeout(settings.request_timeout):
+                    async for piece in request.stream():
+                        body += piece
+                        if len(body) > settings.max_request_bytes:
+                            raise BodyTooLargeError(
+                                f"the body is larger than {settings.max_request_bytes} bytes "
+                                "(frontend.max_request_bytes)"
+                            )
+            except TimeoutError:
+                raise HTTPException(408, "the body did not come (frontend.request_timeout)") from None
         return bytes(body)
 
     def _stream_url(self, request: Request, job: Job, key: Key) -> str:
@@ -299,6 +311,11 @@ async def _close_upstream(job: Job, overdue: Overdue) -> None:
             await job.cancel(session_id, turn, reason="timeout", kind=why)
     except OSError as error:
         log.error("session %s turn %d: its end cannot be logged: %s", session_id, turn, error.strerror)  # noqa: TRY400  # a full disk needs no traceback
+
+
+def _asked(turn: Turn) -> dict[str, Any]:
+    """What the turn's caller asked for, without what the job added to its opening."""
+    return {name: value for name, value in turn.request.items() if name in SessionRequest.__struct_fields__}
 
 
 async def _sync(job: Job) -> None:

@@ -24,6 +24,7 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
     heartbeat          between comments that keep a silent stream open
     retry              after which a browser that lost its stream should come back
     send_timeout       after which a caller that takes nothing, and says nothing, counts as gone
+    request_timeout    for a caller to say what it wants
     stalled_after      without the flow coming for records, after which /health says 503
     max_request_bytes  of a request's body
     max_connections    open at once; one more is answered 503
@@ -39,6 +40,7 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
     heartbeat: float = 10.0
     retry: float = 1.0
     send_timeout: float = 30.0
+    request_timeout: float = 10.0
     stalled_after: float = 5.0
     max_request_bytes: int = 2 << 20
     max_connections: int = 2_000
@@ -59,7 +61,7 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
             raise ValueError("max_request_bytes should be at least 1024")
         if self.max_connections < 1:
             raise ValueError("max_connections should be at least 1")
-        for name in ("heartbeat", "send_timeout", "stalled_after", "url_ttl"):
+        for name in ("heartbeat", "request_timeout", "send_timeout", "stalled_after", "url_ttl"):
             if not 0.01 <= getattr(self, name) <= 86_400:
                 raise ValueError(f"{name} should be between 0.01 and 86400 seconds")
         if not 0 <= self.retry <= 3_600:

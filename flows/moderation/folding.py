@@ -67,11 +67,11 @@ def core(word: str) -> str:
 
 def piece(word: str) -> tuple[str, ...]:
     """What a piece of a spaced-out word reads as, two ways; empty if the word is none: over three letters, or no
-    letter in it."""
+    letter in it, or a sign that stands alone in plain text."""
     if len(word) > 2 * PIECE:
         return ()
     plain = fold(word)
-    if not 0 < len(plain) <= PIECE or plain.isdigit() or "*" in plain:
+    if not 0 < len(plain) <= PIECE or plain.isdigit() or "*" in plain or plain in "!+|":
         return ()
     forms = (plain.translate(AS_I), plain.translate(AS_L))
     return forms if forms[0].isalpha() else ()

@@ -49,10 +49,16 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """What moderation looks for, and what it does about it.
 
-    `pii` names the types to find; `blocklist` the terms (whole words; `term*` their beginnings), `allow` the words
-    that are never blocked; `patterns` the user's own. `actions` and `marks` are by category: a PII type, "BLOCKED",
-    or a pattern's name. `region` (ISO 3166) makes national phone numbers of that region recognised everywhere.
-    Text is held for at most `max_hold_chars` characters and `max_hold_seconds`; then `on_max_hold` says whether
+    What to find: `pii` types; `blocklist` terms (whole words; `part*`, `*part` and `*part*` are parts of words) but for
+    those of `allow`; the user's own `patterns`; `detectors` of the user's own as `package.module:name`; and what
+    `remote` detectors, by name, find (text waits for their verdicts). `region` (ISO 3166) makes the national phone
+    numbers of that region count everywhere.
+
+    What to do: `actions` and `marks` by category, that is a type of PII, "BLOCKED", "HELD", or the name of a pattern
+    or detector. Without an entry a finding is redacted, with `mark`. `replacement` stands in for a sentence.
+    `markdown` and `whitespace` say what becomes of formatting.
+
+    How long: at most `max_hold_chars` characters are held, and for `max_hold_seconds`; then `on_max_hold` says whether
     what is held is redacted or released.
     """
 

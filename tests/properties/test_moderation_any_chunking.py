@@ -41,7 +41,9 @@ POLICIES = {
     "tight": Policy(blocklist=TERMS, max_hold_chars=9),
 }
 VALUES = (
-    "4012888888881881", "4012-8888-8888-1881", "3714 496353 98431", "4 0 1 2 8 8 8 8 8 8 8 8 1 8 8 1",
+    "4012888888881881", "4012-8888-8888-1881",
+    "4012\u200b8888\u200b8888\u200b1881", "4012\u00a08888 - 8888\u202f1881", "+44\u00a020\u202f7123\u00a04567",
+    "GB29\u00a0NWBK\u00a06016\u00a01331\u00a09268\u00a019", "536\u00a032\u00a03065", "415‑555‑0132", "8 (860) 750-02-01", "3714 496353 98431", "4 0 1 2 8 8 8 8 8 8 8 8 1 8 8 1",
     "GB29 NWBK 6016 1331 9268 19", "gb29nwbk60161331926819", "NO93 8601 1117 947", "536-32-3065", "078 05 1123",
     "john.o'neill+x@mail.example.co.uk", "a@b.de", "müller@bücher.example", "192.168.1.1/24",
     "2001:db8::8a2e:370:7334",
@@ -156,6 +158,28 @@ def test_a_crash_between_any_two_pushes_does_not_show(name: str, case: tuple[str
         moderator = Moderator.restore(policy, data)
     out.append(moderator.flush())
     assert "".join(out) == "".join(whole)
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=cut_texts(), steps=st.lists(st.integers(1, 40), max_size=20))
+def test_nothing_leaves_before_a_remote_verdict(case: tuple[str, list[str]], steps: list[int]) -> None:
+    text, pieces = case
+    policy = Policy(remote=("FAR",))
+    moderator, judged, shown = Moderator(policy), 0, 0
+    for i, piece in enumerate(pieces):
+        spans = moderator.push(piece)
+        if i < len(steps):
+            upto = min(judged + steps[i], sum(map(len, pieces[: i + 1])))
+            spans += moderator.verdict("FAR", upto, [(judged, upto, "all of it")] if steps[i] % 3 == 0 else [])
+            judged = max(judged, upto)
+        for span in spans:
+            assert span.start == shown
+            shown = span.end
+        assert shown <= judged
+        moderator = Moderator.restore(policy, pickle.loads(pickle.dumps(moderator.snapshot())))
+    moderator.finish()
+    moderator.verdict("FAR", len(text), [])
+    assert moderator.cut == len(text)
 
 
 def rows(name: str) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """Payment card numbers: 12 to 19 digits that an issuer gives out and that pass Luhn's check.
 
-Grouped as on cards (4-4-4-4, 4-6-5, ...), digit by digit, or not at all.
+Grouped as on cards (4-4-4-4, 4-6-5, ...), digit by digit, or not at all. What may as well be an article's bar code
+needs a telling word, at most 40 characters before.
 Bound: 19 digits with up to three characters between them, and one character after.
 """
 
@@ -13,7 +14,8 @@ from flows.moderation.findings import Match
 from flows.moderation.tables import issuers
 
 _HEAD = re.compile(r"(?<![0-9A-Za-z])(?<!\d[.,])\d")
-_CHAIN = re.compile(r"(\d+(?:(?: ?[-‐‑–.] ?|[ \u00a0\u2007\u202f])\d+)*)(?: ?[-‐‑–.]? ?|[\u00a0\u2007\u202f])")
+_BLANK = r"[ \u00a0\u2007\u202f\u200b-\u200d\u2060\ufeff]"
+_CHAIN = re.compile(rf"(\d+(?:(?: ?[-‐‑–.] ?|{_BLANK})\d+)*)(?: ?[-‐‑–.] ?|{_BLANK})?")
 _WINDOW = 19 + 18 * 3 + 1
 _GROUPINGS = {
     (4, 4, 4), (4, 4, 5), (4, 4, 4, 1), (4, 4, 4, 2), (4, 6, 4), (4, 4, 4, 3), (4, 6, 5), (4, 4, 4, 4), (8, 8),
@@ -22,6 +24,17 @@ _GROUPINGS = {
 _FIRST_GROUPS = {1} | {shape[0] for shape in _GROUPINGS}
 _DIGITS = re.compile(r"\d+")
 _LETTER = re.compile("[A-Za-z]")
+
+
+_BEFORE = 40
+_CUE = re.compile(
+    r"\b(?:cards?|cc|credit|debit|visa|maestro|mastercard|payment|pay|charged?|karte|carte|tarjeta|carta)\b",
+    re.IGNORECASE,
+)
+
+
+def _told(text: str, begin: int) -> bool:
+    return _CUE.search(text, max(0, begin - _BEFORE), begin) is not None
 
 
 def luhn(digits: str) -> bool:
@@ -33,6 +46,11 @@ def luhn(digits: str) -> bool:
             value = value * 2 - 9 if value > 4 else value * 2
         total += value
     return total % 10 == 0
+
+
+def is_trade_item(digits: str) -> bool:
+    """Whether these 12 or 13 digits are a UPC or EAN: GS1's check digit."""
+    return sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(reversed(digits))) % 10 == 0
 
 
 def is_card(digits: str) -> bool:
@@ -80,6 +98,8 @@ class CardDetector:
             if 12 <= sum(shape) <= 19 and (count == 1 or shape in _GROUPINGS or set(shape) == {1}):
                 end = groups[count - 1][1]
                 number = ascii_digits("".join(text[a:b] for a, b in groups[:count]))
-                if is_card(number) and not _LETTER.match(text, end):
+                if not is_card(number) or _LETTER.match(text, end):
+                    continue
+                if sum(shape) > 13 or not is_trade_item(number) or _told(text, groups[0][0]):
                     return end
         return 0

@@ -43,12 +43,15 @@ _STRICT = re.compile(
     rf"""(?!\d{{3}}[- .]\d\d[- .]\d{{4}}\Z)(?:                # as social security numbers are grouped
       [2-9]\d\d[ ][2-9]\d\d[ ]\d{{4}}                         # 415 555 0132
     | \((?:0\d{{1,4}}|\d{{2,4}})\){_BLANK}?(?!{_YEARS})\d{{3,5}}[-‐‑ ]\d{{3,4}}  # (11) 4706-6184
-    | 0[1-9]\d{{0,3}}[-‐‑/]\d{{5,8}}                          # 09-7625400, 0910-5877671
+    | \(0\d{{1,4}}\)[- ]?\d{{5,8}}                            # (0909) 8790870
+    | 8[ ]?\(\d{{3,5}}\)[ ]?\d{{1,3}}-\d\d-?\d\d              # 8 (860) 750-02-01
+    | 0[1-9]\d{{0,3}}[-‐‑/ ]\d{{5,8}}                         # 09-7625400, 0345 278323
     | 0[1-9]\d{{0,3}}(?:[- .]\d{{2,4}}){{2,4}}                # 0431 19 97 94, 090-1234-5678
     )""",
     re.VERBOSE,
 )
 _DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)?\d\d)(?!\d|[-/.]\d)")
+_ABROAD = re.compile(rf"(?:00|011)(?:\d\d|[17]?(?!\d))(?!\d*{_SEPARATOR}(?:19|20)\d\d-\d\d)")
 _CHAINED = re.compile(r"\d[ .\-‐‑/]\Z|[0-9A-Za-z][-‐‑/]\Z")
 _HYPHENED = re.compile(r"[0-9A-Za-z][-‐‑/.]\Z")
 _DECIMALS = re.compile(r"[.,:]\d|\s?%")
@@ -56,7 +59,8 @@ _LETTER = re.compile("[A-Za-z]")
 _OTHERS = "|".join(cues.OTHER_NUMBERS)
 _CUE = re.compile(
     rf"\b(?:{'|'.join(cues.BEFORE)})\b|{'|'.join(cues.BEFORE_UNSPACED)}"
-    rf"|\b(?:my|your|his|her|our|their)\s(?:(?!(?:{_OTHERS})\b)\w+\s)?number\b",
+    rf"|\b(?:my|your|his|her|our|their)\s(?:(?!(?:{_OTHERS})\b)\w+\s)?number\b"
+    r"|\b(?:new|old|current|contact|alternative|direct)\snumber\b",
     re.IGNORECASE,
 )
 _OTHER = re.compile(rf"\b(?:{_OTHERS})\b|[$€£¥#]\s?\Z", re.IGNORECASE)
@@ -108,7 +112,7 @@ class PhoneDetector:
         glued = _LETTER.match(text[begin - 1 : begin]) is not None  # a blank was lost: only the plainest is believed
         chained = glued or _CHAINED.search(text, max(0, begin - 3), begin) is not None
         plus = "+" in text[begin : begin + 2]
-        if plus or (not chained and text.startswith(("00", "011"), begin)):
+        if plus or (not chained and _ABROAD.match(text, begin)):
             for count in range(len(groups), 0, -1):
                 number = ascii_digits("".join(text[a:b] for a, b in groups[:count]))
                 if is_international(number if plus else number.removeprefix("00").removeprefix("011")):

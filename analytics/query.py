@@ -1,0 +1,89 @@
+"""One question in SQL, answered as a frame or as a file; and what there is to ask.
+
+Rules
+- The database is opened read-only and for the length of one question; a job in the same directory goes on.
+- DuckDB writes the files itself, row group by row group: an answer larger than memory is no trouble.
+- A mistake in the SQL is an `InputError` of one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, TypeAlias
+
+import duckdb
+import polars as pl
+
+from analytics.frames import Metrics, frame, opened
+from analytics.stream import Stream
+from connectors.errors import InputError
+from connectors.metrics.tables import quoted
+
+Format: TypeAlias = Literal["csv", "json", "parquet"]
+
+_OPTIONS: Final = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY true", "parquet": "FORMAT parquet"}
+
+CATALOGUE: Final = """
+SELECT name, kind, parameters, comment FROM (
+    SELECT view_name AS name, 'view' AS kind, NULL AS parameters, comment FROM duckdb_views()
+    WHERE NOT internal AND schema_name = 'main'
+    UNION ALL
+    SELECT table_name, 'table', NULL, comment FROM duckdb_tables() WHERE schema_name = 'main'
+    UNION ALL
+    SELECT function_name, 'macro', array_to_string(parameters, ', '), comment FROM duckdb_functions()
+    WHERE NOT internal AND function_type = 'table_macro'
+) ORDER BY name, kind DESC
+"""
+
+
+def catalogue(metrics: Metrics) -> pl.DataFrame:
+    """Everything that can be asked by name, by name: `name`, `kind` (table, view, macro), `parameters`, `comment`."""
+    return frame(metrics, CATALOGUE)
+
+
+def named(metrics: Metrics, name: str) -> str:
+    """The SQL that shows all of a table, view or macro; of two with one name, the view. Raises InputError."""
+    there = catalogue(metrics)
+    kinds = there.filter(pl.col("name") == name)["kind"].to_list()
+    if not kinds:
+        names = ", ".join(there["name"].unique().sort())
+        raise InputError(f"there is no {name!r} to ask; there are {names}")
+    return f"FROM {name}" if set(kinds) != {"macro"} else f"FROM {name}()"
+
+
+def answer(metrics: Metrics, sql: str, *, most: int) -> tuple[pl.DataFrame, bool]:
+    """The first `most` rows, and whether there are more. Raises InputError."""
+    with opened(metrics) as connection, _explained():
+        rows = pl.DataFrame(Stream(_relation(connection, sql).limit(most + 1)))
+    return rows.head(most), rows.height > most
+
+
+def write(metrics: Metrics, sql: str, kind: Format, target: BinaryIO) -> None:
+    """All rows, as a file of that kind. Raises InputError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answer"
+        with opened(metrics) as connection, _explained():
+            relation = _relation(connection, sql)
+            connection.execute(f"COPY (FROM relation) TO {quoted(str(path))} ({_OPTIONS[kind]})")
+            del relation
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, target)
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    relation = connection.sql(sql)
+    if relation is None:
+        raise InputError("the query gives no rows: ask with SELECT or FROM")
+    return relation
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        raise InputError(f"query: {(str(error).splitlines() or ['no reason given'])[0]}") from None
