@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, cast
 
@@ -209,7 +209,7 @@ async def _simulate(gateway: CXoneGateway, desktop: AgentDesktop) -> None:
 @click.option("--name", help="A view, table or macro to show whole, instead of SQL.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
 @click.option("--format", "kind", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
-@click.option("-o", "--output", type=click.File("wb", lazy=True), help="A file for CSV, JSON or Parquet, else standard output.")
+@click.option("-o", "--output", type=click.File("wb", lazy=True), help="A file; standard output otherwise.")
 @_explained
 def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, output: BinaryIO | None) -> None:
     """Ask the metrics in SQL, read-only, while jobs run. With neither SQL nor --name: list what there is to ask.
@@ -221,12 +221,12 @@ def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, o
     if output is not None and kind == "table":
         raise click.UsageError("a file needs --format csv, json or parquet")
     metrics = _load(None, data_dir).job.data_dir
-    asked = questions.CATALOGUE if sql is None and name is None else sql or questions.named(metrics, name or "")
+    asked = sql if sql is not None else questions.named(metrics, name) if name is not None else questions.CATALOGUE
     if kind != "table":
-        questions.write(metrics, asked, cast("questions.Format", kind), output or click.get_binary_stream("stdout"))
+        questions.write(metrics, asked, cast(questions.Format, kind), output or sys.stdout.buffer)
         return
     rows, more = questions.answer(metrics, asked, most=SHOWN_ROWS)
-    _print_frame(rows)
+    _print_frame(rows, folded=asked == questions.CATALOGUE)
     if more:
         err.print(f"the first {SHOWN_ROWS} rows; --format csv has all of them")
 
@@ -240,7 +240,7 @@ def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, o
 @_explained
 def report(data_dir: Path | None, since: str | None, until: str | None, tenant: str | None, output: Path) -> None:
     """Write what happened into one HTML file: traffic, latency, cost, moderation, interruptions."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     scope = Scope(parse_moment(since, now) if since else None, parse_moment(until, now) if until else None, tenant)
     page = make_report(_load(None, data_dir).job.data_dir, scope, now=now)
     try:
@@ -250,15 +250,19 @@ def report(data_dir: Path | None, since: str | None, until: str | None, tenant: 
     out.print(f"wrote {output}", highlight=False, markup=False)
 
 
-def _print_frame(frame: pl.DataFrame) -> None:
-    """A frame as a table as wide as it needs: a narrow terminal folds it, a pipe gets it whole."""
-    table = Table(*(Text(name) for name in frame.columns), box=SIMPLE_HEAD)
+def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
+    """A frame as a table: its cells folded into the terminal, or as wide as it needs."""
+    table = Table(box=SIMPLE_HEAD)
     for name, dtype in frame.schema.items():
-        table.columns[frame.columns.index(name)].justify = "right" if dtype.is_numeric() else "left"
+        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left")
     for row in frame.iter_rows():
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    wide = out.options.update(max_width=10_000)
-    out.print(table, width=Measurement.get(out, wide, table).maximum, crop=False, no_wrap=True)
+    if folded:
+        out.print(table)
+    else:
+        wide = Console(width=100_000)
+        wide.width = Measurement.get(wide, wide.options, table).maximum
+        wide.print(table)
 
 
 def _load(path: Path | None, data_dir: Path | None = None) -> Settings:

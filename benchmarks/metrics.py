@@ -81,11 +81,12 @@ FROM landed.messages GROUP BY session_id, turn;
 UPDATE landed.messages SET seq = seq % 10;
 INSERT INTO landed.deliveries BY NAME
 SELECT session_id, turn, seq, 'default' AS desktop, released_at AS sent_at,
-    released_at + to_milliseconds(1 + chars % 40) AS confirmed_at, 'ack' AS how, hour, 'w00_deliveries' AS lane, 1 AS segment
+    released_at + to_milliseconds(1 + chars % 40) AS confirmed_at, 'ack' AS how, hour, 'w00_deliveries' AS lane,
+    1 AS segment
 FROM landed.messages;
 INSERT INTO landed.findings BY NAME
-SELECT session_id, turn, seq, released_at AS found_at, 'CATEGORY_' || chars % 7 AS category, 'rule ' || chars % 11 AS rule,
-    'redact' AS action, 3 AS start_char, 9 AS end_char, hour, 'w00' AS lane, 1 AS segment
+SELECT session_id, turn, seq, released_at AS found_at, 'CATEGORY_' || chars % 7 AS category,
+    'rule ' || chars % 11 AS rule, 'redact' AS action, 3 AS start_char, 9 AS end_char, hour, 'w00' AS lane, 1 AS segment
 FROM landed.messages WHERE chars % 20 = 0;
 CHECKPOINT;
 """

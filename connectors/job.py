@@ -22,10 +22,12 @@ from connectors.blocklists import Blocklists
 from connectors.errors import TokenweirError, UpstreamError
 from connectors.lane import Lane
 from connectors.records import closed, error, opened
+from connectors.reserve import FULL, Reserve
 from connectors.sessions import SessionRequest
 from connectors.turns import Turn
 
 MAX_FAULTS = 100
+RESERVE_EVERY = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,10 @@ class BusyError(TokenweirError):
     """As many turns run as may."""
 
 
+class DiskFullError(TokenweirError):
+    """There is no room to log another session."""
+
+
 class SessionOpenError(TokenweirError):
     """The session's newest turn has not ended."""
 
@@ -71,6 +77,7 @@ class Job:
     requests  to work off; the job is done when their turns, and those found open, have ended
     frontend  where callers ask for more: then the job runs until `stop`
     blocklists  the lists that turns begin with, watched while the job runs
+    reserve     disk space kept back; while it is released no turn begins
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class Job:
         frontend: Frontend | None = None,
         max_sessions: int = 1_000,
         blocklists: Blocklists | None = None,
+        reserve: Reserve | None = None,
     ) -> None:
         self.lane = lane
         self.outcomes: Counter[str] = Counter()
@@ -91,6 +99,7 @@ class Job:
         self._frontend = frontend
         self._max_sessions = max_sessions
         self._blocklists = blocklists
+        self._reserve = reserve
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
@@ -114,7 +123,12 @@ class Job:
             self.lane.finish()
 
     def begin(self, request: SessionRequest) -> Turn:
-        """Log the opening of the session's next turn and start it. Raises BusyError or SessionOpenError."""
+        """Log the opening of the session's next turn and start it.
+
+        Raises BusyError, SessionOpenError or DiskFullError.
+        """
+        if self._reserve and self._reserve.released:
+            raise DiskFullError("the disk is full: no sessions are taken until there is room")
         if self.running >= self._max_sessions:
             raise BusyError(f"{self._max_sessions} turns are under way (service.max_sessions); try again later")
         turns = self.lane.turns
@@ -157,6 +171,13 @@ class Job:
             tasks.create_task(self.lane.tick())
             if self._blocklists:
                 tasks.create_task(self._blocklists.watch(self.lane))
+            if self._reserve:
+                tasks.create_task(self._keep_reserve(self._reserve))
+
+    async def _keep_reserve(self, reserve: Reserve) -> None:
+        while True:
+            await asyncio.sleep(RESERVE_EVERY)
+            reserve.hold()
 
     async def _work(self) -> None:
         if self._frontend is None:
@@ -182,7 +203,7 @@ class Job:
 
     async def _converse(self, turn: Turn) -> None:
         try:
-            outcome = await self._gateway.converse(turn, self.lane)
+            outcome = await self._converse_with_room(turn)
         except Exception as fault:
             # The type and the place; never the message, which may quote what was said.
             place = traceback.extract_tb(fault.__traceback__)[-1]
@@ -194,6 +215,17 @@ class Job:
         self.outcomes[outcome.reason] += 1
         if outcome.fault is not None and len(self.faults) < MAX_FAULTS:
             self.faults.append(outcome.fault)
+
+    async def _converse_with_room(self, turn: Turn) -> Outcome:
+        """Where the disk is full even so, the turn waits for room and is continued."""
+        while True:
+            try:
+                return await self._gateway.converse(turn, self.lane)
+            except OSError as error:
+                if error.errno not in FULL or not self._reserve:
+                    raise
+                while self._reserve.released:
+                    await asyncio.sleep(RESERVE_EVERY)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:

@@ -5,7 +5,9 @@ Rules
 - Write first, hand on second.
 - A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
   the log gets one only after a second without a record, and as the last line of an orderly end.
-- When more than `max_waiting` records wait for the flow, `ready` keeps the sockets unread until half have gone.
+- When more than half of `max_waiting` records wait for the flow, `ready` keeps sockets unread until a quarter does:
+  those of tenants that have more than their even share of them, so that one's flood does not starve another
+  (tenants are counted in `TENANTS` drawers, by their names' hash).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import asyncio
 import contextlib
 import queue
 import time
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,17 +24,20 @@ import msgspec
 
 from connectors.log import SECOND, Clock, LogWriter, Position
 from connectors.records import Record
-from connectors.turns import Turns
+from connectors.turns import Turn, Turns
 
 TICK = 0.05
+TENANTS = 256
+ALL = TENANTS
 
 
 class Batch(NamedTuple):
-    """Records in order, the mark that they carry time to, and the position after them."""
+    """Records of one tenant in order, the mark that they carry time to, and the position after them."""
 
     records: Sequence[Record]
     mark: int
     position: Position
+    tenant: int = 0
 
 
 class Lane:
@@ -48,8 +54,8 @@ class Lane:
         self._last_logged = clock.now()
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
-        self._handed_on = 0
-        self._taken = 0
+        self._handed_on = [0] * (TENANTS + 1)
+        self._taken = [0] * (TENANTS + 1)
         self._finished = False
         self._last_take = time.monotonic()
 
@@ -62,23 +68,37 @@ class Lane:
         stamped = [msgspec.structs.replace(record, t=now) for record in records]
         position = self._writer.append(stamped)
         self._last_logged = now
+        turn = self.turns.open.get((stamped[0].s, stamped[0].n))
         for record in stamped:
             self.turns.feed(record)
-        self._handed_on += len(stamped)
-        self._queue.put(Batch(stamped, now, position))
+        tenant = _tenant(turn or self.turns.open.get((stamped[0].s, stamped[0].n)))
+        self._handed_on[tenant] += len(stamped)
+        self._handed_on[ALL] += len(stamped)
+        self._queue.put(Batch(stamped, now, position, tenant))
 
-    async def ready(self) -> None:
-        """Return when the flow has room. Await it before reading more from a socket."""
-        if self.waiting <= self._max_waiting:
+    async def ready(self, turn: Turn) -> None:
+        """Return when the flow has room for this turn. Await it before reading more from its socket."""
+        tenant = _tenant(turn)
+        if not self._is_full(tenant, self._max_waiting):
             return
         self.pauses += 1
-        while self.waiting > self._max_waiting // 2:
+        while self._is_full(tenant, self._max_waiting // 2):
             await asyncio.sleep(TICK)
 
     @property
     def waiting(self) -> int:
         """Records logged that the flow has not taken yet."""
-        return self._handed_on - self._taken
+        return self._waiting(ALL)
+
+    def _waiting(self, tenant: int) -> int:
+        return self._handed_on[tenant] - self._taken[tenant]
+
+    def _is_full(self, tenant: int, limit: int) -> bool:
+        """Whether the queue is more than half full, and with more than this tenant's share of its own."""
+        if self.waiting <= limit // 2:
+            return False
+        sharing = sum(self._waiting(each) > 0 for each in range(TENANTS))
+        return self._waiting(tenant) > limit // (2 * max(1, sharing))
 
     def idle_seconds(self) -> float:
         """Seconds since the flow last came for records: it should come every few milliseconds."""
@@ -110,7 +130,8 @@ class Lane:
             batch = self._queue.get(timeout=wait)
             while batch is not None:
                 batches.append(batch)
-                self._taken += len(batch.records)
+                self._taken[batch.tenant] += len(batch.records)
+                self._taken[ALL] += len(batch.records)
                 batch = self._queue.get_nowait()
         except queue.Empty:
             return batches, False
@@ -137,3 +158,9 @@ class Lane:
         position = self._writer.append([Record(now)])
         self._last_logged = now
         self._queue.put(Batch((), now, position))
+
+
+def _tenant(turn: Turn | None) -> int:
+    """The drawer that a turn's tenant is counted in."""
+    name = turn.request.get("tenant") if turn is not None else None
+    return zlib.crc32(str(name or "").encode()) % TENANTS

@@ -22,6 +22,7 @@ from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.reactor import Reactor
+from connectors.reserve import Reserve
 from connectors.sessions import SessionRequest
 from connectors.source import Item, LivePartition, Sharder, State, fold, position_of
 
@@ -32,11 +33,13 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     rotate_bytes  a file that would grow past this is followed by a new one
     keep_bytes    old files are removed while more than this remains; 0 keeps only what recovery needs
     max_waiting   records logged that the flow has not taken, past which sockets are not read
+    reserve_bytes disk space kept back, so that running sessions can end when the disk is full (0: none)
     """
 
     rotate_bytes: int = 32 << 20
     keep_bytes: int = 1 << 30
     max_waiting: int = 50_000
+    reserve_bytes: int = 16 << 20
 
 
 class LiveSource(FixedPartitionedSource[Item, State]):
@@ -73,6 +76,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._frontend = frontend
         self._max_sessions = max_sessions
         self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
+        self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
         self._begun = Position(0, 0)
         self._stopped = False
         self._running: Future[None] | None = None
@@ -82,7 +86,10 @@ class LiveSource(FixedPartitionedSource[Item, State]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> LivePartition:
         settings = self._settings
-        writer = LogWriter(self.folder, self._vendor, rotate_bytes=settings.rotate_bytes)
+        writer = LogWriter(
+            self.folder, self._vendor, rotate_bytes=settings.rotate_bytes, on_full=self.reserve.release
+        )
+        self.reserve.hold()
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)
         turns = fold(reader, position)

@@ -14,6 +14,7 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import os
@@ -29,6 +30,7 @@ import zstandard
 
 from connectors.errors import DataDirError, InputError
 from connectors.records import Header, Record
+from connectors.reserve import FULL
 
 FORMAT = "tokenweir"
 FOLD = ".fold"
@@ -130,7 +132,9 @@ class LogReader:
 class LogWriter:
     """The growing end of a lane's log. A lock on the folder keeps it the only one.
 
-    `fold` gives what all records so far add up to, as plain data, to be kept beside each new file.
+    fold     gives what all records so far add up to, as plain data, to be kept beside each new file
+    on_full  is asked, when the disk is full, whether it could make room; then the write is tried once more
+
 
     Opening it truncates a torn last line. Raises DataDirError where another process has the lane, or it is another
     vendor's. `append` belongs to one thread (the reactor's); `sync` and `retain`
@@ -145,8 +149,10 @@ class LogWriter:
         rotate_bytes: int = 64 << 20,
         note: str = "",
         fold: Callable[[], Any] | None = None,
+        on_full: Callable[[], bool] | None = None,
     ) -> None:
         self.fold = fold
+        self._on_full = on_full
         self._folder = folder
         self._rotate_bytes = rotate_bytes
         self._fd = -1
@@ -176,6 +182,18 @@ class LogWriter:
         Raises OSError (a full disk) with nothing of this call left in the file.
         """
         data = b"".join([_encode(record) + b"\n" for record in records])
+        try:
+            self._write(data)
+        except OSError as error:
+            if error.errno not in FULL or self._on_full is None or not self._on_full():
+                raise
+            self._write(data)
+        self._offset += len(data)
+        self.bytes_written += len(data)
+        return self.position
+
+    def _write(self, data: bytes) -> None:
+        """All of the data or none of it."""
         if self._offset + len(data) > self._rotate_bytes and self._offset > self._header_length:
             self._rotate()
         try:
@@ -183,9 +201,6 @@ class LogWriter:
         except OSError:
             os.ftruncate(self._fd, self._offset)
             raise
-        self._offset += len(data)
-        self.bytes_written += len(data)
-        return self.position
 
     def sync(self) -> None:
         """Make everything appended so far survive a power cut (fdatasync)."""
@@ -216,20 +231,29 @@ class LogWriter:
                 self._fd = -1
 
     def _begin(self, number: int) -> None:
+        """Begin a file; where the disk is full, there is none, and nothing has changed."""
         path = self._folder / _name(number)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         line = _encode(self.header) + b"\n"
-        _write_all(self._fd, line)
-        _sync_folder(self._folder)
+        try:
+            _write_all(fd, line)
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(fd)
+            path.unlink()
+            raise
+        self._fd = fd
         self._number, self._offset, self._header_length = number, len(line), len(line)
 
     def _rotate(self) -> None:
         with self._lock:
-            os.fdatasync(self._fd)
-            os.close(self._fd)
+            before = self._fd
+            os.fdatasync(before)
             self._begin(self._number + 1)
+            os.close(before)
         if self.fold is not None:
-            write_whole(self._folder / (_name(self._number, FOLD)), _encode(self.fold()))
+            with contextlib.suppress(OSError):  # only the next start's time depends on it
+                write_whole(self._folder / _name(self._number, FOLD), _encode(self.fold()))
 
     def _repair(self, numbers: list[int]) -> Header:
         """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes."""

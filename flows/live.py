@@ -66,7 +66,12 @@ class LiveJob:
         )
         self.landing = Landing(data_dir, lane)
         self.desktops = DesktopSink(
-            settings.desktops, data_dir / "delivery", lane, self.reactor, on_delivered=self._note
+            settings.desktops,
+            data_dir / "delivery",
+            lane,
+            self.reactor,
+            on_delivered=self._note,
+            on_full=self.source.reserve.release,
         )
         self._vendor = vendor
         self._extra = dict(extra or {})

@@ -52,7 +52,7 @@ class Side:
         self.gateway = CognigyGateway(settings)
         self.folder = folder
         writer = LogWriter(folder, "cognigy")
-        self.lane = Lane(writer, Clock(LogReader(folder).created, None), Turns())
+        self.lane = Lane(writer, Clock(LogReader(folder).created, None), Turns(), max_waiting=1_000_000)
 
     async def converse(self, session: str = "s", **request: Any) -> Outcome:
         number = self.lane.turns.next_turn(session)
@@ -339,7 +339,7 @@ def test_a_goodbye_that_takes_too_long_does_not_change_how_the_turn_ended(tmp_pa
             SimulatedCognigy(CORPUS, speed=0) as vendor,
             serve(serve_stream, "127.0.0.1", 0, ping_interval=None, close_timeout=0) as deaf,
         ):
-            side = Side(vendor, tmp_path, settings_for(vendor, overall_timeout=0.5))
+            side = Side(vendor, tmp_path, settings_for(vendor, overall_timeout=0.3))
             port = next(iter(deaf.sockets)).getsockname()[1]
             side.gateway.account = account = _Elsewhere(side.gateway.settings, f"ws://127.0.0.1:{port}/")
             account.hold()
@@ -491,6 +491,20 @@ def test_two_hundred_streams_at_once_are_each_complete_and_in_order(against: Aga
         assert texts == {f"s-{n}": corpus.text(f"d-{n}") for n in range(200)}
 
     against(test, "pack=3", corpus, vendor={"first_message": True}, template={"prompt": "{prompt}"})
+
+
+def test_a_turn_that_is_cancelled_while_it_says_goodbye_leaves_no_socket(against: Against) -> None:
+    async def test(side: Side) -> None:
+        turns = [asyncio.create_task(side.converse(f"s-{n}")) for n in range(5)]
+        await side.vendor.until(lambda vendor: vendor.counts["tokens"] == 15)
+        for _ in range(2):
+            for turn in turns:
+                turn.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(*turns, return_exceptions=True)
+        await side.vendor.until(lambda vendor: vendor.counts["gone"] == 5, within=1)
+
+    against(test, "stall=inf@3")
 
 
 def test_fifty_cancelled_turns_leave_no_upstream_socket_behind(against: Against) -> None:

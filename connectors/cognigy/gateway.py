@@ -41,7 +41,7 @@ from connectors.lane import Lane
 from connectors.records import closed, error, frame
 from connectors.turns import Turn
 
-CLOSE_TIMEOUT: Final = 1.0
+CLOSE_TIMEOUT: Final = 0.5
 
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes over the wire: customers' text
@@ -121,7 +121,7 @@ class _Conversation(Conversation):
                     await self._read(socket)
                 finally:  # a slow goodbye shall not change how the turn ended
                     if not overall.expired():
-                        pass
+                        overall.reschedule(None)
         except TimeoutError:
             limit = self._settings.overall_timeout
             fault = UpstreamError(f"{self.name}: not finished within {limit:g} s (cognigy.overall_timeout)")
@@ -189,8 +189,13 @@ class _Conversation(Conversation):
             raise self._refusal("the stream's hand-shake", response.status_code, retry_after) from None
         except Exception as problem:
             raise self._unconnected(problem) from None
-        async with socket:
+        try:
             yield socket
+        finally:
+            try:
+                await socket.close()
+            finally:
+                socket.transport.abort()  # where even the goodbye is cancelled
 
     def _connect(self, token: str) -> connect:
         return _Connect(
@@ -225,7 +230,7 @@ class _Conversation(Conversation):
                     limit.reschedule(None)
                     if self._log(message.decode("utf-8", "replace")):
                         return
-                    await self.lane.ready()
+                    await self.lane.ready(self.turn)
         except TimeoutError:
             fault = UpstreamError(f"{self.name}: nothing came for {idle:g} s (cognigy.idle_timeout)")
             raise AttemptError("idle_timeout", fault) from None

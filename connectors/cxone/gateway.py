@@ -172,7 +172,7 @@ class _Conversation(Conversation):
             if self._log(sse.feed(chunk)):
                 return
             limit.reschedule(None)
-            await self.lane.ready()
+            await self.lane.ready(self.turn)
             limit.reschedule(clock() + idle if idle else None)
         raise AttemptError("ended", UpstreamError(f"{self.name}: the stream ended before the answer did"))
 

@@ -44,7 +44,7 @@ from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.sink import CallerSink
 from connectors.frontend.stream import EventStream
 from connectors.frontend.tickets import TicketError, Tickets
-from connectors.job import BusyError, Job, SessionOpenError
+from connectors.job import BusyError, DiskFullError, Job, SessionOpenError
 from connectors.reactor import Reactor
 from connectors.records import SESSION_ID, Message
 from connectors.sessions import SessionRequest, parse_request
@@ -77,6 +77,7 @@ STATUS: Final[Mapping[type[TokenweirError], int]] = {
     UnknownTurnError: 410,
     BodyTooLargeError: 413,
     BusyError: 429,
+    DiskFullError: 503,
     FullError: 429,
 }
 NO_STORE: Final = {"Cache-Control": "no-store"}

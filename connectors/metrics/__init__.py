@@ -1,10 +1,12 @@
 """Metrics: rows out of the flow, through segments in a spool, into DuckDB.
 
 The sink writes segments (segments.py), the lander moves them into `metrics.duckdb` (lander.py), and
-analysts open that read-only whenever they like (database.py). What is measured: tables.py.
+analysts open that read-only whenever they like (database.py). What is measured: tables.py; the views over
+it: queries/*.sql (script.py).
 """
 
 from connectors.metrics.database import open_metrics
+from connectors.metrics.dimensions import Price, Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.landing import LandedMetricsSink, Landing
 from connectors.metrics.segments import MetricsSink, SegmentWriter
@@ -28,9 +30,12 @@ __all__ = [
     "Landing",
     "MessageRow",
     "MetricsSink",
+    "Price",
+    "Prices",
     "Row",
     "RunRow",
     "SegmentWriter",
+    "SloSettings",
     "TurnRow",
     "open_metrics",
 ]

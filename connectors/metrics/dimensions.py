@@ -111,9 +111,7 @@ def _priced(prices: Prices) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _table_sql(
-    name: str, comment: str, columns: Sequence[Column], rows: Iterable[tuple[str, ...]]
-) -> Iterator[str]:
+def _table_sql(name: str, comment: str, columns: Sequence[Column], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     yield f"CREATE OR REPLACE TABLE main.{name}({', '.join(f'{c.name} {c.type}' for c in columns)})"
     for row in rows:
         yield f"INSERT INTO main.{name} VALUES ({', '.join(row)})"

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
+from connectors.metrics.script import script
 from connectors.metrics.segments import MetricsSink, SegmentWriter, _Partition
 from connectors.metrics.tables import DeliveryRow
 
@@ -25,13 +27,27 @@ log = logging.getLogger(__name__)
 
 
 class Landing:
-    """`start` with the flow, `note` what was delivered, `close` after the flow."""
+    """`start` with the flow, `note` what was delivered, `close` after the flow.
 
-    def __init__(self, directory: Path, lane: str, settings: LanderSettings | None = None) -> None:
+    prices, slo  what the settings say of models and of waiting (dimensions.py), for the analysts' views
+
+    Raises `SettingsError` for prices that contradict each other.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        lane: str,
+        settings: LanderSettings | None = None,
+        *,
+        prices: Prices | None = None,
+        slo: SloSettings | None = None,
+    ) -> None:
         self.dropped = 0
         self._directory = directory
         self._lane = f"{lane}_deliveries"
         self._settings = settings
+        self._script = script(prices, slo)
         self._waiting: list[DeliveryRow] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -44,7 +60,7 @@ class Landing:
         if self._threads:
             return
         self._writer = SegmentWriter(self._directory, self._lane)
-        self._lander = Lander(self._directory, self._settings)
+        self._lander = Lander(self._directory, self._settings, script=self._script)
         self._threads = [
             threading.Thread(target=self._lander.run, args=(self._stop,), name="lander", daemon=True),
             threading.Thread(target=self._flush_until_stopped, name="deliveries", daemon=True),

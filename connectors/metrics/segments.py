@@ -27,9 +27,13 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.errors import DataDirError, SettingsError
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row, RunRow
+from connectors.reserve import FULL
 
 PROVISIONAL: Final = 8
 """So many newest segments of a lane may still be replayed. Bytewax was never seen to go back by more than one."""
+
+MAX_WAITING: Final = 4
+"""So many times `max_rows` wait in memory while the disk is full."""
 
 _STATE_VERSION: Final = 1
 
@@ -63,6 +67,7 @@ class SegmentWriter:
         self._max_rows = max_rows
         self._clock = clock
         self._rows: list[Row] = []
+        self.dropped = 0
         self._spool = Spool(directory)
         self._spool.create()
         self._spool.remove_torn(lane)
@@ -86,9 +91,12 @@ class SegmentWriter:
             self._write_part()
 
     def flush(self) -> int:
-        """Complete the segment, if any rows came since the last one, and sync it. Returns `segment`."""
-        if self._rows:
-            self._write_part()
+        """Complete the segment, if any rows came since the last one, and sync it. Returns `segment`.
+
+        Where the disk is full, rows wait for the next flush.
+        """
+        if self._rows and not self._write_part():
+            return self._segment
         if self._begun is not None:
             self._segment, self._begun, self._parts = self._begun, None, 0
         return self._segment
@@ -98,12 +106,22 @@ class SegmentWriter:
         self.add([RunRow("ended", self._clock() // 1000, self._after, False)])
         self.flush()
 
-    def _write_part(self) -> None:
+    def _write_part(self) -> bool:
+        """Write the rows; False where the disk is full, and `MAX_WAITING` times `max_rows` of them wait at most."""
         if self._begun is None:
             self._begun = max(self._clock() // 1000, self._segment + 1)
-        self._spool.write(self.lane, self._begun, self._parts, self._rows)
+        try:
+            self._spool.write(self.lane, self._begun, self._parts, self._rows)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            excess = max(0, len(self._rows) - MAX_WAITING * self._max_rows)
+            del self._rows[:excess]
+            self.dropped += excess
+            return False
         self._parts += 1
         self._rows = []
+        return True
 
 
 class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):

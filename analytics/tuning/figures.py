@@ -1,0 +1,158 @@
+"""What a setting comes to: messages, delays, broken sentences, and how sure that is.
+
+Rules
+- Delays are counted in bins of a hundredth of their size (`bin_of`), so that any number of tokens costs the same
+  memory and any two ways to count agree. A percentile is the lower edge of its bin.
+- Sessions are dealt into batches; a figure is a sum over batches. Drawing the batches again with replacement (a
+  bootstrap with a seed) tells how far it could as well have come out otherwise.
+- A batch holds sessions of one group (a tenant, a model), and has the weight of its group's share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+BINS = 3072
+RESAMPLES = 400
+INTERVAL = (0.05, 0.95)
+_ZERO = 1024  # microseconds: delays far below it share a bin
+_FIRST = int(np.float32(_ZERO).view(np.int32)) >> 16
+
+
+def bin_of(delays: NDArray[np.signedinteger]) -> NDArray[np.int32]:
+    """The bins of delays in microseconds: 128 to each doubling of (delay + 1 ms), up to 4.7 hours."""
+    shifted = delays.astype(np.float32)
+    shifted += np.float32(_ZERO)
+    bins = shifted.view(np.int32)
+    bins >>= 16
+    bins -= _FIRST
+    if delays.dtype != np.int32:
+        np.minimum(bins, BINS - 1, out=bins)
+    return bins
+
+
+EDGES = ((np.arange(BINS, dtype=np.int32) + _FIRST) << 16).view(np.float32).astype(np.float64) - _ZERO
+"""Where each bin begins, in microseconds."""
+
+
+class Tally:
+    """The sums of one batch, by setting.
+
+    messages, windows (those with text), broken (windows that end inside a sentence), and the histograms of the delays
+    of tokens and of the first windows.
+    """
+
+    def __init__(self, settings: int, sessions: int = 0, turns: int = 0, tokens: int = 0) -> None:
+        self.sessions, self.turns, self.tokens = sessions, turns, tokens
+        self.messages = np.zeros(settings, np.int64)
+        self.windows = np.zeros(settings, np.int64)
+        self.broken = np.zeros(settings, np.int64)
+        self.delays = np.zeros((settings, BINS), np.int32)
+        self.firsts = np.zeros((settings, BINS), np.int32)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tally) and all(
+            np.array_equal(value, other.__dict__[name]) for name, value in self.__dict__.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A value, and between what bounds nine in ten resamples came out."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """One setting's figures. Times are milliseconds; delays are by token, from its arrival to its release.
+
+    messages      a session
+    reduction     the share of messages saved against one a token
+    first_p50/95  from a turn's first token to its first message
+    broken        the share of windows that end inside a sentence
+    """
+
+    messages: Figure
+    reduction: Figure
+    first_p50: Figure
+    first_p95: Figure
+    delay_p50: Figure
+    delay_p95: Figure
+    delay_p99: Figure
+    broken: Figure
+
+
+NAMES = Figures.__struct_fields__
+_QUANTILES = {"first_p50": 0.5, "first_p95": 0.95, "delay_p50": 0.5, "delay_p95": 0.95, "delay_p99": 0.99}
+
+
+class Sample:
+    """All batches' tallies, drawn again and again. `weights` are by batch: what one of its sessions counts."""
+
+    def __init__(self, tallies: Sequence[Tally], weights: Sequence[float], groups: Sequence[int], seed: int) -> None:
+        self._tallies = tallies
+        self.draws = _draws(np.array(groups), seed) * np.array(weights)
+        self._sessions = self.draws @ np.array([tally.sessions for tally in tallies], float)
+        self._tokens = self.draws @ np.array([tally.tokens for tally in tallies], float)
+
+    def drawn(self, setting: int) -> dict[str, Floats]:
+        """Each figure of the setting: first as it is, then in every resample."""
+        messages = self._sum("messages", setting)
+        windows = self._sum("windows", setting)
+        firsts, delays = self._histogram("firsts", setting), self._histogram("delays", setting)
+        figures = {
+            "messages": messages / self._sessions,
+            "reduction": 1 - messages / np.maximum(self._tokens, 1e-9),
+            "broken": self._sum("broken", setting) / np.maximum(windows, 1e-9),
+        }
+        for name, q in _QUANTILES.items():
+            figures[name] = _quantile(firsts if name.startswith("first") else delays, q) / 1000
+        return figures
+
+    def _sum(self, name: str, setting: int) -> Floats:
+        values: Floats = self.draws @ np.array([getattr(tally, name)[setting] for tally in self._tallies], float)
+        return values
+
+    def _histogram(self, name: str, setting: int) -> tuple[int, Floats]:
+        """The first bin that is used, and the cumulative weighted counts from it to the last used, by draw."""
+        rows = np.stack([getattr(tally, name)[setting] for tally in self._tallies])
+        used = np.flatnonzero(rows.any(axis=0))
+        if not len(used):
+            return 0, np.zeros((len(self.draws), 1))
+        first, last = int(used[0]), int(used[-1])
+        counts = self.draws.astype(np.float32) @ rows[:, first : last + 1].astype(np.float32)
+        return first, np.cumsum(counts, axis=1, dtype=np.float64)
+
+
+def figures(drawn: dict[str, Floats]) -> Figures:
+    """What was drawn, with its bounds."""
+    bounds = {name: np.quantile(values[1:], INTERVAL) for name, values in drawn.items()}
+    return Figures(**{name: Figure(float(drawn[name][0]), *map(float, bounds[name])) for name in NAMES})
+
+
+def _draws(groups: Counts, seed: int) -> Floats:
+    """How often each batch counts: once, and then as often as it was drawn, within its group."""
+    random = np.random.default_rng(seed)
+    draws = np.ones((1 + RESAMPLES, len(groups)))
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        share = np.full(len(members), 1 / len(members))
+        draws[1:, members] = random.multinomial(len(members), share, size=RESAMPLES)
+    return draws
+
+
+def _quantile(histogram: tuple[int, Floats], q: float) -> Floats:
+    first, sums = histogram
+    wanted = q * sums[:, -1:] - 1e-6 * sums[:, -1:]
+    edges: Floats = EDGES[first + (sums >= wanted).argmax(axis=1)]
+    return edges

@@ -1,0 +1,108 @@
+"""Where a full window is cut: `flows.cuts.best_cut` for many windows at once.
+
+Rules
+- What the usual windows need (the last clause, the last word, a script without spaces) is looked up; every other one
+  is asked of `best_cut` itself, as windows do: with a character more each time, until it knows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+
+from analytics.tuning.tables import Batch, Bools, Ints
+from flows.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
+from flows.windows import OVERFULL
+
+NOWHERE = 0
+Cut = tuple[int, int]
+
+
+class Limits:
+    """The cuts of a batch's full windows."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._known: dict[tuple[int, int, int], Cut] = {}
+        self._digit = np.append(batch.are(str.isdigit), False)
+        edges = np.diff(np.concatenate(([0], batch.space.astype(np.int8), [0])))
+        begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        good = ~(self._digit[begins - 1] & self._digit[ends])
+        self._space_begin = np.append(begins, batch.length).astype(np.int32)
+        self._space_end = np.append(ends, batch.length).astype(np.int32)
+        number = np.arange(len(begins), dtype=np.int32)
+        self._good = np.append(np.maximum.accumulate(np.where(good, number, -1)), -1).astype(np.int32)
+        self._spaces = _counts(begins + 1, batch.length)
+        self._find_clauses()
+        self._plain = self._are_plain()
+
+    def cut(self, begin: Ints, fed: Ints, max_chars: Ints, text_end: Ints) -> tuple[Ints, Ints]:
+        """Where windows that are full when so much has come are cut, and how much has come by then.
+
+        `begin`, `fed`, `max_chars` and `text_end` (of the stream) are by window. NOWHERE where the text ends first.
+        """
+        at = self._usual(begin, fed)
+        proved = fed.copy()
+        for i in np.flatnonzero(at == NOWHERE).tolist():
+            at[i], proved[i] = self._unusual(int(begin[i]), int(fed[i]), int(max_chars[i]), int(text_end[i]))
+        return at, proved
+
+    def _usual(self, begin: Ints, fed: Ints) -> Ints:
+        last = self._clauses[fed]
+        end = np.minimum(self._clause_end[last], fed)
+        found = (self._clause_begin[last] >= begin) & (end - begin > (fed - begin) // 2)
+        run = self._spaces[fed] - 1
+        touches = (run >= 0) & (self._space_end[run] >= fed)
+        before = self._space_begin[run]
+        whole = touches & (before > begin) & ~self._digit[before - 1]
+        good = self._good[run - touches]
+        inner = (run - touches >= 0) & (good >= 0) & (self._space_begin[good] > begin)
+        word = np.where(whole, fed, np.where(inner, self._space_end[good], NOWHERE))
+        unspaced = np.where(self._plain[fed - 1] & (fed - begin > 1), fed - 1, NOWHERE)
+        cut: Ints = np.where(found, end, np.where(word > 0, word, unspaced)).astype(np.int32)
+        return cut
+
+    def _unusual(self, begin: int, fed: int, max_chars: int, text_end: int) -> Cut:
+        key = (begin, fed, max_chars)
+        if key not in self._known:
+            self._known[key] = self._ask(begin, fed, max_chars, text_end)
+        return self._known[key]
+
+    def _ask(self, begin: int, fed: int, max_chars: int, text_end: int) -> Cut:
+        for end in range(fed, text_end + 1):
+            length = best_cut(self._batch.text[begin:end])
+            if length is None and end - begin >= OVERFULL * max_chars:
+                length = end - begin
+            if length is not None:
+                return begin + length, end
+        return NOWHERE, fed
+
+    def _find_clauses(self) -> None:
+        """The clauses; each is one as soon as `shown` characters have come, and ends at `end`."""
+        matches = list(_CLAUSE.finditer(self._batch.text))
+        begins = [match.start() for match in matches]
+        ends = [match.end() for match in matches]
+        shown = [match.start() + _least(match.group()) for match in matches]
+        self._clause_begin = np.array([*begins, -1], np.int32)
+        self._clause_end = np.array([*ends, -1], np.int32)
+        self._clauses = _counts(np.array(shown, np.int64), self._batch.length) - 1
+        """By position: the last clause before it; -1, which is the one at the end of the lists, for none."""
+
+    def _are_plain(self) -> Bools:
+        """By position: a character of a script without spaces that stands for itself."""
+        unspaced = self._batch.are(lambda character: _UNSPACED.match(character) is not None)
+        mark = self._batch.are(lambda character: unicodedata.category(character) in ("Mn", "Mc", "Me"))
+        joiner = self._batch.are(lambda character: character == _ZWJ)
+        plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
+        return plain
+
+
+def _least(clause: str) -> int:
+    """How much of a clause's mark and what belongs to it must have come, for it to be one."""
+    return len(clause.rstrip()) + 1 if clause[-1].isspace() else 1
+
+
+def _counts(places: np.ndarray[tuple[int], np.dtype[np.int64]], length: int) -> Ints:
+    """By position: how many of the places are at most that."""
+    return np.cumsum(np.bincount(places, minlength=length + 2)).astype(np.int32)

@@ -1,0 +1,279 @@
+"""A batch of streams as arrays: what can be said of their text and times before any setting is known.
+
+Rules
+- All streams of a batch lie in one text, each with a character of its own behind it (`GAP`). That character stands for
+  the turn's end: it is the stream's last token, and comes when the turn was closed.
+- Positions, tokens and sentences are numbered through the batch, so one array answers for all streams.
+- The rules of windows are not written again here: sentences come from the splitter itself, clauses are asked of
+  `clause_ends`; only what they were found to depend on is tabulated.
+- At which character a boundary was proved is found out only where two cuts fall into one token (`Sentences.prove`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.tuning.streams import Stream
+from flows.cuts import clause_ends
+from flows.sentences import SentenceSplitter
+from flows.windows import _BLANK_LINE, _WORD_BEGINS  # the rule itself, not a copy of it
+
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Times = NDArray[np.signedinteger]
+Splitter = Callable[[str | None], SentenceSplitter]
+
+GAP = "\0"
+NEVER = 2**31 - 1
+_CLAUSE_MARK = re.compile("[,;:،؛—–、，；：]")
+_SPACES = re.compile(r"\s*")
+_BLANK = re.compile(_BLANK_LINE.pattern.removesuffix("$"))
+
+
+class Marks:
+    """Places where windows may end, in the order in which they are proved.
+
+    at      where the window would end
+    visible the end of the last visible character before that
+    proved  how much of the text must have come
+    token   the token in which that is
+
+    A last place that is never reached closes the lists, so that an index just past the end may be looked up.
+    """
+
+    def __init__(self, batch: Batch, at: list[int], proved: list[int], token: Ints | None = None) -> None:
+        self.at = np.array([*at, batch.length], np.int32)
+        self.visible = batch.visible_end[self.at]
+        self.proved = np.array([*proved, NEVER], np.int32)
+        if token is None:
+            token = np.append(batch.token[self.proved[:-1] - 1], np.int32(NEVER)).astype(np.int32)
+        self.token = token
+        self.reaching = _first_at_least(self.visible[:-1], batch.length + 2)
+        """By position: the first place whose window shows text up to there or further."""
+        self.of_token = _first_at_least(self.token[:-1], len(batch.times) + 2)
+        """By token: the first place that is proved in it or later."""
+
+    def prove(self, places: Ints) -> None:
+        """Make `proved` exact to the character for these. Here it always is."""
+
+    def following(self, token: Ints, fed: Ints) -> Ints:
+        """The first place that is proved only after so much of the text, which ends in that token."""
+        place = self.of_token[token]
+        while True:
+            doubtful = np.flatnonzero(self.token[place] == token)
+            if not len(doubtful):
+                return place
+            self.prove(place[doubtful])
+            passed = doubtful[self.proved[place[doubtful]] <= fed[doubtful]]
+            if not len(passed):
+                return place
+            place[passed] += 1
+
+
+class Sentences(Marks):
+    """Where the splitter cuts. `proved` is the end of the token, until `prove` finds the character."""
+
+    def __init__(self, batch: Batch, splitter: Splitter) -> None:
+        at: list[int] = []
+        token: list[int] = []
+        self._splitter = splitter
+        for stream, begin, first, last in zip(
+            batch.streams, batch.begin.tolist(), batch.first.tolist(), batch.last.tolist(), strict=True
+        ):
+            _split(splitter(stream.language), stream, begin, first, last, at, token)
+        self._batch = batch
+        tokens = np.array([*token, NEVER], np.int32)
+        super().__init__(batch, at, batch.token_end[tokens[:-1]].tolist(), tokens)
+        whole = batch.token_end[tokens[:-1]] - batch.token_begin[tokens[:-1]] == 1
+        self._exact = np.append(whole, True)
+
+    def prove(self, places: Ints) -> None:
+        """Make `proved` exact to the character for these."""
+        for place in np.unique(places[~self._exact[places]]).tolist():
+            self._prove(place)
+
+    def _prove(self, place: int) -> None:
+        """Split again, character by character, in the token in question.
+
+        Behind a line break a splitter is as new, so it is enough to begin at the last one before it.
+        """
+        batch, token = self._batch, int(self.token[place])
+        begin, end = int(batch.token_begin[token]), int(batch.token_end[token])
+        number = int(batch.stream_of[token])
+        stream, from_ = batch.streams[number], int(batch.begin[number])
+        first = place
+        while first and self.at[first - 1] > from_:
+            first -= 1
+            if batch.text[self.at[first] - 1] == "\n" and self.proved[first] <= begin:
+                from_ = int(self.at[first])
+                first += 1
+                break
+        splitter = self._splitter(stream.language)
+        done = first + len(splitter.feed(batch.text[from_:begin]))
+        for at in range(begin, end):
+            pieces = splitter.feed(batch.text[at])
+            for each in range(done, done + len(pieces)):
+                self.proved[each], self._exact[each] = at + 1, True
+            done += len(pieces)
+
+
+class Batch:
+    """Some streams, laid out.
+
+    text, length   all streams, each followed by `GAP`
+    begin, end     by stream: its text's first position, and the position of its GAP
+    first, last    by stream: its first token, and the one that stands for its end
+    times          by token: microseconds since the stream's first text
+    token          by position: the token that holds the character
+    """
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.streams = streams
+        self.text = GAP.join([*[stream.text for stream in streams], ""])
+        self.length = len(self.text)
+        counts = np.array([len(stream.ends) + 1 for stream in streams])
+        sizes = np.array([len(stream.text) + 1 for stream in streams])
+        self.last = (np.cumsum(counts) - 1).astype(np.int32)
+        self.first = (self.last - counts + 1).astype(np.int32)
+        self.end = (np.cumsum(sizes) - 1).astype(np.int32)
+        self.begin = (self.end - sizes + 1).astype(np.int32)
+        self.stream_of = np.repeat(np.arange(len(streams), dtype=np.int32), counts)
+        ends = [np.append(stream.ends, len(stream.text) + 1) + begin for stream, begin in zip(streams, self.begin)]  # noqa: B905  # made of one another
+        self.token_end = np.concatenate(ends).astype(np.int32)
+        self.token_begin = np.append(np.int32(0), self.token_end[:-1])
+        self.token = np.repeat(np.arange(len(self.token_end), dtype=np.int32), self.token_end - self.token_begin)
+        self.token = np.append(self.token, np.int32(len(self.token_end)))
+        times = np.concatenate([np.append(stream.times, stream.closed) for stream in streams])
+        self.times: Times = times.astype(np.int32 if times.max() < 2**30 else np.int64)
+        following = np.append(self.times[1:], self.times[-1:])
+        following[self.last] = self.times[self.last]
+        self.next_time = following
+        self.is_gap = np.zeros(self.length, bool)
+        self.is_gap[self.end] = True
+        codes = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        self.codes = codes
+        self._names, self._kind = np.unique(codes, return_inverse=True)
+        space = self.are(str.isspace)
+        here = np.arange(self.length, dtype=np.int32)
+        visible = np.where(space, np.int32(NEVER), here)
+        self.visible_from = np.append(np.minimum.accumulate(visible[::-1])[::-1], np.int32(self.length))
+        """By position: the first visible character there or later (a GAP counts as one)."""
+        shown = np.where(space, np.int32(0), here + 1)
+        self.visible_end = np.append(np.int32(0), np.maximum.accumulate(shown))
+        """By position: behind the last visible character before it."""
+        self.space = space
+
+    def are(self, test: Callable[[str], bool]) -> Bools:
+        """By position: whether the character is of that kind."""
+        kinds = np.array([test(chr(name)) for name in self._names.tolist()], bool)
+        return kinds[self._kind]
+
+    def begins_word(self, at: int) -> bool:
+        """Whether the character there begins a word, as windows see it."""
+        return at < self.length and not self.is_gap[at] and _WORD_BEGINS.match(self.text, at) is not None
+
+    def silences(self, timeout: float) -> Ints:
+        """By token: the first token, that one or a later one, after which it was silent for longer than this."""
+        count = len(self.times)
+        if not timeout:
+            return np.full(count + 1, NEVER, np.int32)
+        gap = self.next_time.astype(np.int64) - self.times
+        silent = np.where(gap > round(timeout * 1_000_000), np.arange(count, dtype=np.int32), np.int32(NEVER))
+        return np.append(np.minimum.accumulate(silent[::-1])[::-1], np.int32(NEVER))
+
+    def ends_inside(self, sentences: Sentences) -> Bools:
+        """By position: whether a window that ends there breaks off a sentence. White space does not matter."""
+        whole = np.zeros(self.length + 1, bool)
+        whole[sentences.visible[:-1]] = True
+        whole[self.visible_end[self.end]] = True
+        inside: Bools = ~whole[self.visible_end]
+        return inside
+
+
+class Clauses(Marks):
+    """Where a clause ends before a word. Whether it counts depends on what is open in the window: see `inside`."""
+
+    def __init__(self, batch: Batch, sentences: Sentences) -> None:
+        text, mark_of = batch.text, dict[int, int]()
+        for match in _CLAUSE_MARK.finditer(text):
+            mark = match.start()
+            for behind in (mark + 1, mark + 2):  # a closing quote or bracket may follow the mark
+                place = _end_of_spaces(text, behind)
+                if batch.begins_word(place) and clause_ends(text[mark : place + 1], place - mark):
+                    mark_of[place] = mark
+        at = sorted(mark_of)
+        self.mark = np.array([*(mark_of[place] for place in at), batch.length], np.int32)
+        super().__init__(batch, at, [place + 1 for place in at])
+        code = batch.codes
+        self._ticks = _sums(code == ord("`"))
+        self._round = _sums(code == ord("(")) - _sums(code == ord(")"))
+        self._square = _sums(code == ord("[")) - _sums(code == ord("]"))
+        shared = np.isin(sentences.token[:-1], self.token)
+        sentences.prove(np.flatnonzero(shared).astype(np.int32))
+
+    def is_refused(self, window: Ints, places: Ints) -> Bools:
+        """Whether the clause is none in a window that begins there: inside code or brackets, or its mark before it."""
+        at = self.at[places]
+        odd = (self._ticks[at] - self._ticks[window]) & 1
+        refused: Bools = (
+            (odd == 1)
+            | (self._round[at] > self._round[window])
+            | (self._square[at] > self._square[window])
+            | (self.mark[places] < window)
+        )
+        return refused
+
+
+def paragraphs(batch: Batch, sentences: Sentences) -> Marks:
+    """Where a paragraph ends: before a word behind a blank line, if the splitter's last sentence ended in it."""
+    text, at = batch.text, list[int]()
+    for match in _BLANK.finditer(text):
+        end = match.end()
+        if not batch.begins_word(end):
+            continue
+        token = int(batch.token[end])
+        same = np.arange(sentences.of_token[token], sentences.of_token[token + 1], dtype=np.int32)
+        sentences.prove(same)
+        place = int(sentences.of_token[token]) + int((sentences.proved[same] <= end + 1).sum()) - 1
+        if place >= 0 and match.start() <= sentences.at[place] <= end:
+            at.append(end)
+    return Marks(batch, at, [end + 1 for end in at])
+
+
+def _end_of_spaces(text: str, at: int) -> int:
+    match = _SPACES.match(text, at)
+    return match.end() if match else at
+
+
+def _split(
+    splitter: SentenceSplitter, stream: Stream, begin: int, first: int, last: int, at: list[int], token: list[int]
+) -> None:
+    """Note where the stream is cut, and in which token that is proved."""
+    feed, text = splitter.feed, stream.text
+    from_, place = 0, begin
+    for number, to in enumerate(stream.ends.tolist(), first):
+        pieces = feed(text[from_:to])
+        if pieces:
+            for piece in pieces:
+                place += len(piece)
+                at.append(place)
+                token.append(number)
+        from_ = to
+    for piece in splitter.flush()[:-1]:
+        place += len(piece)
+        at.append(place)
+        token.append(last)
+
+
+def _first_at_least(ordered: Ints, size: int) -> Ints:
+    """For every number below `size` the index of the first that is not smaller."""
+    counts = np.cumsum(np.bincount(ordered, minlength=size)[: size - 1])
+    return np.append(0, counts).astype(np.int32)
+
+
+def _sums(flags: Bools) -> Ints:
+    return np.append(0, np.cumsum(flags)).astype(np.int32)

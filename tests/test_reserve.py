@@ -1,0 +1,88 @@
+"""connectors.reserve and the log on a disk that is full: a small tmpfs, where this process may mount one."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.log import LogReader, LogWriter
+from connectors.records import frame
+from connectors.reserve import Reserve
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of four megabytes."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Take all that is left."""
+    with (disk / "ballast").open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def test_a_reserve_is_allocated_and_freed(small_disk: Path) -> None:
+    reserve = Reserve(small_disk / "reserve", MEGABYTE // 2)
+    reserve.hold()
+    assert (small_disk / "reserve").stat().st_blocks * 512 >= MEGABYTE // 2
+    assert reserve.release()
+    assert reserve.released
+    assert not reserve.release(), "there was nothing left to free"
+    assert reserve.releases == 1
+    reserve.hold()
+    assert not reserve.released
+
+
+def test_a_reserve_is_not_put_back_before_there_is_plenty_of_room(small_disk: Path) -> None:
+    reserve = Reserve(small_disk / "reserve", MEGABYTE // 2)
+    reserve.hold()
+    fill(small_disk)
+    reserve.release()
+    reserve.hold()
+    assert reserve.released
+    (small_disk / "ballast").unlink()
+    reserve.hold()
+    assert not reserve.released
+
+
+def test_no_reserve_is_none(tmp_path: Path) -> None:
+    reserve = Reserve(tmp_path / "reserve", 0)
+    reserve.hold()
+    assert not (tmp_path / "reserve").exists()
+    assert not reserve.release()
+
+
+def test_a_log_goes_on_in_the_reserve_and_then_refuses_whole_appends_only(small_disk: Path) -> None:
+    reserve = Reserve(small_disk / "reserve", MEGABYTE // 2)
+    writer = LogWriter(small_disk / "log", "cxone", rotate_bytes=MEGABYTE // 8, on_full=reserve.release)
+    reserve.hold()
+    fill(small_disk)
+    written = 0
+    with pytest.raises(OSError, match="No space"):
+        while True:
+            writer.append([frame("s", 0, f"{written} " + "x" * 1_000), frame("s", 0, f"{written + 1} " + "x" * 1_000)])
+            written += 2
+    assert reserve.released
+    assert written > 200, "the reserve was used"
+    writer.close()
+    texts = [str(record.d).split()[0] for record, _ in LogReader(small_disk / "log").read()]
+    assert texts == [str(number) for number in range(written)]
+    (small_disk / "ballast").unlink()
+    writer = LogWriter(small_disk / "log", "cxone")
+    writer.append([frame("s", 0, "after")])
+    writer.close()
+    assert [record.d for record, _ in LogReader(small_disk / "log").read()][-1] == "after"
