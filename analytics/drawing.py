@@ -62,14 +62,12 @@ def columns(
     bar = max(step - (2 if step > 6 else 0.5), 0.5)
     for i, value in enumerate(values):
         parts.append(_rect(left + i * step, bottom, bar, height * value / ticks[-1], "s1", rising=True))
-    labels = _time_labels(begins, seconds)
-    room = max(map(text_width, labels), default=0) + 16
-    every = max(1, math.ceil(room / step))
-    for i in range(0, len(labels), every):
+    free = 0.0
+    for i, label in enumerate(_time_labels(begins, seconds)):
         x = left + i * step
-        if x + text_width(labels[i]) > width:
-            break
-        parts += [_line(x, bottom, x, bottom + 5, "axis"), _text(x, bottom + 19, labels[i], "tick")]
+        if label and free <= x <= width - text_width(label):
+            parts += [_line(x, bottom, x, bottom + 5, "axis"), _text(x, bottom + 19, label, "tick")]
+            free = x + text_width(label) + 16
     parts.append(_text(left, bottom + 37, f"UTC; a column is {span_name(seconds)}", "unit"))
     return _svg(width, bottom + 44, title, parts)
 
@@ -195,11 +193,11 @@ def _ticks(largest: float, most: int) -> list[float]:
 
 
 def _time_labels(begins: Sequence[datetime], seconds: int) -> list[str]:
-    """What each column's tick says; a new day says its date."""
-    pattern = "%H:%M:%S" if seconds < 60 else "%H:%M"
-    if seconds >= 86_400 or (begins and begins[-1] - begins[0] > timedelta(days=3)):
-        return [f"{moment.day} {moment:%b}" for moment in begins]
-    return [moment.strftime(pattern) for moment in begins]
+    """What could be said under each column; over days, only the first of a day has its date."""
+    if begins and begins[-1] - begins[0] > timedelta(days=2):
+        days = [f"{moment.day} {moment:%b}" for moment in begins]
+        return [day if day != before else "" for day, before in zip(days, ["", *days[:-1]], strict=True)]
+    return [f"{moment:%H:%M:%S}" if seconds < 60 else f"{moment:%H:%M}" for moment in begins]
 
 
 def _number(value: float) -> str:

@@ -8,8 +8,9 @@ from analytics.frames import EVERYTHING, Metrics, Scope, within
 
 
 def rates(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
-    """Messages, those with findings, and `finding_rate`, per tenant, vendor and model, in that order."""
-    return within(metrics, "moderation", scope).sort("tenant", "vendor", "model")
+    """Messages, those with findings, and `finding_rate`, per tenant, vendor and model, most findings first."""
+    order = ["findings", "tenant", "vendor", "model"]
+    return within(metrics, "moderation", scope).sort(order, descending=[True, False, False, False])
 
 
 def top_rules(metrics: Metrics, scope: Scope = EVERYTHING, *, most: int = 20) -> pl.DataFrame:

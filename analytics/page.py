@@ -23,6 +23,9 @@ import polars as pl
 WIDTHS: Final = {"narrow": 360, "middle": 640, "wide": 1060}
 """Class to width in CSS pixels: a chart is drawn for each, and the style sheet shows the one that fits."""
 
+MAX_ROWS: Final = 30
+"""Rows of a table; a query has them all."""
+
 _STYLE: Final = Path(__file__).with_name("report.css")
 
 
@@ -81,14 +84,16 @@ def figure(title: str, draw: Callable[[int], str], *, legend: Sequence[str] = ()
 
 
 def table(caption: str, frame: pl.DataFrame, columns: Sequence[Column]) -> str:
-    """A frame's rows in its order; nothing at all where it has none."""
+    """A frame's first MAX_ROWS rows in its order, and how many there are; nothing at all where there are none."""
     if frame.is_empty():
         return ""
+    if frame.height > MAX_ROWS:
+        caption = f"{caption} (the first {MAX_ROWS} of {frame.height})"
     kinds = ["" if column.write in (str, moment) else ' class="n"' for column in columns]
     shown = list(zip(columns, kinds, strict=True))
     head = "".join(f"<th{kind}>{escape(column.heading)}</th>" for column, kind in shown)
     rows = []
-    for row in frame.iter_rows(named=True):
+    for row in frame.head(MAX_ROWS).iter_rows(named=True):
         cells = (
             f"<td{kind} data-label={quoteattr(column.heading)}><span>{escape(written(row[column.name], column.write))}"
             "</span></td>"

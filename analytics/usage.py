@@ -61,8 +61,9 @@ def costs(used: pl.DataFrame) -> pl.DataFrame:
 
 
 def savings(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
-    """Tokens, messages and `reduction` against one message a token, per tenant, vendor and model, in that order."""
-    return within(metrics, "reduction", scope).sort("tenant", "vendor", "model")
+    """Tokens, messages and `reduction` against one message a token, per tenant, vendor and model, most tokens first."""
+    order = ["tokens", "tenant", "vendor", "model"]
+    return within(metrics, "reduction", scope).sort(order, descending=[True, False, False, False])
 
 
 def reduction(tokens: int, messages: int) -> float:

@@ -110,7 +110,8 @@ class DialogDeadLetter(msgspec.Struct, frozen=True, gc=False):
     """An update that was given up.
 
     at      wall clock, microseconds
-    reason  status_<code>, rate_limited, queue_full, dialog_id, credentials, or the kind of an HttpError
+    reason  status_<code>, rate_limited, queue_full, dialog_id (none that a path can hold), credentials, failed
+            (an error of ours), or the kind of an HttpError: connect, tls, timeout, disconnected, protocol
     """
 
     session_id: str
@@ -192,7 +193,7 @@ class DialogSink(FixedPartitionedSink[Batch, State]):
 
     @property
     def counts(self) -> Counter[str]:
-        """posted, delivered, retried, dead_letters: since the process started."""
+        """Since the process started: posted, delivered, retried, dead_letters, and dropped, which are told too."""
         return self._part.poster.counts if self._part else Counter()
 
     @property
@@ -300,6 +301,7 @@ class Poster:
             if fact.how == "ack":
                 self.counts["delivered"] += 1
             elif fact.how == "dropped":
+                self.counts["dropped"] += 1
                 self._tell(fact.session_id, fact.turn, "queue_full")
 
     async def _run(self) -> None:
@@ -316,8 +318,8 @@ class Poster:
                 continue
             try:
                 await self._deliver(entry)
-            except Exception:  # whatever it is, the other updates must go on
-                log.exception("session %s: an error of ours while setting variables", entry.session_id)
+            except Exception as error:  # whatever it is, the other updates must go on; its message may quote one
+                log.error("session %s: %s while setting variables", entry.session_id, type(error).__name__)  # noqa: TRY400
                 self._give_up(entry, "failed")
             self._settled.set()
             self._news.set()  # there is room for one more
@@ -381,11 +383,11 @@ class Poster:
 
     def _give_up(self, entry: Entry, reason: str) -> None:
         """Tell first: told twice after a crash is better than never."""
+        self.counts["dead_letters"] += 1
         self._tell(entry.session_id, entry.turn, reason)
         self._memory.settle(TO, entry, "unconfirmed")
 
     def _tell(self, session_id: str, turn: int, reason: str) -> None:
-        self.counts["dead_letters"] += 1
         log.warning("session %s: the dialog's variables could not be set (%s)", session_id, reason)
         if self._on_dead_letter is not None:
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.cognigy.contract import MAX_COUNT, Decoder, Delta
@@ -121,7 +121,12 @@ def test_a_message_that_never_ends_is_given_up_at_the_bound() -> None:
     assert found == MALFORMED
 
 
-@given(st.lists(st.lists(st.text()), max_size=8), st.data())
+# No brace in a token: a piece that is an object of its own is taken for a message, and rightly so.
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="{"))
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(WORDS), max_size=8), st.data())
 def test_the_same_tokens_come_out_whatever_the_pieces(groups: list[list[str]], data: st.DataObject) -> None:
     whole = "".join(message(*group) for group in groups)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=10)))

@@ -57,6 +57,11 @@ class Tally:
         self.delays = np.zeros((settings, BINS), np.int32)
         self.firsts = np.zeros((settings, BINS), np.int32)
 
+    def take(self, number: int, one: Tally) -> None:
+        """Take a setting's sums from another tally, of that setting alone."""
+        for name in ("messages", "windows", "broken", "delays", "firsts"):
+            getattr(self, name)[number] = getattr(one, name)[0]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and all(
             np.array_equal(value, other.__dict__[name]) for name, value in self.__dict__.items()

@@ -15,9 +15,10 @@ import numpy as np
 from analytics.tuning.streams import Stream
 from analytics.tuning.tables import NEVER, Batch, Ints, Times
 from flows.moderation import Moderator, Policy
-from flows.moderation.detectors.base import OPEN_BOUND, open_word
+from flows.moderation.detectors.base import open_word
 
-_LONGEST_WORD = OPEN_BOUND - 2
+LONGEST_WORD = 64
+"""As `open_word` has it; a bracket and a plus may stand before it."""
 
 
 def holding(policy: Policy) -> Policy:
@@ -69,7 +70,7 @@ class Hold:
         moved[batch.first] = True
         since = np.maximum.accumulate(np.where(moved, np.arange(len(held)), 0))
         late = (held > 0) & (batch.times[since].astype(np.int64) + self._hold < batch.next_time)
-        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - OPEN_BOUND
+        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - LONGEST_WORD - 2
         late[batch.last] = False
         return np.unique(batch.stream_of[late]).tolist()
 
@@ -103,8 +104,8 @@ def _before_open_words(batch: Batch) -> Ints:
     word = np.append(np.int32(0), np.maximum.accumulate(np.where(closed, here, np.int32(0))))
     end = batch.token_end
     begin = word[end]
-    codes, whole = batch.codes, end - begin <= _LONGEST_WORD
-    begin = np.where(whole, begin, end - _LONGEST_WORD)
+    codes, whole = batch.codes, end - begin <= LONGEST_WORD
+    begin = np.where(whole, begin, end - LONGEST_WORD)
     bracket = whole & (codes[begin - 1] == ord("("))
     begin -= bracket
     plus = (codes[begin - 1] == ord("+")) & (bracket | ~whole)

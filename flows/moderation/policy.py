@@ -76,7 +76,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     markdown: Markdown = "keep"
     whitespace: WhiteSpace = "keep"
     max_hold_chars: int = 512
-    max_hold_seconds: float = 5.0
+    max_hold_seconds: float = 60.0
     on_max_hold: OnMaxHold = "redact"
 
     def __post_init__(self) -> None:

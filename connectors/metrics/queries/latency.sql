@@ -15,24 +15,25 @@ SELECT
     t.time_to_first_token_ms AS first_token_ms,        -- milliseconds from opening to the first token
     t.time_to_first_message_ms AS first_sentence_ms,   -- milliseconds from opening to the first message
     t.time_to_first_message_ms + f.delivery_ms AS on_desktop_ms,  -- milliseconds from opening until the desktop confirmed that
-    t.time_to_first_token_ms AS vendor_ms,             -- part 1: milliseconds until the vendor's first token
-    t.time_to_first_message_ms - t.time_to_first_token_ms - coalesce(f.hold_ms, 0)
+    CASE WHEN f.turn IS NOT NULL THEN t.time_to_first_token_ms END
+        AS vendor_ms,                           -- part 1: milliseconds until the vendor's first token
+    t.time_to_first_message_ms - t.time_to_first_token_ms - f.hold_ms
         AS window_ms,                           -- part 2: milliseconds until the sentence was whole
-    CASE WHEN t.time_to_first_message_ms IS NOT NULL THEN coalesce(f.hold_ms, 0) END
-        AS moderation_ms,                       -- part 3: milliseconds that moderation held it
+    f.hold_ms AS moderation_ms,                 -- part 3: milliseconds that moderation held it
     f.delivery_ms                               -- part 4: milliseconds until the desktop confirmed it; two clocks, so at least 0
 FROM turns AS t
 LEFT JOIN (
     SELECT
-        m.session_id, m.turn, m.hold_ms,
+        m.session_id, m.turn, coalesce(m.hold_ms, 0) AS hold_ms,
         greatest(0, (epoch_us(d.confirmed_at) - epoch_us(m.released_at)) // 1000) AS delivery_ms
     FROM messages AS m
     LEFT JOIN (
         SELECT session_id, turn, min(confirmed_at) AS confirmed_at FROM deliveries WHERE seq = 0 GROUP BY ALL
     ) AS d ON d.session_id = m.session_id AND d.turn = m.turn AND d.confirmed_at IS NOT NULL
     WHERE m.seq = 0 AND m.chars > 0
-) AS f ON f.session_id = t.session_id AND f.turn = t.turn;
-COMMENT ON VIEW first_sentences IS 'The way to each turn''s first sentence, in its parts';
+) AS f ON f.session_id = t.session_id AND f.turn = t.turn
+    AND t.time_to_first_token_ms IS NOT NULL AND t.time_to_first_message_ms IS NOT NULL;
+COMMENT ON VIEW first_sentences IS 'The way to each turn''s first sentence, in its parts; null where no token came';
 
 CREATE OR REPLACE VIEW latency_daily AS
 SELECT
