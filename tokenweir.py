@@ -12,35 +12,30 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, cast
+from typing import Any, ParamSpec
 
 import click
 import msgspec
-import polars as pl
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from analytics import query as questions
 from analytics import usage
-from analytics.frames import Scope, parse_moment
-from analytics.report import report as make_report
 from connectors.console import ConsoleSink, Screen, show_json
 from connectors.errors import InputError, TokenweirError
 from connectors.records import Message
 from connectors.sessions import SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
+from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
-from flows import cxone
+from flows import cognigy, cxone
 from flows import demo as demonstration
 from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
 from flows.moderation import Span
 from flows.replay import replay as replay_recording
+from flows.replay import vendor_of
 from flows.settings import Settings, load
 
 P = ParamSpec("P")
@@ -98,17 +93,51 @@ def run() -> None:
     """Run a live job."""
 
 
+def _job_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that a job of every vendor has."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output."),
+        click.option("--record", type=path, help="Keep the sessions of this run as a recording."),
+        click.option("--data-dir", type=path, help="Where everything is kept; job.data_dir."),
+        click.option("--settings", type=path, help="A TOML file; ./tokenweir.toml if it is there."),
+        click.option("--sessions", type=path, help="A JSON-lines file of sessions to work off."),
+        click.option("--model", help="Its model; the settings' otherwise."),
+        click.option("--session-id", default="s-1", show_default=True, help="Its id."),
+        click.option("--prompt", help="One session with this prompt; the job ends with it."),
+    ):
+        command = option(command)
+    return command
+
+
 @run.command("cxone")
-@click.option("--prompt", help="One session with this prompt; the job ends with it.")
-@click.option("--session-id", default="s-1", show_default=True, help="Its id.")
-@click.option("--model", help="Its model; cxone.model of the settings otherwise.")
-@click.option("--sessions", type=click.Path(path_type=Path), help="A JSON-lines file of sessions to work off.")
-@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where everything is kept; job.data_dir.")
-@click.option("--record", type=click.Path(path_type=Path), help="Keep the sessions of this run as a recording.")
-@click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output.")
+@_job_options
 @_explained
-def run_cxone(
+def run_cxone(**options: Any) -> int:
+    """CXone's streams to the agent desktop.
+
+    With neither --prompt nor --sessions it is a service: it takes sessions at POST /sessions until SIGTERM or SIGINT.
+    """
+    return _run(cxone.VENDOR.name, cxone.job, **options)
+
+
+@run.command("cognigy")
+@_job_options
+@click.option("--dialog-id", help="The dialog of the --prompt's session.")
+@_explained
+def run_cognigy(**options: Any) -> int:
+    """Cognigy.AI's streams to callers, the agent desktop and dialog variables.
+
+    With neither --prompt nor --sessions it is a service: browsers read GET /stream?session_id=&dialog_id=, callers
+    begin sessions at POST /sessions, until SIGTERM or SIGINT.
+    """
+    return _run(cognigy.VENDOR.name, cognigy.job, **options)
+
+
+def _run(
+    vendor: str,
+    make: Callable[..., LiveJob],
+    *,
     prompt: str | None,
     session_id: str,
     model: str | None,
@@ -117,19 +146,18 @@ def run_cxone(
     data_dir: Path | None,
     record: Path | None,
     as_json: bool,
+    dialog_id: str | None = None,
 ) -> int:
-    """CXone's streams to the agent desktop.
-
-    With neither --prompt nor --sessions it is a service: it takes sessions at POST /sessions until SIGTERM or SIGINT.
-    """
     if prompt is not None and sessions is not None:
         raise click.UsageError("give --prompt or --sessions, not both")
-    loaded = _load(settings, data_dir)
-    requests, broken = _requests(prompt, session_id, model, sessions)
-    check_desktops(loaded, requests)
+    loaded = _load(settings, data_dir, vendor)
+    fields = {"session_id": session_id, "prompt": prompt, "model": model, "dialog_id": dialog_id}
+    requests, broken = _requests(fields, sessions)
+    if vendor == cxone.VENDOR.name or loaded.desktops:
+        check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
     with _shown(as_json) as show:
-        job = cxone.job(loaded, requests=requests, serve=serve, extra={"show": ConsoleSink(show)})
+        job = make(loaded, requests=requests, serve=serve, extra={"show": ConsoleSink(show)})
         job.run()
     if record is not None:
         count = job.source.record(record)
@@ -144,7 +172,7 @@ def run_cxone(
 @_explained
 def replay(recording: Path, settings: Path | None, as_json: bool) -> None:
     """Run a recording through the flow again and show its messages."""
-    loaded = _load(settings)
+    loaded = _load(settings, vendor=vendor_of(recording).name)
     with _shown(as_json) as show:
         replay_recording(recording, loaded, show)
 
@@ -167,106 +195,51 @@ def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: boo
 
 
 @main.command()
+@click.argument("vendor", type=click.Choice(["cxone", "cognigy"]), default="cxone")
 @click.option("--corpus", type=click.Path(path_type=Path), help="JSON lines with `tokens` and perhaps `t_ms`.")
-@click.option("--port", default=8085, show_default=True, help="Of the CXone gateway; 0 for any.")
+@click.option("--port", default=8085, show_default=True, help="Of the gateway; 0 for any.")
 @click.option("--desktop-port", default=8086, show_default=True, help="Of the agent desktop; 0 for any.")
 @click.option("--faults", default="", help="What goes wrong with every stream, e.g. drop=rst@12,repeat=3.")
 @click.option("--desktop", "behaviour", default="", help="How the desktop behaves, e.g. ack=5,slow=0.2.")
 @click.option("--speed", default=1.0, show_default=True, help="Of the streams' own times; 0: as fast as possible.")
 @_explained
-def simulate(corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float) -> None:
-    """Serve a simulated CXone gateway and an agent desktop on loopback until interrupted.
+def simulate(
+    vendor: str, corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float
+) -> None:
+    """Serve a simulated vendor and an agent desktop on loopback until interrupted.
 
     The faults' and behaviours' words are in docs/simulator.md.
     """
     served = Corpus.read(corpus) if corpus else Corpus.builtin()
-    gateway = CXoneGateway(served, faults=faults, port=port, speed=speed)
+    kind = CXoneGateway if vendor == cxone.VENDOR.name else SimulatedCognigy
+    gateway = kind(served, faults=faults, port=port, speed=speed)
     desktop = AgentDesktop(behaviour=behaviour, port=desktop_port)
     try:
-        asyncio.run(_simulate(gateway, desktop))
+        asyncio.run(_simulate(vendor, gateway, desktop))
     except KeyboardInterrupt:
         err.print("stopped")
 
 
-async def _simulate(gateway: CXoneGateway, desktop: AgentDesktop) -> None:
+async def _simulate(vendor: str, gateway: CXoneGateway | SimulatedCognigy, desktop: AgentDesktop) -> None:
     async with AsyncExitStack() as servers:
         await servers.enter_async_context(gateway)
         await servers.enter_async_context(desktop)
-        err.print(f"{len(gateway.corpus)} streams; ask for one by the prompt 'stream NAME'. To use them, paste:")
+        ask = "the prompt 'stream NAME'" if vendor == cxone.VENDOR.name else "its name as the dialog id"
+        err.print(f"{len(gateway.corpus)} streams; ask for one by {ask}. To use them, paste:")
         for name, value in {
-            "CXONE_BASE_URL": gateway.url,
-            "CXONE_CLIENT_ID": CLIENT_ID,
-            "CXONE_CLIENT_SECRET": CLIENT_SECRET,
+            f"{vendor.upper()}_BASE_URL": gateway.url,
+            f"{vendor.upper()}_CLIENT_ID": CLIENT_ID,
+            f"{vendor.upper()}_CLIENT_SECRET": CLIENT_SECRET,
             "AGENT_WS_URL": desktop.url,
+            **({} if vendor == cxone.VENDOR.name else {"TOKENWEIR__COGNIGY__ONE_AT_A_TIME": "true"}),
         }.items():
             click.echo(f"export {name}='{value}'")
         sys.stdout.flush()
         await asyncio.Event().wait()
 
 
-@main.command()
-@click.argument("sql", required=False)
-@click.option("--name", help="A view, table or macro to show whole, instead of SQL.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
-@click.option("--format", "kind", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
-@click.option("-o", "--output", type=click.File("wb", lazy=True), help="A file; standard output otherwise.")
-@_explained
-def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, output: BinaryIO | None) -> None:
-    """Ask the metrics in SQL, read-only, while jobs run. With neither SQL nor --name: list what there is to ask.
-
-    A table shows the first 100 rows; the other formats have all of them.
-    """
-    if sql is not None and name is not None:
-        raise click.UsageError("give SQL or --name, not both")
-    if output is not None and kind == "table":
-        raise click.UsageError("a file needs --format csv, json or parquet")
-    metrics = _load(None, data_dir).job.data_dir
-    asked = sql if sql is not None else questions.named(metrics, name) if name is not None else questions.CATALOGUE
-    if kind != "table":
-        questions.write(metrics, asked, cast(questions.Format, kind), output or sys.stdout.buffer)
-        return
-    rows, more = questions.answer(metrics, asked, most=SHOWN_ROWS)
-    _print_frame(rows, folded=asked == questions.CATALOGUE)
-    if more:
-        err.print(f"the first {SHOWN_ROWS} rows; --format csv has all of them")
-
-
-@main.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
-@click.option("--since", help="Turns opened from then on: 2026-11-20, 2026-11-20T14:30 (UTC), or 24h, 7d ago.")
-@click.option("--until", help="Turns opened before then.")
-@click.option("--tenant", help="One tenant's turns only.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
-@_explained
-def report(data_dir: Path | None, since: str | None, until: str | None, tenant: str | None, output: Path) -> None:
-    """Write what happened into one HTML file: traffic, latency, cost, moderation, interruptions."""
-    now = datetime.now(UTC)
-    scope = Scope(parse_moment(since, now) if since else None, parse_moment(until, now) if until else None, tenant)
-    page = make_report(_load(None, data_dir).job.data_dir, scope, now=now)
-    try:
-        output.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}") from None
-    out.print(f"wrote {output}", highlight=False, markup=False)
-
-
-def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
-    """A frame as a table: its cells folded into the terminal, or as wide as it needs."""
-    table = Table(box=SIMPLE_HEAD)
-    for name, dtype in frame.schema.items():
-        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left")
-    for row in frame.iter_rows():
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    if folded:
-        out.print(table)
-    else:
-        wide = Console(width=100_000)
-        wide.width = Measurement.get(wide, wide.options, table).maximum
-        wide.print(table)
-
-
-def _load(path: Path | None, data_dir: Path | None = None) -> Settings:
-    settings = load(path)
+def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> Settings:
+    settings = load(path, vendor=vendor)
     if data_dir is None:
         return settings
     return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, data_dir=data_dir))
@@ -282,18 +255,16 @@ def _shown(as_json: bool) -> Iterator[Callable[[Message], None]]:
         yield screen.show
 
 
-def _requests(
-    prompt: str | None, session_id: str, model: str | None, sessions: Path | None
-) -> tuple[list[SessionRequest], list[InputError]]:
+def _requests(fields: dict[str, str | None], sessions: Path | None) -> tuple[list[SessionRequest], list[InputError]]:
     """What was asked for, and the lines of the file that could not be read."""
     if sessions is not None:
         read = list(read_sessions(sessions))
         broken = [each for each in read if isinstance(each, InputError)]
         return [each for each in read if isinstance(each, SessionRequest)], broken
-    if prompt is None:
+    if fields["prompt"] is None:
         return [], []
-    fields = {"session_id": session_id, "prompt": prompt, "model": model}
-    return [parse_request(msgspec.json.encode({k: v for k, v in fields.items() if v is not None}))], []
+    given = {name: value for name, value in fields.items() if value is not None}
+    return [parse_request(msgspec.json.encode(given))], []
 
 
 def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
@@ -349,7 +320,9 @@ def _print_turns(data_dir: Path) -> None:
 def _print_checks(report: demonstration.Report) -> None:
     counts = report.counts
     broken = sum(count for name, count in counts.items() if name.startswith("drop_"))
-    refused = ", ".join(f"{counts[f'status_{code}']} with {code}" for code in (401, 429, 503) if f"status_{code}" in counts)
+    refused = ", ".join(
+        f"{counts[f'status_{code}']} with {code}" for code in (401, 429, 503) if f"status_{code}" in counts
+    )
     out.print(
         f"The vendor broke off {broken} streams and refused requests: {refused}; "
         f"{counts['continuations']} continuations made up for it.",
@@ -361,7 +334,7 @@ def _print_checks(report: demonstration.Report) -> None:
         if each.differs:
             err.print(f"{each.session_id}: {each.differs}", style="red", markup=False)
     replayed = report.replay_differs or f"all {report.messages} messages are the same bytes"
-    out.print(f"The recording {report.recording}, replayed: {replayed}.", highlight=False)
+    out.print(f"The recordings in {report.recordings[0].parent}, replayed: {replayed}.", highlight=False)
     query = "SELECT session_id, tokens_received, messages, outcome FROM turns ORDER BY started_at"
     out.print("\nThe database, to ask more:", highlight=False)
     click.echo(

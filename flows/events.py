@@ -93,6 +93,19 @@ class Released(msgspec.Struct, frozen=True, gc=False):
     findings: int
 
 
+class Summary(msgspec.Struct, frozen=True, gc=False):
+    """What a turn leaves in its dialog: the text that was shown, a fallback included, and its usage."""
+
+    t: int
+    s: str
+    n: int
+    dialog_id: str
+    response: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """What a step could not handle, and why; never the text itself."""
 
@@ -103,5 +116,5 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Record | Text | Repeated | Usage | Boundary | Finding | Released | DeadLetter
+Event: TypeAlias = Record | Text | Repeated | Usage | Boundary | Finding | Released | Summary | DeadLetter
 Output: TypeAlias = Event | Row

@@ -3,7 +3,8 @@
 Rules
 - Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
   under `tokenweir run` and under `python -m bytewax.run`.
-- All of a job's files are in its data directory: log/, recovery/, delivery/, spool/, metrics.duckdb.
+- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, spool/, metrics.duckdb. Several
+  jobs may share one, each with a lane of its own.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from bytewax.outputs import FixedPartitionedSink
 
 from connectors.delivery import Delivered
 from connectors.desktop import DesktopSink
+from connectors.dialog import DialogDeadLetter, DialogSink
 from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import Frontend
 from connectors.job import Gateway
 from connectors.live import LiveSource
 from connectors.log import lists_beside
-from connectors.metrics import DeliveryRow, LandedMetricsSink, Landing
+from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
 from flows import runner
@@ -35,7 +37,8 @@ from flows.settings import Settings
 class LiveJob:
     """One vendor's job. `requests` are worked off; with `serve` callers may ask for more until it is stopped.
 
-    extra  further sinks of messages, by step id
+    extra   further sinks of messages, by step id
+    dialog  makes the sink of dialog variables, where the vendor has any
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class LiveJob:
         requests: Iterable[SessionRequest] = (),
         serve: bool = False,
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
+        dialog: Callable[[LiveJob], DialogSink] | None = None,
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         self.settings = settings
@@ -75,18 +79,21 @@ class LiveJob:
         )
         self._vendor = vendor
         self._extra = dict(extra or {})
+        self.dialog = dialog(self) if dialog else None
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:
         """The dataflow over the job's source, or over one that stands before it."""
         settings = self.settings.job
+        desktops = {"deliver": self.desktops} if self.settings.desktops else {}
         callers = {"serve_callers": self.frontend.sink(settings.lane, self.reactor)} if self.frontend else {}
         return build(
             source or self.source,
             self._vendor,
             self.settings,
             lists=lists_beside(self.source.folder),
-            messages={"deliver": self.desktops, **callers, **self._extra},
+            messages={**desktops, **callers, **self._extra},
             rows={"land_metrics": LandedMetricsSink(settings.data_dir, settings.lane, self.landing)},
+            updates={"set_variables": self.dialog} if self.dialog else None,
         )
 
     @property
@@ -101,10 +108,10 @@ class LiveJob:
 
     @property
     def faults(self) -> list[TokenweirError]:
-        """What went wrong, one error a failed turn, then what no desktop took."""
+        """What went wrong, one error a failed turn, then what no desktop and no dialog took."""
         faults = list(self.source.job.faults) if self.source.job else []
-        undelivered = self.desktops.failure()
-        return [*faults, undelivered] if undelivered else faults
+        left = [self.desktops.failure(), self.dialog.failure() if self.dialog else None]
+        return [*faults, *(each for each in left if each is not None)]
 
     def run(self) -> None:
         """Run to the end of the requests, or to a signal. Raises TokenweirError where the job itself cannot run."""
@@ -113,7 +120,7 @@ class LiveJob:
             runner.run(
                 self.flow,
                 self.source,
-                recovery=settings.data_dir / "recovery",
+                recovery=settings.data_dir / "recovery" / settings.lane,
                 epoch=settings.epoch,
                 stop=self.source.stop,
             )
@@ -121,6 +128,11 @@ class LiveJob:
         finally:
             self.landing.close()
             self.reactor.close()
+
+    def note_dead_letter(self, letter: DialogDeadLetter) -> None:
+        """A dialog update that was given up, as a row."""
+        row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
+        self.landing.note([row])
 
     def _note(self, delivered: list[Delivered]) -> None:
         self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])

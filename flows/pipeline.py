@@ -19,9 +19,10 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
+from connectors.dialog import DialogUpdate
 from connectors.metrics import Row
 from connectors.records import Message, Record
-from flows.events import Released
+from flows.events import Released, Summary
 from flows.policies import Policies
 from flows.reassembly import Decoder, Reassembly
 from flows.release import Release
@@ -52,12 +53,14 @@ def build(
     lists: Path,
     messages: Mapping[str, FixedPartitionedSink[Any, Any]],
     rows: Mapping[str, FixedPartitionedSink[Any, Any]],
+    updates: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
 ) -> Dataflow:
     """The dataflow from a log to its sinks; opens nothing and needs no credentials.
 
     lists     folder of the block lists that the log names
     messages  step id to a sink of lists of (desktop, Message)
     rows      step id to a sink of lists of metric rows
+    updates   step id to a sink of lists of DialogUpdate
     """
     flow = Dataflow(vendor.name)
     stream = op.input("read_log", flow, source)
@@ -74,6 +77,10 @@ def build(
         landed = op.filter_map_value("take_rows", measured, _rows)
         for step_id, row_sink in rows.items():
             op.output(step_id, landed, row_sink)
+    if updates:
+        ended = op.filter_map_value("take_dialog_updates", measured, _updates)
+        for step_id, update_sink in updates.items():
+            op.output(step_id, ended, update_sink)
     return flow
 
 
@@ -117,3 +124,19 @@ def _messages(value: Value) -> list[Delivery] | None:
 
 def _rows(value: Value) -> list[Row] | None:
     return [event for event in value[0] if isinstance(event, _ROWS)] or None
+
+
+def _updates(value: Value) -> list[DialogUpdate] | None:
+    return [
+        DialogUpdate(
+            each.s,
+            each.n,
+            each.dialog_id,
+            each.response,
+            each.prompt_tokens,
+            each.completion_tokens,
+            each.total_tokens,
+        )
+        for each in value[0]
+        if type(each) is Summary
+    ] or None

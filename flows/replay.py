@@ -19,11 +19,11 @@ from connectors.errors import InputError
 from connectors.log import LogReader, lists_beside
 from connectors.records import Message
 from connectors.source import LogSource
-from flows import cxone, runner
+from flows import cognigy, cxone, runner
 from flows.pipeline import Vendor, build
 from flows.settings import Settings, load
 
-VENDORS: dict[str, Vendor] = {cxone.VENDOR.name: cxone.VENDOR}
+VENDORS: dict[str, Vendor] = {each.VENDOR.name: each.VENDOR for each in (cxone, cognigy)}
 
 
 def vendor_of(recording: Path) -> Vendor:

@@ -5,7 +5,7 @@ Rules
 - Times are the log's, so a replay counts the same.
 - Usage is the vendor's where it reports any, else characters / 4, and marked as estimated. Where it reports more
   than once in a turn, the last report holds: each counts the turn so far, so they are never summed.
-- Rows hold no text: neither the customer's nor the model's.
+- Rows hold no text: neither the customer's nor the model's. A turn of a dialog also leaves a `Summary`, which does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
 from connectors.records import CLOSE, ERROR, OPEN, Record
-from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
+from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
 from flows.shard import Core
 
 CHARS_PER_TOKEN = 4
@@ -25,7 +25,7 @@ FLAG = "flag"
 
 
 class Tally(msgspec.Struct):
-    """The turn's sums so far. Times are log time; None until they happen."""
+    """The turn's sums so far. Times are log time, None until they happen; `shown` is kept for a dialog's sake alone."""
 
     first_token: int | None = None
     first_message: int | None = None
@@ -40,6 +40,7 @@ class Tally(msgspec.Struct):
     interruptions: int = 0
     error_kind: str | None = None
     usage: tuple[int, int, int] | None = None
+    shown: tuple[str, ...] = ()
 
 
 class Session(Core):
@@ -91,7 +92,7 @@ class Session(Core):
             tally.interruptions += 1
             tally.error_kind = event.d.get("kind") if isinstance(event.d, dict) else None
         elif event.k == CLOSE:
-            return (event, self._turn(event))
+            return (event, self._turn(event), *self._summary(event))
         return (event,)
 
     def _message(self, event: Released) -> MessageRow:
@@ -101,6 +102,8 @@ class Session(Core):
         tally.messages += 1
         tally.tokens_sent += event.tokens
         tally.chars_sent += len(message.text)
+        if self._request.get("dialog_id"):
+            tally.shown += (message.text,)
         return MessageRow(
             session_id=event.s,
             turn=event.n,
@@ -166,6 +169,13 @@ class Session(Core):
             outcome=event.d.get("reason", "") if isinstance(event.d, dict) else "",
             error_kind=tally.error_kind,
         )
+
+    def _summary(self, event: Record) -> tuple[Summary, ...]:
+        dialog_id = self._request.get("dialog_id")
+        if not dialog_id:
+            return ()
+        usage = self._tally.usage or self._estimate()
+        return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._tally.shown), *usage),)
 
     def _estimate(self) -> tuple[int, int, int]:
         prompt = -(-len(self._request.get("prompt") or "") // CHARS_PER_TOKEN)

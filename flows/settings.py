@@ -18,8 +18,10 @@ from typing import Any
 
 import msgspec
 
+from connectors.cognigy.settings import CognigySettings
 from connectors.cxone.settings import CXoneSettings
 from connectors.desktop import DesktopSettings
+from connectors.dialog import DialogSettings
 from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
 from connectors.live import LogSettings
@@ -34,6 +36,9 @@ ENVIRONMENT = {
     "CXONE_BASE_URL": ("cxone", "base_url"),
     "CXONE_CLIENT_ID": ("cxone", "client_id"),
     "CXONE_CLIENT_SECRET": ("cxone", "client_secret"),
+    "COGNIGY_BASE_URL": ("cognigy", "base_url"),
+    "COGNIGY_CLIENT_ID": ("cognigy", "client_id"),
+    "COGNIGY_CLIENT_SECRET": ("cognigy", "client_secret"),
     "AGENT_WS_URL": ("desktops", "default", "url"),
     "AGENT_FORMAT": ("desktops", "default", "format"),
     "FRONTEND_HOST": ("frontend", "host"),
@@ -41,6 +46,11 @@ ENVIRONMENT = {
     "TOKENWEIR_DATA_DIR": ("job", "data_dir"),
     "BLOCKLIST": ("moderation", "blocklist"),
 }
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cognigy": {"moderation": {"marks": {"BLOCKED": "[FILTERED]"}, "markdown": "strip", "whitespace": "normalise"}},
+}
+"""What a vendor's contract asks for where the settings say nothing else."""
 
 
 class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     job: JobSettings = JobSettings()
     cxone: CXoneSettings = CXoneSettings()
+    cognigy: CognigySettings = CognigySettings()
+    dialog: DialogSettings = DialogSettings()
     desktops: dict[str, DesktopSettings] = {}
     window: WindowSettings = WindowSettings()
     fallback: FallbackSettings = FallbackSettings()
@@ -95,10 +107,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     frontend: FrontendSettings = FrontendSettings()
 
 
-def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ, *, vendor: str = "") -> Settings:
     """The settings of `path` (else TOKENWEIR_SETTINGS, else ./tokenweir.toml if it is there) and the environment.
 
-    Raises SettingsError.
+    `vendor` is whose preset lies beneath them. Raises SettingsError.
     """
     path = path or (Path(environment["TOKENWEIR_SETTINGS"]) if environment.get("TOKENWEIR_SETTINGS") else None)
     tree: dict[str, Any] = {}
@@ -110,12 +122,14 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         if keys and value:
             sources[".".join(keys)] = name
             _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value))
-    return parse(tree, where=str(path or DEFAULT_FILE), sources=sources)
+    return parse(tree, where=str(path or DEFAULT_FILE), sources=sources, vendor=vendor)
 
 
-def parse(tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None) -> Settings:
+def parse(
+    tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None, vendor: str = ""
+) -> Settings:
     """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
-    tree = _with_tenants(tree)
+    tree = _with_tenants(_over(PRESETS.get(vendor, {}), tree))
     try:
         return msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -124,6 +138,16 @@ def parse(tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str
         named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
         place = " and ".join([where, *named]) if not named else " or ".join(named)
         raise SettingsError(f"{setting or 'settings'}: {what} (from {place})") from None
+
+
+def _over(preset: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree laid over a preset: a setting of the tree wins, a table of it is laid over the preset's."""
+    laid = {**preset, **tree}
+    for key, below in preset.items():
+        above = tree.get(key)
+        if isinstance(below, dict) and isinstance(above, dict):
+            laid[key] = _over(below, above)
+    return laid
 
 
 def _with_tenants(tree: dict[str, Any]) -> dict[str, Any]:

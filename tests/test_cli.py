@@ -241,7 +241,7 @@ def test_moderate_of_what_is_no_text_is_said_so(tmp_path: Path) -> None:
 def test_the_demo_shows_checks_and_says_where_the_database_is(tmp_path: Path) -> None:
     result = invoke({}, "demo", "--data-dir", tmp_path / "demo")
     assert result.exit_code == 0, result.output
-    assert "11 of 11 transcripts are what they must be" in result.stdout
+    assert "16 of 16 transcripts are what they must be" in result.stdout
     assert "metrics.duckdb" in result.stdout
 
 

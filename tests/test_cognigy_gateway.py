@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -650,6 +651,18 @@ def test_a_flow_that_falls_behind_pauses_the_socket(tmp_path: Path) -> None:
             side.lane.close()
 
     asyncio.run(main())
+
+
+def test_what_customers_read_and_the_secrets_are_in_no_log(against: Against, caplog: pytest.LogCaptureFixture) -> None:
+    async def test(side: Side) -> None:
+        await side.converse(prompt="stream s")
+        await side.converse("t", prompt="stream s with drop=1011@3")
+        assert side.text("t") == "".join(TOKENS[:3])
+
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, logger="websockets.server")  # the simulator's own
+    against(test, vendor={"first_message": True}, template={"prompt": "{prompt}"})
+    assert not [word for word in ("Hello", "stream s", "Bearer", CLIENT_SECRET) if word in caplog.text]
 
 
 # Settings

@@ -111,9 +111,11 @@ def test_a_recording_cut_off_anywhere_gives_the_beginning_of_its_messages(tmp_pa
         assert messages == replayed(path).messages[key][: len(messages)]
 
 
-def test_every_scene_is_recorded_and_nothing_else_is_missing() -> None:
+def test_every_scene_is_recorded_and_listed() -> None:
     assert len(RECORDINGS) >= 12
     assert SCENES.keys() <= {path.stem for path in RECORDINGS}
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert not [name for name, scene in SCENES.items() if f"| {name} | {scene.note} |" not in listed]
 
 
 @each_recording

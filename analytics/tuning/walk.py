@@ -229,7 +229,7 @@ class Walk:
         """Mode "none": every token ends a window, and moderation alone holds it."""
         batch, setting = self._batch, self._settings[number]
         sizes = batch.token_end - batch.token_begin
-        if int(sizes.max()) > setting.max_chars:
+        if int(sizes.max()) >= setting.max_chars:
             self.tally.take(number, plain.tally(batch.streams, [setting], self._policy))
             return
         at = np.delete(self._hold.let_go, batch.last)

@@ -18,7 +18,7 @@ from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
 from connectors.metrics.segments import MetricsSink, SegmentWriter, _Partition
-from connectors.metrics.tables import DeliveryRow
+from connectors.metrics.tables import Row
 
 FLUSH_EVERY = 1.0
 MAX_WAITING = 100_000
@@ -48,7 +48,7 @@ class Landing:
         self._lane = f"{lane}_deliveries"
         self._settings = settings
         self._script = script(prices, slo)
-        self._waiting: list[DeliveryRow] = []
+        self._waiting: list[Row] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -68,8 +68,8 @@ class Landing:
         for thread in self._threads:
             thread.start()
 
-    def note(self, rows: Sequence[DeliveryRow]) -> None:
-        """Take rows for the table of deliveries. Safe from any thread; never blocks on the disk."""
+    def note(self, rows: Sequence[Row]) -> None:
+        """Take rows of deliveries and of what was given up. Safe from any thread; never blocks on the disk."""
         with self._lock:
             room = MAX_WAITING - len(self._waiting)
             self._waiting += rows[:room]
@@ -99,7 +99,7 @@ class Landing:
             except OSError as error:
                 log.warning("metrics: deliveries wait, the disk refuses: %s", error.strerror)
 
-    def _taken(self) -> Iterable[DeliveryRow]:
+    def _taken(self) -> Iterable[Row]:
         with self._lock:
             rows, self._waiting = self._waiting, []
         return rows

@@ -25,7 +25,8 @@ FROM turns AS t
 LEFT JOIN (
     SELECT
         m.session_id, m.turn, coalesce(m.hold_ms, 0) AS hold_ms,
-        greatest(0, (epoch_us(d.confirmed_at) - epoch_us(m.released_at)) // 1000) AS delivery_ms
+        CASE WHEN d.confirmed_at IS NOT NULL
+            THEN greatest(0, (epoch_us(d.confirmed_at) - epoch_us(m.released_at)) // 1000) END AS delivery_ms
     FROM messages AS m
     LEFT JOIN (
         SELECT session_id, turn, min(confirmed_at) AS confirmed_at FROM deliveries WHERE seq = 0 GROUP BY ALL

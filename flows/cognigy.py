@@ -1,0 +1,44 @@
+"""NICE Cognigy.AI to callers, desktops and dialogs: `python -m bytewax.run flows.cognigy:flow`, or
+`tokenweir run cognigy`.
+
+Both take their settings from tokenweir.toml and the environment (docs/settings.md), over Cognigy's preset.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bytewax.dataflow import Dataflow
+
+from connectors.cognigy.account import CognigyAccount
+from connectors.cognigy.contract import Decoder
+from connectors.cognigy.gateway import CognigyGateway
+from connectors.dialog import DialogSink
+from flows.live import LiveJob
+from flows.pipeline import Vendor
+from flows.settings import Settings, load
+
+VENDOR = Vendor("cognigy", Decoder)
+
+
+def job(settings: Settings, **options: Any) -> LiveJob:
+    """A Cognigy job; the options are LiveJob's. Streams and dialog updates share one account, and so one token."""
+    account = CognigyAccount(settings.cognigy)
+
+    def dialog(job: LiveJob) -> DialogSink:
+        return DialogSink(
+            account,
+            settings.dialog,
+            settings.job.data_dir / "dialog",
+            settings.job.lane,
+            job.reactor,
+            on_dead_letter=job.note_dead_letter,
+            on_full=job.source.reserve.release,
+        )
+
+    return LiveJob(VENDOR, lambda: CognigyGateway(account), settings, dialog=dialog, **options)
+
+
+def flow() -> Dataflow:
+    """The service: it takes sessions over HTTP until it is stopped."""
+    return job(load(vendor=VENDOR.name), serve=True).flow()

@@ -1,0 +1,176 @@
+"""Measured rows for the tests of analytics: four turns whose answers were worked out by hand, and random ones.
+
+A  acme, cxone, gpt-4, opened just before midnight: a sentence on either day, a finding, a drop that was mended
+B  acme, cxone, gpt-4, the same session's second turn, the next day, after the price had changed
+C  no tenant, cognigy, mini: timed out, no token came, the fallback was shown
+D  acme, cxone, no model: cancelled after one sentence, which no desktop confirmed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from connectors.metrics import (
+    DeliveryRow,
+    FindingRow,
+    Lander,
+    MessageRow,
+    Price,
+    Prices,
+    Row,
+    SegmentWriter,
+    SloSettings,
+    TurnRow,
+)
+from connectors.metrics.script import script
+
+DAY_1: Final = date(2026, 11, 19)
+DAY_2: Final = date(2026, 11, 20)
+PRICES: Final[Prices] = {
+    "gpt-4": (
+        Price(since=DAY_2, prompt=Decimal("0.02"), completion=Decimal("0.04")),
+        Price(prompt=Decimal("0.03"), completion=Decimal("0.06")),
+    ),
+    "mini": (Price(prompt=Decimal("0.001"), completion=Decimal("0.002"), currency="EUR"),),
+}
+
+
+def at(day: date, clock: str) -> int:
+    """Microseconds since the epoch."""
+    moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1_000_000)
+
+
+def turn(session: str, number: int, started: int, **changes: Any) -> TurnRow:
+    """A finished turn; what follows from its times is filled in."""
+    fields: dict[str, Any] = {
+        "session_id": session, "turn": number, "vendor": "cxone", "tenant": "acme", "model": "gpt-4",
+        "language": "en", "desktop": "default", "started_at": started, "first_token_at": None,
+        "first_message_at": None, "ended_at": None, "time_to_first_token_ms": 200, "time_to_first_message_ms": 500,
+        "duration_ms": 1500, "tokens_received": 40, "tokens_repeated": 0, "tokens_sent": 40, "messages": 2,
+        "chars_received": 100, "chars_sent": 100, "moderation_blocks": 0, "prompt_tokens": 100,
+        "completion_tokens": 50, "total_tokens": 150, "usage_estimated": False, "interruptions": 0, "restarts": 0,
+        "outcome": "finished", "error_kind": None, **changes,
+    }  # fmt: skip
+    for moment, lasted in (
+        ("first_token_at", "time_to_first_token_ms"),
+        ("first_message_at", "time_to_first_message_ms"),
+        ("ended_at", "duration_ms"),
+    ):
+        if fields[lasted] is not None:
+            fields[moment] = started + fields[lasted] * 1000
+    return TurnRow(**fields)
+
+
+def message(of: TurnRow, seq: int, after_ms: int, **changes: Any) -> MessageRow:
+    """A message of a turn, so long after its opening."""
+    fields: dict[str, Any] = {
+        "session_id": of.session_id, "turn": of.turn, "seq": seq, "vendor": of.vendor, "tenant": of.tenant,
+        "model": of.model, "released_at": of.started_at + after_ms * 1000, "closed_by": "sentence", "chars": 50,
+        "tokens": 20, "findings": 0, "final": False, "fallback": False, "window_ms": 200, "hold_ms": 0, **changes,
+    }  # fmt: skip
+    return MessageRow(**fields)
+
+
+def delivery(of: MessageRow, sent_ms: int, confirmed_ms: int | None, how: str = "ack") -> DeliveryRow:
+    """A message's delivery, so long after it left the flow."""
+    confirmed = None if confirmed_ms is None else of.released_at + confirmed_ms * 1000
+    sent = of.released_at + sent_ms * 1000
+    return DeliveryRow(of.session_id, of.turn, of.seq, "default", sent, confirmed, how)
+
+
+def by_hand() -> list[Row]:
+    a = turn(
+        "s-1", 0, at(DAY_1, "23:59:59.2"), tokens_repeated=4, moderation_blocks=1, usage_estimated=True,
+        interruptions=1, restarts=1, error_kind="disconnected",
+    )  # fmt: skip
+    a0 = message(a, 0, 500, chars=60, tokens=18, findings=1, window_ms=250, hold_ms=50)
+    a1 = message(a, 1, 1500, chars=40, tokens=18, closed_by="end", final=True, window_ms=900)
+    b = turn(
+        "s-1", 1, at(DAY_2, "10:00:00"), time_to_first_token_ms=400, time_to_first_message_ms=600, duration_ms=3000,
+        tokens_received=60, messages=3, prompt_tokens=200, completion_tokens=100,
+    )  # fmt: skip
+    b0, b1 = message(b, 0, 600), message(b, 1, 2000, window_ms=300)
+    b2 = message(b, 2, 3000, closed_by="end", final=True, window_ms=100)
+    c = turn(
+        "s-2", 0, at(DAY_2, "11:00:00"), vendor="cognigy", tenant=None, model="mini", time_to_first_token_ms=None,
+        time_to_first_message_ms=5000, duration_ms=5000, tokens_received=0, tokens_sent=0, messages=1,
+        prompt_tokens=10, completion_tokens=0, interruptions=2, outcome="timeout", error_kind="idle_timeout",
+    )  # fmt: skip
+    c0 = message(c, 0, 5000, closed_by="error", final=True, fallback=True, tokens=0, window_ms=0)
+    d = turn(
+        "s-3", 0, at(DAY_2, "12:00:00"), model=None, time_to_first_token_ms=100, time_to_first_message_ms=300,
+        duration_ms=900, tokens_received=10, messages=1, prompt_tokens=5, completion_tokens=5, outcome="cancelled",
+    )  # fmt: skip
+    d0 = message(d, 0, 300, tokens=10)
+    email = FindingRow("s-1", 0, 0, a0.released_at, "EMAIL_ADDRESS", "address", "redact", 3, 9)
+    dropped = FindingRow("s-3", 0, None, d0.released_at, "BLOCKED", "word", "drop", 20, 24)
+    delivered = [delivery(a0, 10, 30), delivery(a1, 10, 20), delivery(b0, 4, 10), delivery(b1, 0, 8)]
+    lost = [delivery(b2, 1, None, "dropped"), delivery(d0, 2, None, "unconfirmed")]
+    return [a, b, c, d, a0, a1, b0, b1, b2, c0, d0, email, dropped, *delivered, *lost]
+
+
+def landed(directory: Path, rows: Sequence[Row], *, prices: Prices = PRICES, slo: SloSettings | None = None) -> Path:
+    """A data directory with these rows, some in the database and some still in the spool."""
+    with Lander(directory, script=script(prices, slo)) as lander:
+        half = len(rows) // 2
+        first = SegmentWriter(directory, "w00")
+        first.add(rows[:half])
+        first.close()
+        lander.land()
+        second = SegmentWriter(directory, "w01")
+        second.add(rows[half:])
+        second.flush()
+    return directory
+
+
+_MS = st.integers(0, 20_000)
+_MAYBE_MS = st.none() | _MS
+_NAMES = st.sampled_from([None, "acme", "beta"])
+_STARTED = st.integers(at(DAY_1, "20:00:00"), at(DAY_2, "04:00:00"))
+
+
+@st.composite
+def random_turn(draw: st.DrawFn, number: int) -> list[Row]:
+    """A turn as no flow would make it, perhaps, with messages, findings and deliveries."""
+    first_token = draw(_MAYBE_MS)
+    of = turn(
+        f"s-{draw(st.integers(0, 3))}", number, draw(_STARTED),
+        vendor=draw(st.sampled_from(["cxone", "cognigy"])), tenant=draw(_NAMES),
+        model=draw(st.sampled_from([None, "gpt-4", "mini", "unpriced"])), time_to_first_token_ms=first_token,
+        time_to_first_message_ms=draw(_MAYBE_MS if first_token is None else st.none() | st.integers(first_token, 30_000)),
+        duration_ms=draw(_MAYBE_MS), tokens_received=draw(st.integers(0, 500)),
+        tokens_repeated=draw(st.integers(0, 9)), messages=draw(st.integers(0, 30)),
+        prompt_tokens=draw(st.none() | st.integers(0, 10**9)), completion_tokens=draw(st.none() | st.integers(0, 10**9)),
+        usage_estimated=draw(st.booleans()), interruptions=draw(st.integers(0, 2)), restarts=draw(st.integers(0, 2)),
+        outcome=draw(st.sampled_from(["finished", "interrupted", "cancelled"])),
+        error_kind=draw(st.sampled_from([None, "disconnected", "status"])),
+        moderation_blocks=draw(st.integers(0, 3)),
+    )  # fmt: skip
+    rows: list[Row] = [of]
+    for seq in range(draw(st.integers(0, 3))):
+        sent = message(
+            of, seq, draw(_MS), closed_by=draw(st.sampled_from(["sentence", "end"])), chars=draw(st.integers(0, 200)),
+            tokens=draw(st.integers(0, 50)), findings=draw(st.integers(0, 2)), fallback=draw(st.booleans()),
+            window_ms=draw(_MAYBE_MS), hold_ms=draw(st.integers(0, 90)),
+        )  # fmt: skip
+        rows.append(sent)
+        if draw(st.booleans()):
+            confirmed = draw(st.none() | st.integers(-5, 3000))
+            rows.append(delivery(sent, draw(st.integers(0, 50)), confirmed, draw(st.sampled_from(["ack", "pong"]))))
+        if draw(st.booleans()):
+            rule = draw(st.sampled_from([("BLOCKED", "word"), ("BLOCKED", "phrase"), ("EMAIL_ADDRESS", "address")]))
+            rows.append(FindingRow(of.session_id, of.turn, seq, sent.released_at, *rule, "redact", 0, 3))
+    return rows
+
+
+@st.composite
+def random_rows(draw: st.DrawFn) -> list[Row]:
+    """Up to eight such turns."""
+    return [row for number in range(draw(st.integers(0, 8))) for row in draw(random_turn(number))]
