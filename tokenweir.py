@@ -12,17 +12,23 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, BinaryIO, ParamSpec, cast
 
 import click
 import msgspec
-from rich.console import Console
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from analytics import query as questions
 from analytics import usage
-from connectors.console import ConsoleSink, Screen, show_json
+from analytics.frames import Scope, parse_moment
+from analytics.report import report as make_report
+from connectors.console import ConsoleSink, Screen, Terminal, show_json
 from connectors.errors import InputError, TokenweirError
 from connectors.records import Message
 from connectors.sessions import SessionRequest, parse_request, read_sessions
@@ -43,9 +49,10 @@ P = ParamSpec("P")
 DIFFERS = 9
 UNFINISHED = 10
 SHOWN_ROWS = 100
+SHOWN_ROWS = 100
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Terminal(soft_wrap=True)
+err = Terminal(stderr=True, soft_wrap=True)
 
 
 def _explained(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -238,6 +245,52 @@ async def _simulate(vendor: str, gateway: CXoneGateway | SimulatedCognigy, deskt
         await asyncio.Event().wait()
 
 
+@main.command()
+@click.argument("sql", required=False)
+@click.option("--name", help="A view, table or macro to show whole, instead of SQL.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
+@click.option("--format", "kind", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
+@click.option("-o", "--output", type=click.File("wb", lazy=True), help="A file; standard output otherwise.")
+@_explained
+def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, output: BinaryIO | None) -> None:
+    """Ask the metrics in SQL, read-only, while jobs run. With neither SQL nor --name: list what there is to ask.
+
+    A table shows the first 100 rows; the other formats have all of them.
+    """
+    if sql is not None and name is not None:
+        raise click.UsageError("give SQL or --name, not both")
+    if output is not None and kind == "table":
+        raise click.UsageError("a file needs --format csv, json or parquet")
+    metrics = _load(None, data_dir).job.data_dir
+    asked = sql if sql is not None else questions.named(metrics, name) if name is not None else questions.CATALOGUE
+    if kind != "table":
+        questions.write(metrics, asked, cast(questions.Format, kind), output or sys.stdout.buffer)
+        return
+    rows, more = questions.answer(metrics, asked, most=SHOWN_ROWS)
+    _print_frame(rows, folded=asked == questions.CATALOGUE)
+    if more:
+        err.print(f"the first {SHOWN_ROWS} rows; --format csv has all of them", highlight=False)
+
+
+@main.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
+@click.option("--since", help="Turns opened from then on: 2026-11-20, 2026-11-20T14:30 (UTC), or 24h, 7d ago.")
+@click.option("--until", help="Turns opened before then.")
+@click.option("--tenant", help="One tenant's turns only.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
+@_explained
+def report(data_dir: Path | None, since: str | None, until: str | None, tenant: str | None, output: Path) -> None:
+    """Write what happened into one HTML file: traffic, latency, cost, moderation, interruptions."""
+    now = datetime.now(UTC)
+    scope = Scope(parse_moment(since, now) if since else None, parse_moment(until, now) if until else None, tenant)
+    page = make_report(_load(None, data_dir).job.data_dir, scope, now=now)
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from None
+    out.print(f"wrote {output}", highlight=False, markup=False)
+
+
 def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> Settings:
     settings = load(path, vendor=vendor)
     if data_dir is None:
@@ -290,6 +343,21 @@ def _print_spans(name: str, spans: list[Span]) -> None:
             text.append(span.text, style)
             text.append(f" ({span.finding.category} by {span.finding.rule}: {span.finding.action})", "dim")
     out.print(text)
+
+
+def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
+    """A frame as a table: its cells folded into the terminal, or as wide as it needs."""
+    table = Table(box=SIMPLE_HEAD)
+    for name, dtype in frame.schema.items():
+        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    if folded:
+        out.print(table)
+    else:
+        wide = Console(width=100_000)
+        wide.width = Measurement.get(wide, wide.options, table).maximum
+        wide.print(table)
 
 
 def _print_turns(data_dir: Path) -> None:

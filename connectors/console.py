@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,14 @@ from connectors.records import Message, encode_message
 
 Batch = Sequence[tuple[str, Message]]
 MAX_ROWS = 16
+
+
+class Terminal(Console):
+    """A console that goes quiet when nobody reads it any more, where rich's own would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _close_stdout()
 
 
 class ConsoleSink(FixedPartitionedSink[Batch, None]):
@@ -39,13 +48,22 @@ class ConsoleSink(FixedPartitionedSink[Batch, None]):
 
 
 class _Part(StatefulSinkPartition[Batch, None]):
+    """Shows until nobody reads any more; the flow goes on without."""
+
     def __init__(self, show: Callable[[Message], None]) -> None:
         self._show = show
+        self._closed = False
 
     def write_batch(self, values: list[Batch]) -> None:
-        for batch in values:
-            for _, message in batch:
-                self._show(message)
+        if self._closed:
+            return
+        try:
+            for batch in values:
+                for _, message in batch:
+                    self._show(message)
+        except BrokenPipeError:
+            self._closed = True
+            _close_stdout()
 
     def snapshot(self) -> None:
         return None
@@ -95,3 +113,10 @@ class Screen:
         for (session, turn), (messages, chars) in list(self._under_way.items())[-MAX_ROWS:]:
             table.add_row(escape(f"{session}/{turn}"), str(messages), str(chars))
         return table
+
+
+def _close_stdout() -> None:
+    """Nobody reads it: what is left in its buffer goes nowhere, and the exit can flush it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

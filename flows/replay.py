@@ -3,27 +3,36 @@
 Rules
 - The log is the stream: nothing here differs from the live flow but its source and its sinks.
 - The vendor is the recording's own.
+- A desktop is sent every message of a replay, whatever it was sent before: the journal is the replay's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
 from connectors.console import ConsoleSink, show_json
-from connectors.errors import InputError
+from connectors.desktop import DesktopSettings, DesktopSink
+from connectors.errors import DeliveryError, InputError
 from connectors.log import LogReader, lists_beside
-from connectors.records import Message
+from connectors.metrics import LandedMetricsSink, Landing
+from connectors.playback import Playback
+from connectors.reactor import Reactor
+from connectors.records import Message, Record
 from connectors.source import LogSource
-from flows import cognigy, cxone, runner
+from flows import cxone, runner
 from flows.pipeline import Vendor, build
 from flows.settings import Settings, load
 
-VENDORS: dict[str, Vendor] = {each.VENDOR.name: each.VENDOR for each in (cxone, cognigy)}
+Sinks = Mapping[str, FixedPartitionedSink[Any, Any]]
+
+VENDORS: dict[str, Vendor] = {cxone.VENDOR.name: cxone.VENDOR}
 
 
 def vendor_of(recording: Path) -> Vendor:
@@ -39,17 +48,58 @@ def replay(
     settings: Settings,
     show: Callable[[Message], None],
     *,
-    rows: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
+    rows: Sinks | None = None,
+    messages: Sinks | None = None,
+    records: Iterable[Record] | None = None,
+    speed: float | None = None,
 ) -> None:
-    """Run a recording through the flow, `show` every message, and return at its end. Raises InputError."""
-    vendor, messages = vendor_of(recording), {"show": ConsoleSink(show)}
+    """Run a recording through the flow, `show` every message, and return at its end. Raises InputError.
+
+    rows, messages  further sinks, by step id
+    records         these in place of the recording's own
+    speed           times the recorded time; None for as fast as it goes
+    """
+    vendor, sinks = vendor_of(recording), {"show": ConsoleSink(show), **(messages or {})}
+    source: runner.Source = LogSource(recording)
+    if records is not None or speed is not None:
+        reader = LogReader(recording)
+        played = records if records is not None else (record for record, _ in reader.read())
+        source = Playback(lambda: played, reader.created, speed=speed)
     runner.run(
-        lambda source: build(
-            source, vendor, settings, lists=lists_beside(recording), messages=messages, rows=rows or {}
+        lambda guarded: build(
+            guarded, vendor, settings, lists=lists_beside(recording), messages=sinks, rows=rows or {}
         ),
-        LogSource(recording),
+        source,
         epoch=60,
     )
+
+
+@contextmanager
+def outputs(data_dir: Path | None, desktop: str | None) -> Iterator[tuple[Sinks, Sinks]]:
+    """Sinks for one replay, of messages and of rows: to an agent desktop at this URL, into a data directory's DuckDB.
+
+    Raises, when the replay is over, DeliveryError for what the desktop did not take.
+    """
+    messages: dict[str, FixedPartitionedSink[Any, Any]] = {}
+    rows: dict[str, FixedPartitionedSink[Any, Any]] = {}
+    landing = Landing(data_dir, "replay") if data_dir is not None else None
+    if landing is not None and data_dir is not None:
+        rows["land_metrics"] = LandedMetricsSink(data_dir, "replay", landing)
+    with TemporaryDirectory() as journal:
+        reactor = Reactor() if desktop is not None else None
+        try:
+            if reactor is not None and desktop is not None:
+                sink = messages["deliver"] = DesktopSink(
+                    {"default": DesktopSettings(url=desktop)}, Path(journal), "w00", reactor
+                )
+            yield messages, rows
+            if reactor is not None and sink.undelivered:
+                raise DeliveryError(f"{sink.undelivered} messages were not delivered to the desktop; is it there?")
+        finally:
+            if landing is not None:
+                landing.close()
+            if reactor is not None:
+                reactor.close()
 
 
 def flow(recording: str) -> Dataflow:

@@ -26,7 +26,7 @@ from flows.moderation import Policy
 from flows.windows import CLAUSE, PARAGRAPH, WindowSettings
 
 NONE = "none"
-LANES = 4_000
+LANES = 25000
 """How many lanes are walked together: enough to pay for numpy's calls, few enough to stay in the processor's cache."""
 
 

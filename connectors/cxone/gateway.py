@@ -4,7 +4,7 @@ Rules
 - An `open` is in the log before its request; a finishing frame and the turn's `close` are one write.
 - A stream that breaks, idles or ends without `finished` is continued from its last id; before any id it starts
   anew, and only if no token had come. All that together happens `max_restarts` times a turn, with back-off.
-- 401 refreshes the token and tries once more; 429 waits as it is told, `max_retries` times in a row, and slows the
+- 401 refreshes the token and tries once more, and so does one later attempt of the turn; 429 waits as it is told, `max_retries` times in a row, and slows the
   whole account down; other 4xx, and an `error` event, end the turn.
 - Sockets are read only while the flow has room.
 """
@@ -95,6 +95,7 @@ class _Conversation(Conversation):
         self._gateway = gateway
         self._settings = settings
         self._decoder = Decoder()
+        self._unauthorized = False
 
     def can_go_on(self) -> bool:
         return not self.token_came or self.turn.continuation_id is not None
@@ -159,6 +160,9 @@ class _Conversation(Conversation):
                 f"the vendor refused a valid token (status {status}): "
                 + (f"have the scope {SCOPE!r} granted to CXONE_CLIENT_ID" if status == 403 else "check CXONE_BASE_URL")
             )
+        first, self._unauthorized = not self._unauthorized, self._unauthorized or status == 401
+        if status == 401 and first:  # the renewed token was revoked at once, by another turn's mishap perhaps
+            raise AttemptError("status", fault, status=status)
         if 400 <= status < 500 and status not in (408, 425):
             raise AttemptError("status", fault, status=status, reason="refused")
         raise AttemptError("status", fault, status=status, retry_after=stream.headers.get("retry-after"))

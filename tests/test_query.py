@@ -1,0 +1,120 @@
+"""`tokenweir query`: by SQL and by name, as a table and as files, read-only."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from analytics import query
+from connectors.errors import InputError
+from connectors.metrics import open_metrics
+from tests.analytics_data import by_hand, landed
+from tokenweir import main
+
+BY_MODEL = "SELECT model, count(*) AS turns, min(started_at) AS first FROM turns GROUP BY model ORDER BY model"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return landed(tmp_path_factory.mktemp("metrics"), by_hand())
+
+
+def ask(directory: Path, *args: str | Path) -> Result:
+    env = {"TOKENWEIR_DATA_DIR": str(directory)}
+    return CliRunner(env=env).invoke(main, ["query", *map(str, args)])
+
+
+def test_a_table_is_as_wide_as_it_needs(directory: Path) -> None:
+    result = ask(directory, "--name", "usage_daily")
+    assert result.exit_code == 0, result.output
+    heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert heading[:4] == ["day", "tenant", "vendor", "model"]
+    assert ["2026-11-19", "acme", "cxone", "gpt-4", "1", "1", "100", "50", "1", "0", "0.006000000", "USD"] in lines
+
+
+def test_long_answers_are_cut_and_said_to_be(directory: Path) -> None:
+    result = ask(directory, "SELECT range AS n FROM range(250)")
+    numbers = [line.strip() for line in result.stdout.splitlines() if line.strip().isdigit()]
+    assert numbers == [str(n) for n in range(100)]
+    assert "first 100 rows" in result.stderr
+
+
+def test_csv_json_and_parquet_have_all_rows_and_their_types(directory: Path, tmp_path: Path) -> None:
+    lines = list(csv.reader(io.StringIO(ask(directory, BY_MODEL, "--format", "csv").stdout)))
+    assert lines[:2] == [["model", "turns", "first"], ["gpt-4", "2", "2026-11-19 23:59:59.2+00"]]
+    records = json.loads(ask(directory, BY_MODEL, "--format", "json").stdout)
+    assert records[2] == {"model": None, "turns": 1, "first": "2026-11-20 12:00:00+00"}
+    path = tmp_path / "a.parquet"
+    assert ask(directory, BY_MODEL, "--format", "parquet", "-o", path).exit_code == 0
+    assert pl.read_parquet(path).schema == {
+        "model": pl.String,
+        "turns": pl.Int64,
+        "first": pl.Datetime("us", "UTC"),
+    }
+    assert len(ask(directory, "SELECT * FROM range(250)", "--format", "csv").stdout.splitlines()) == 251
+
+
+def test_with_nothing_it_lists_what_there_is(directory: Path) -> None:
+    result = ask(directory)
+    assert result.exit_code == 0
+    assert {"usage_daily", "turns", "top_rules"} <= {
+        line.split()[0] for line in result.stdout.splitlines() if line.strip()
+    }
+    names = query.catalogue(directory)
+    assert names["comment"].null_count() == 0
+    assert names.filter(pl.col("name") == "usage")["parameters"].to_list() == ["since, until, of_tenant"]
+
+
+def test_every_name_that_is_listed_can_be_asked(directory: Path) -> None:
+    with open_metrics(directory) as connection:
+        for name in query.catalogue(connection)["name"]:
+            query.answer(connection, query.named(connection, name), most=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["SELECT"], 7, "Parser Error"),
+        (["SELECT nothing FROM turns"], 7, "nothing"),
+        (["SELECT CAST('x' AS INTEGER)"], 7, "Conversion Error"),
+        (["--name", "usage; DROP TABLE slo"], 7, "there is no"),
+        (["DELETE FROM prices"], 7, "read-only"),
+        (["DROP VIEW turns"], 7, "read-only"),
+        (["SET threads = 2"], 7, "no rows"),
+        (["SELECT 1", "--name", "turns"], 2, "not both"),
+        (["SELECT 1", "-o", "x.csv"], 2, "--format"),
+    ],
+)
+def test_mistakes_are_one_line(directory: Path, arguments: list[str], code: int, says: str) -> None:
+    result = ask(directory, *arguments)
+    assert result.exit_code == code, result.output
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_directory_without_metrics_is_said_so(tmp_path: Path) -> None:
+    assert ask(tmp_path, "SELECT 1").exit_code == 7
+
+
+def test_the_name_of_a_view_wins_over_that_of_a_macro(directory: Path) -> None:
+    assert query.named(directory, "turns") == "FROM turns"
+    assert query.named(directory, "totals") == "FROM totals()"
+    with pytest.raises(InputError, match="usage_daily"):
+        query.named(directory, "nope")
+
+
+def test_a_real_process_writes_bytes_to_a_pipe_and_nothing_else(directory: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tokenweir", "query", "--data-dir", directory, "SELECT 1 AS one", "--format", "csv"],
+        capture_output=True,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == (b"one\n1\n", b"")
