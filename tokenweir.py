@@ -355,7 +355,7 @@ def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
     if folded:
         out.print(table)
     else:
-        wide = Console(width=100_000)
+        wide = Terminal(width=100_000)
         wide.width = Measurement.get(wide, wide.options, table).maximum
         wide.print(table)
 

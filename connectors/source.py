@@ -178,7 +178,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
 
 
 def position_of(reader: LogReader, resume_state: State | None) -> Position:
-    """Where to go on: the log's begin without a snapshot. Raises DataDirError where the snapshot lies beyond the log."""
+    """Where to go on; without a snapshot, the log's begin. Raises DataDirError where it lies beyond the log."""
     if resume_state is None:
         return reader.begin()
     position = Position(resume_state["file"], resume_state["offset"])

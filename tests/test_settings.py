@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import SettingsError
+from flows.manual import settings_page
 from flows.settings import load, parse
 
 
@@ -92,3 +93,14 @@ def test_secrets_do_not_print() -> None:
     settings = parse({"cxone": {"client_secret": "hush"}, "frontend": {"token": "hush"}})
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings)
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    page = Path(__file__).parents[1] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8") == settings_page(), "run `python -m flows.manual > docs/settings.md`"
+
+
+def test_cognigys_preset_lies_beneath_the_settings() -> None:
+    preset = parse({"moderation": {"marks": {"US_SSN": "[SSN]"}}}, vendor="cognigy").moderation
+    assert (preset.markdown, preset.marks) == ("strip", {"BLOCKED": "[FILTERED]", "US_SSN": "[SSN]"})
+    assert parse({"moderation": {"markdown": "keep"}}, vendor="cognigy").moderation.markdown == "keep"

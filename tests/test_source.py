@@ -157,7 +157,7 @@ def test_a_start_reads_what_was_folded_and_not_the_whole_log(tmp_path: Path) -> 
     part.close()
     reader = LogReader(tmp_path)
     assert len(reader.files) > 3
-    kept, begin = reader.fold(reader.end())
+    _, begin = reader.fold(reader.end())
     assert begin.file == reader.files[-1][0]
     whole, folded = Turns(), fold(reader, reader.end())
     for record, _ in reader.read():

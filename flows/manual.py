@@ -1,0 +1,65 @@
+"""The manual's pages that are made from the code: `python -m flows.manual > docs/settings.md`.
+
+A test holds the page against what this prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import get_args, get_origin
+
+import msgspec
+
+from connectors.secret import Secret
+from flows.settings import ENVIRONMENT, Settings
+
+
+_HEAD = f"""# Settings
+
+A TOML file first (`--settings FILE`, else `TOKENWEIR_SETTINGS`, else `./tokenweir.toml`), then the environment. Every
+setting has a variable of its own: `TOKENWEIR__SECTION__KEY`, such as `TOKENWEIR__WINDOW__TIMEOUT=3`; a list is written as
+TOML, such as `["one", "two"]`. These have names of their own besides:
+
+{chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in ENVIRONMENT.items())}
+
+An error names the setting and where it came from, never its value. Cognigy's preset lies beneath the settings of
+`run cognigy`: blocked terms are marked `[FILTERED]`, markdown is stripped, white space is normalised.
+
+This page is what `python -m flows.manual` prints.
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md: every section with its fields' meaning and defaults."""
+    parts = [_HEAD, "## Above all sections\n", *_section(Settings, only=("blocklist_file",))]
+    for field in msgspec.structs.fields(Settings):
+        kind, title = field.type, f"[{field.name}]"
+        if get_origin(kind) is dict:
+            kind, title = get_args(kind)[1], f"[{field.name}.NAME]"
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            parts += [f"## {title}\n", *_section(kind)]
+    return "\n".join(parts)
+
+
+def _section(kind: type[msgspec.Struct], only: tuple[str, ...] = ()) -> list[str]:
+    """A section's own words, then its defaults as TOML."""
+    fields = [field for field in msgspec.structs.fields(kind) if field.name in only or not only]
+    words = inspect.cleandoc(kind.__doc__ or "")
+    defaults = [f"{field.name} = {_default(field)}" for field in fields]
+    return ["```text", words, "```", "", "```toml", *defaults, "```", ""]
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "  # needed"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if value is None:
+        return "  # unset"
+    plain = msgspec.to_builtins(value, enc_hook=lambda each: "" if isinstance(each, Secret) else str(each))
+    text = msgspec.json.encode(plain).decode()
+    return text if len(text) <= 120 else f"{text[:100]} …"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_page())
