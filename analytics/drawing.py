@@ -25,7 +25,8 @@ _LINE: Final = 18
 _BAR: Final = 14
 _GAP: Final = 12
 _AXIS: Final = 40
-_NARROW: Final = "iIjlt.,:;'|!()[]{}·- "
+_NARROW: Final = "iIjlrtf.,:;'|!()[]·- "
+_WIDE: Final = "mwMWOQ%@&<>=+#~—…"
 
 
 class Bar(NamedTuple):
@@ -183,7 +184,7 @@ def _marks(percentiles: tuple[float, float, float], y: float, scale: float) -> l
 
 def _ticks(largest: float, most: int) -> list[float]:
     """Round numbers from 0 to the first that is not below `largest`, about `most` of them after 0."""
-    largest = largest if largest > 0 else 1
+    largest = largest if largest > 1e-9 else 1
     power = 10.0 ** math.floor(math.log10(largest / most))
     step = next(s * power for s in (1, 2, 5, 10, 20) if s * power * most >= largest * 0.999999)
     if largest >= 1:
@@ -207,11 +208,14 @@ def _number(value: float) -> str:
 
 
 def _char_width(char: str) -> float:
-    if unicodedata.east_asian_width(char) in "WF":
-        return FONT + 1
+    """By the widest of the usual system fonts."""
+    if unicodedata.combining(char):
+        return 0
     if char in _NARROW:
-        return 4.6
-    return 9.4 if char.isupper() or char in "mwMW%—" else 7.6
+        return FONT * 0.45
+    if char in _WIDE or unicodedata.east_asian_width(char) in "WF":
+        return FONT * 1.05
+    return FONT * (0.86 if char.isupper() or not char.isascii() else 0.65)
 
 
 def _svg(width: int, height: float, title: str, parts: Sequence[str]) -> str:

@@ -21,8 +21,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import polars
 
+from analytics.frames import frame
 from connectors.metrics import Lander, LanderSettings, MessageRow, Row, SegmentWriter, open_metrics
 from connectors.metrics.dimensions import Price
 from connectors.metrics.script import script
@@ -215,7 +215,7 @@ def ask(rows: int) -> None:
             window = "since := now() - INTERVAL 7 DAY, of_tenant := 'tenant-3'"
             for source in (*daily, *(f"{m}()" for m in MACROS), *(f"{m}({window})" for m in MACROS)):
                 begun = time.perf_counter()
-                answers = len(polars.DataFrame(database.sql(f"FROM {source}")))
+                answers = frame(database, f"FROM {source}").height
                 print(f"{time.perf_counter() - begun:5.2f} s  {answers:5} rows  {source}")
 
 

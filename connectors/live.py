@@ -139,6 +139,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
             requests=self._requests,
             frontend=self._frontend,
             max_sessions=self._max_sessions,
+            reserve=self.reserve,
         )
         if self._stopped:
             self.job.stop()

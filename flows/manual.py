@@ -14,7 +14,6 @@ import msgspec
 from connectors.secret import Secret
 from flows.settings import ENVIRONMENT, Settings
 
-
 _HEAD = f"""# Settings
 
 A TOML file first (`--settings FILE`, else `TOKENWEIR_SETTINGS`, else `./tokenweir.toml`), then the environment. Every
@@ -46,19 +45,19 @@ def _section(kind: type[msgspec.Struct], only: tuple[str, ...] = ()) -> list[str
     """A section's own words, then its defaults as TOML."""
     fields = [field for field in msgspec.structs.fields(kind) if field.name in only or not only]
     words = inspect.cleandoc(kind.__doc__ or "")
-    defaults = [f"{field.name} = {_default(field)}" for field in fields]
+    defaults = [_default(field) for field in fields]
     return ["```text", words, "```", "", "```toml", *defaults, "```", ""]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
-        return "  # needed"
+        return f"# {field.name} is needed"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if value is None:
-        return "  # unset"
+        return f"# {field.name} is unset"
     plain = msgspec.to_builtins(value, enc_hook=lambda each: "" if isinstance(each, Secret) else str(each))
     text = msgspec.json.encode(plain).decode()
-    return text if len(text) <= 120 else f"{text[:100]} …"
+    return f"{field.name} = {text}" if len(text) <= 90 else f"# {field.name} = {text[:80]} …"
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class RecordingFile(pytest.File):
     """A recording: one test."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        yield RecordingTest.from_parent(self, name="replay", callobj=_compare)
+        yield RecordingTest.from_parent(self, name=_stem(self.path), callobj=_compare)
 
 
 class RecordingTest(pytest.Function):
@@ -80,7 +80,7 @@ class RecordingTest(pytest.Function):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, f"{_stem(self.path)}: {self.name}"
+        return self.path, None, self.path.name
 
 
 class Differs(AssertionError):

@@ -26,13 +26,13 @@ from connectors.playback import Playback
 from connectors.reactor import Reactor
 from connectors.records import Message, Record
 from connectors.source import LogSource
-from flows import cxone, runner
+from flows import cognigy, cxone, runner
 from flows.pipeline import Vendor, build
 from flows.settings import Settings, load
 
 Sinks = Mapping[str, FixedPartitionedSink[Any, Any]]
 
-VENDORS: dict[str, Vendor] = {cxone.VENDOR.name: cxone.VENDOR}
+VENDORS: dict[str, Vendor] = {each.VENDOR.name: each.VENDOR for each in (cxone, cognigy)}
 
 
 def vendor_of(recording: Path) -> Vendor:

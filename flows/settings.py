@@ -54,10 +54,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[job]: the process itself.
+    """The process itself.
 
     data_dir      where log, recovery store, delivery journal and metrics live
-    lane          this process's name among several with one data directory each
+    lane          this process's name among several that share the data directory
     max_sessions  turns under way at once
     epoch         seconds between Bytewax's snapshots
     """

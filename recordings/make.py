@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,9 +25,10 @@ from connectors.reactor import Reactor
 from connectors.records import encode_message
 from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
+from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
 from connectors.simulator.texts import Text, cut
-from flows import cxone
+from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.replay import replay
 from flows.settings import Settings, load
@@ -34,7 +36,7 @@ from flows.settings import Settings, load
 FOLDER = Path(__file__).parent
 SETTINGS = FOLDER / "settings.toml"
 PROVENANCE = (
-    "Made by recordings/make.py: tokenweir's CXone client and simulator; every text, name and number is invented."
+    "Made by recordings/make.py: tokenweir's own client and simulator; every text, name and number is invented."
 )
 SPEED = 2.0
 
@@ -57,17 +59,19 @@ class Scene(msgspec.Struct, frozen=True):
     note        what it holds, for its header
     sessions    what is asked for, in order; turns of the same session follow one another
     stop_after  tokens after which the job is stopped, to be started again; 0 for never
+    vendor      whose client and gateway it is
     """
 
     note: str
     sessions: tuple[SessionRequest, ...]
     stop_after: int = 0
+    vendor: str = "cxone"
 
 
 def ask(text: str, faults: str = "", *, session: str = "", language: str | None = None) -> SessionRequest:
     """One session's turn: the name of a text, and what goes wrong with its stream."""
     prompt = f"stream {text} with {faults}" if faults else f"stream {text}"
-    return SessionRequest(session_id=session or text, prompt=prompt, language=language)
+    return SessionRequest(session_id=session or text, prompt=prompt, language=language, dialog_id=text)
 
 
 SCENES = {
@@ -202,6 +206,31 @@ SCENES = {
         (ask("account"), ask("german", "repeat=4", language="de")),
         stop_after=60,
     ),
+    "cognigy": Scene(
+        "Cognigy.AI: several tokens a message, usage reported or not, markdown stripped, a blocked word filtered.",
+        (
+            ask("account", "usage=done"),
+            ask("blocked", "pack=3,usage=none"),
+            ask("code", "pack=4"),
+            ask("japanese", "pack=2", language="ja"),
+        ),
+        vendor="cognigy",
+    ),
+    "cognigy-interrupted": Scene(
+        "Cognigy.AI: streams that break for good in the middle; what was lost is said, not invented.",
+        (
+            ask("refund", "drop=1006@30", session="abnormal"),
+            ask("refund", "drop=1011@12", session="by-the-server"),
+            ask("refund", "drop=1000@50", session="clean-close"),
+            ask("slow", "stall=30@20", session="silent"),
+        ),
+        vendor="cognigy",
+    ),
+    "cognigy-reconnected": Scene(
+        "Cognigy.AI: a stream that breaks before its first token is begun anew.",
+        (ask("refund", "drop=1006@0"),),
+        vendor="cognigy",
+    ),
 }
 
 
@@ -216,19 +245,28 @@ def corpus() -> Corpus:
     )
 
 
+GATEWAYS: dict[str, Callable[[], CXoneGateway | SimulatedCognigy]] = {
+    "cxone": lambda: CXoneGateway(corpus(), speed=SPEED),
+    "cognigy": lambda: SimulatedCognigy(corpus(), speed=SPEED, first_message=True),
+}
+JOBS = {"cxone": cxone.job, "cognigy": cognigy.job}
+
+
 def make(name: str) -> str:
     """Play a scene, keep its recording, and say what it came to. Raises TokenweirError where it cannot be kept."""
     reactor = Reactor()
-    gateway, desktop = CXoneGateway(corpus(), speed=SPEED), AgentDesktop()
+    vendor = SCENES[name].vendor
+    gateway, desktop = GATEWAYS[vendor](), AgentDesktop()
     servers = AsyncExitStack()
     with TemporaryDirectory() as data_dir:
         recording = Path(data_dir) / f"{name}.jsonl"
         try:
             reactor.run(servers.enter_async_context(gateway))
             reactor.run(servers.enter_async_context(desktop))
-            addresses = {"CXONE_BASE_URL": gateway.url, "AGENT_WS_URL": desktop.url}
-            account = {"CXONE_CLIENT_ID": CLIENT_ID, "CXONE_CLIENT_SECRET": CLIENT_SECRET}
-            settings = load(SETTINGS, {**addresses, **account, "TOKENWEIR_DATA_DIR": data_dir})
+            account = {"BASE_URL": gateway.url, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET}
+            environment = {f"{vendor.upper()}_{key}": value for key, value in account.items()}
+            environment |= {"AGENT_WS_URL": desktop.url, "TOKENWEIR_DATA_DIR": data_dir}
+            settings = load(SETTINGS, environment, vendor=vendor)
             job = _play(SCENES[name], settings, reactor, gateway)
         finally:
             reactor.run(servers.aclose())
@@ -241,9 +279,9 @@ def make(name: str) -> str:
     return f"{count} records, {size} bytes, {len(desktop.received)} messages; turns: {ended}"
 
 
-def _play(scene: Scene, settings: Settings, reactor: Reactor, gateway: CXoneGateway) -> LiveJob:
+def _play(scene: Scene, settings: Settings, reactor: Reactor, gateway: CXoneGateway | SimulatedCognigy) -> LiveJob:
     """Run the scene's job to its end; returns the one that saw it."""
-    job = cxone.job(settings, requests=scene.sessions)
+    job = JOBS[scene.vendor](settings, requests=scene.sessions)
     if not scene.stop_after:
         job.run()
         return job
@@ -255,7 +293,7 @@ def _play(scene: Scene, settings: Settings, reactor: Reactor, gateway: CXoneGate
     stopping = reactor.spawn(stop())
     job.run()
     stopping.result()
-    again = cxone.job(settings)
+    again = JOBS[scene.vendor](settings)
     again.run()
     return again
 

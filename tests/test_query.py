@@ -88,7 +88,7 @@ def test_every_name_that_is_listed_can_be_asked(directory: Path) -> None:
         (["--name", "usage; DROP TABLE slo"], 7, "there is no"),
         (["DELETE FROM prices"], 7, "read-only"),
         (["DROP VIEW turns"], 7, "read-only"),
-        (["-- nothing"], 7, "no rows"),
+        (["/* nothing */"], 7, "no rows"),
         (["SELECT 1", "--name", "turns"], 2, "not both"),
         (["SELECT 1", "-o", "x.csv"], 2, "--format"),
     ],

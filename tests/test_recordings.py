@@ -19,19 +19,25 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from connectors.log import LogReader
 from connectors.metrics import DeadLetterRow, FindingRow, TurnRow
 from connectors.records import OPEN, Message, encode_message
-from flows.moderation import Moderator
+from flows.moderation import Moderator, Policy
 from flows.moderation.policy import HELD
-from flows.replay import replay
-from flows.settings import load
+from flows.replay import replay, vendor_of
+from flows.settings import Settings, load
 from recordings.make import FOLDER, SCENES, SETTINGS, corpus
 
 RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
 CORPUS = corpus()
-LOADED = load(SETTINGS, {})
 LARGEST = 100_000
 
 Key = tuple[str, int]
 Span = tuple[int, int, str]
+
+
+
+def settings_of(path: Path) -> Settings:
+    """What a recording is replayed with: one file for all, over its vendor's preset."""
+    return load(SETTINGS, {}, vendor=vendor_of(path).name)
+
 
 each_recording = pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 
@@ -42,7 +48,7 @@ class Replayed:
     def __init__(self, path: Path) -> None:
         self.messages: dict[Key, list[Message]] = defaultdict(list)
         rows = Kept()
-        replay(path, LOADED, self._show, rows={"keep_rows": rows})
+        replay(path, settings_of(path), self._show, rows={"keep_rows": rows})
         self.turns = {(row.session_id, row.turn): row for row in rows.items if isinstance(row, TurnRow)}
         self.findings: dict[Key, list[Span]] = defaultdict(list)
         for row in rows.items:
@@ -78,9 +84,13 @@ def test_the_text_is_the_vendors_with_the_findings_replaced(path: Path) -> None:
             assert turn.chars_received == len(vendors)
         arrived = vendors[: turn.chars_received]
         found = result.findings[key]
-        assert "".join(message.text for message in result.messages[key]) == redacted(arrived, found)
+        shown = "".join(message.text for message in result.messages[key] if not message.fallback)
+        policy = settings_of(path).moderation
+        if policy.markdown == "keep":
+            assert shown == redacted(arrived, found, policy)
         if not any(category == HELD for _, _, category in found):
-            assert found == moderated_in_one_piece(arrived)
+            text, findings = moderated_in_one_piece(arrived, policy)
+            assert (shown, found) == (text, findings)
 
 
 @each_recording
@@ -141,24 +151,23 @@ def streams(path: Path) -> dict[Key, str]:
     return {key: match[1] for key, match in named.items() if match and match[1] in CORPUS}
 
 
-def redacted(text: str, found: list[Span]) -> str:
+def redacted(text: str, found: list[Span], policy: Policy) -> str:
     shown, at = "", 0
-    for start, end, _ in found:
-        shown += text[at:start] + LOADED.moderation.mark
+    for start, end, category in found:
+        shown += text[at:start] + policy.mark_of(category)
         at = end
     return shown + text[at:]
 
 
-def moderated_in_one_piece(text: str) -> list[Span]:
-    moderator = Moderator(LOADED.moderation)
-    moderator.feed(text)
-    moderator.flush()
-    return [(finding.start, finding.end, finding.category) for finding in moderator.findings]
+def moderated_in_one_piece(text: str, policy: Policy) -> tuple[str, list[Span]]:
+    moderator = Moderator(policy)
+    shown = moderator.feed(text) + moderator.flush()
+    return shown, [(finding.start, finding.end, finding.category) for finding in moderator.findings]
 
 
 def replayed_bytes(path: Path) -> list[bytes]:
     messages: list[bytes] = []
-    replay(path, LOADED, lambda message: messages.append(encode_message(message)))
+    replay(path, settings_of(path), lambda message: messages.append(encode_message(message)))
     return messages
 
 
@@ -183,6 +192,6 @@ def describe_turn(turn: TurnRow) -> str:
 
 def describe_message(message: Message) -> str:
     text = json.dumps(message.text, ensure_ascii=False)
-    last = " final" if message.final else ""
+    last = (" final" if message.final else "") + (" fallback" if message.fallback else "")
     found = f" [{', '.join(message.moderated)}]" if message.moderated else ""
     return f"{message.seq:4} {message.t / 1e6:10.6f} {message.closed_by}{last}{found} {text}"

@@ -31,11 +31,18 @@ LANES = 25000
 
 
 class Cuts(NamedTuple):
-    """What a step cut, by lane, or all steps of a walk."""
+    """What a step let go, by lane, or all steps of a walk."""
 
     lane: Ints
     at: Ints
     time: Times
+
+
+class Row(NamedTuple):
+    """Streams to walk under one setting."""
+
+    setting: WindowSettings
+    streams: Ints
 
 
 class Walk:
@@ -53,30 +60,23 @@ class Walk:
         self._inside = batch.ends_inside(self._sentences)
         self._limits: Limits | None = None
         self._times_and_one = batch.times + 1
-        self._out_of_order = False
+        self._all = np.arange(len(streams), dtype=np.int32)
+        self._silences: dict[float, Ints] = {}
         sessions = len({stream.session for stream in streams})
         self.tally = Tally(len(settings), sessions, len(streams), sum(stream.tokens for stream in streams))
 
     def run(self, done: Callable[[int], None] = lambda _: None) -> Tally:
         """Walk every setting; `done` is told of token-settings as they are done."""
-        modes: dict[str, list[int]] = {}
+        shapes: dict[WindowSettings, list[int]] = {}
         for number, setting in enumerate(self._settings):
-            modes.setdefault(setting.mode, []).append(number)
+            shapes.setdefault(_patient(setting), []).append(number)
         tokens = len(self._batch.times) - len(self._batch.streams)
-        for mode, numbers in modes.items():
-            if mode == NONE:
-                for number in numbers:
-                    self._count_tokens(number)
-                    done(tokens)
+        walked: list[tuple[Row, list[int]]] = []
+        for shape in sorted(shapes, key=lambda shape: (shape.mode, shape.max_chars)):
+            if shape.mode == NONE:
+                self._count_tokens(shapes[shape])
+                done(tokens * len(shapes[shape]))
                 continue
-            marks, clauses = self._marks(mode)
-            size = max(1, LANES // len(self._batch.streams))
-            for i in range(0, len(numbers), size):
-                chunk = numbers[i : i + size]
-                self._count(chunk, self._walk(chunk, marks, clauses))
-                done(tokens * len(chunk))
-        return self.tally
-
     def _marks(self, mode: str) -> tuple[Marks, Clauses | None]:
         if mode == PARAGRAPH:
             return paragraphs(self._batch, self._sentences), None

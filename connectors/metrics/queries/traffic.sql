@@ -78,4 +78,4 @@ WHERE (since IS NULL OR s.started_at >= since) AND (until IS NULL OR s.started_a
     AND (of_tenant IS NULL OR s.tenant = of_tenant)
 ORDER BY s.duration_ms DESC NULLS LAST, s.session_id
 LIMIT most;
-COMMENT ON MACRO TABLE longest_sessions IS 'The sessions that took longest from first opening to last end; for a window of time and a tenant';
+COMMENT ON MACRO TABLE longest_sessions IS 'The sessions that took longest from first opening to last end; of those that began in a window of time, and of a tenant';
