@@ -28,7 +28,7 @@ from analytics.tuning import plain
 from analytics.tuning.grid import grid
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import read
-from analytics.tuning.walk import Walk
+from analytics.tuning.count import Count as Walk
 from flows.moderation import Policy
 from flows.windows import WindowSettings
 

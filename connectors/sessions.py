@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -32,6 +32,7 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     prompt      at most 1,048,576 characters
     model, tenant, dialog_id, desktop  names; desktop is one of the settings'
     language    a code such as `en` or `pt-BR`
+    window      what ends this turn's messages, where that is not the settings' window.mode
     """
 
     session_id: Annotated[str, msgspec.Meta(pattern=f"^(?:{SESSION_ID.pattern})$")]
@@ -41,6 +42,7 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE)] | None = None
     desktop: Annotated[str, msgspec.Meta(pattern=DESKTOP)] | None = None
     dialog_id: Name | None = None
+    window: Literal["sentence", "clause", "paragraph", "none"] | None = None
 
     def opening(self) -> dict[str, Any]:
         """`d` of the turn's `open` record."""

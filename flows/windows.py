@@ -87,6 +87,7 @@ class Windows(Core):
         request = opened.d if isinstance(opened.d, dict) else {}
         self._session = (opened.s, opened.n)
         self._settings = settings
+        self._mode = request.get("window") or settings.mode
         self._splitter = settings.splitter(request.get("language") or settings.language)
         self._split = 0
         self._begin = 0
@@ -131,11 +132,11 @@ class Windows(Core):
             for piece in self._splitter.feed(part):
                 self._split += len(piece)
                 self._close_sentence(event.t, out)
-            if self._settings.mode in (CLAUSE, PARAGRAPH):
+            if self._mode in (CLAUSE, PARAGRAPH):
                 self._close_before_word(event.t, out)
             if len(self._open) >= self._settings.max_chars:
                 self._close_full(event.t, out)
-        if self._settings.mode == "none":
+        if self._mode == "none":
             self._cut(event.t, len(self._open), TOKEN, out)
         self.deadline = self._silence_ends(event.t)
         return out
@@ -145,7 +146,7 @@ class Windows(Core):
         at = 0
         while at < len(text):
             end = at + max(1, self._settings.max_chars - len(self._open))
-            if self._settings.mode in (CLAUSE, PARAGRAPH):
+            if self._mode in (CLAUSE, PARAGRAPH):
                 end = min(end, self._word_begins(text, at) + 1)
             yield text[at:end]
             at = end
@@ -166,7 +167,7 @@ class Windows(Core):
         return [*out, event]
 
     def _close_sentence(self, t: int, out: list[Event]) -> None:
-        if self._settings.mode in (SENTENCE, CLAUSE):
+        if self._mode in (SENTENCE, CLAUSE):
             self._close_at(t, self._split - self._begin, SENTENCE, out)
 
     def _close_before_word(self, t: int, out: list[Event]) -> None:
@@ -174,7 +175,7 @@ class Windows(Core):
         at = len(self._open) - 1
         if not _WORD_BEGINS.match(self._open, at):
             return
-        if self._settings.mode == CLAUSE:
+        if self._mode == CLAUSE:
             if clause_ends(self._open, at):
                 self._close_at(t, at, CLAUSE, out)
             return

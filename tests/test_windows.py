@@ -155,6 +155,11 @@ def test_without_windows_every_token_goes() -> None:
     ]
 
 
+def test_a_turn_may_ask_for_a_window_of_its_own() -> None:
+    core = Windows(WindowSettings(), Record(0, "s", 0, "open", d={"window": "none"}))
+    assert cuts(core.feed(text("Hel"))) == [(3, "token")]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"timeout": -1}, {"max_chars": 0}, {"min_chars": 3000}, {"first_timeout": -1}, {"flush_overrides": ("(",)}],

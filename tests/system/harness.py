@@ -52,6 +52,8 @@ VENDORS = ("cxone", "cognigy")
 TICK = 0.02
 STUCK_AFTER = 120.0
 CROWD = 50
+MORE = {"turns": ("outcome", "error_kind", "chars_received", "moderation_blocks")}
+"""Columns that are compared beside those that name a row, by table."""
 
 BREAKS = ("", "fin", "rst", "end")
 STORMS = ("", "", "", "401=1", "429=2:retry-after=0", "503=2", "500=1:on=continue", "429=1,503=1,401=1")
@@ -607,7 +609,7 @@ def _rows(report: Report, data_dir: Path) -> dict[str, dict[tuple[Any, ...], dic
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
     with open_metrics(data_dir) as database:
         for table, key in keys.items():
-            cursor = database.sql(f"SELECT * FROM {table}")
+            cursor = database.sql(f"SELECT {', '.join((*key, *MORE.get(table, ())))} FROM {table}")
             rows = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
             counts = Counter(tuple(row[name] for name in key) for row in rows)
             report.rows[table] = len(counts)

@@ -1,0 +1,236 @@
+"""A batch under many settings, counted: what is the same under several of them is walked once.
+
+Rules
+- A time-out that no silence of a stream reaches is none for it. So each stream is walked once per *shape* (a setting
+  without its time-outs), and again only under the time-outs that it has a silence for.
+- What a shape comes to is kept by stream, and its delays by token, so that the streams that were walked again can be
+  taken out of the sums and put in as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from analytics.tuning import plain
+from analytics.tuning.figures import BINS, Tally, bin_of
+from analytics.tuning.hold import Hold
+from analytics.tuning.limits import Limits
+from analytics.tuning.streams import Stream
+from analytics.tuning.tables import Batch, Ints, Sentences
+from analytics.tuning.walk import Releases, Row, Walk
+from flows.moderation import Policy
+from flows.windows import WindowSettings
+
+NONE = "none"
+LANES = 16_384
+"""How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
+MAX_TOKENS = 1 << 23
+"""How many tokens those may have together; so that place and time fit into one number."""
+LONGEST = 1 << 38
+"""The longest turn, in microseconds (76 hours): for the same reason."""
+_TIME = 38
+
+Silence = tuple[float, float]
+
+
+class Part(NamedTuple):
+    """A row that was walked: sums by stream, and the histogram of the delays; `bins` are those of every token."""
+
+    messages: Ints
+    windows: Ints
+    broken: Ints
+    firsts: Ints
+    delays: Ints
+    bins: Ints
+
+
+class _Task(NamedTuple):
+    """A row, and the settings that it is for; `base` where it is a shape without time-outs."""
+
+    row: Row
+    numbers: list[int]
+    base: bool
+
+
+class Count:
+    """One batch's count. `policy` as `hold.holding` gives it; the settings share language and abbreviations."""
+
+    def __init__(self, streams: Sequence[Stream], settings: Sequence[WindowSettings], policy: Policy) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._batch = batch = Batch(streams)
+        self._sentences = Sentences(batch, lambda language: settings[0].splitter(language or settings[0].language))
+        self._hold = Hold(batch, policy)
+        self._limits = Limits(batch)
+        self._inside = batch.ends_inside(self._sentences)
+        self._all = np.arange(len(streams), dtype=np.int32)
+        gaps = batch.next_time.astype(np.int64) - batch.times
+        self._longest = np.maximum.reduceat(gaps, batch.first)
+        self._tokens: dict[bytes, Ints] = {}
+        sessions = len({stream.session for stream in streams})
+        self.tally = Tally(len(settings), sessions, len(streams), sum(stream.tokens for stream in streams))
+
+    def run(self, done: Callable[[int], None] = lambda _: None) -> Tally:
+        """Count every setting; `done` is told of token-settings as they are done."""
+        tokens = len(self._batch.times) - len(self._batch.streams)
+        modes: dict[str, list[int]] = {}
+        for number, setting in enumerate(self._settings):
+            modes.setdefault(setting.mode, []).append(number)
+        for mode, numbers in modes.items():
+            if mode == NONE:
+                self._count_tokens(numbers)
+                done(tokens * len(numbers))
+                continue
+            walk = Walk(self._batch, self._sentences, self._hold, self._limits, mode)
+            base: Part | None = None
+            for tasks in _together(self._tasks(numbers), self._batch):
+                parts = self._parts(walk.walk([task.row for task in tasks]), [task.row.streams for task in tasks])
+                for task, part in zip(tasks, parts, strict=True):
+                    if task.base:
+                        base = part
+                    self._take(task, part, base)
+                    done(tokens * len(task.numbers))
+        return self.tally
+
+    def _tasks(self, numbers: Sequence[int]) -> Iterator[_Task]:
+        """Shape by shape: first without time-outs, for the streams that any of its settings leaves so."""
+        shapes: dict[WindowSettings, dict[Silence, list[int]]] = {}
+        for number in sorted(numbers, key=lambda number: self._settings[number].max_chars):
+            setting = self._settings[number]
+            first = setting.timeout if setting.first_timeout is None else setting.first_timeout
+            shape = msgspec.structs.replace(setting, timeout=0.0, first_timeout=None)
+            shapes.setdefault(shape, {}).setdefault((setting.timeout, first), []).append(number)
+        for shape, silences in shapes.items():
+            again = {silence: self._reached(silence) for silence in silences}
+            if any(len(streams) < len(self._all) for streams in again.values()):
+                same = [n for silence, streams in again.items() if not len(streams) for n in silences[silence]]
+                yield _Task(Row(shape, self._all), same, True)
+            for silence, streams in again.items():
+                if len(streams):
+                    yield _Task(Row(self._settings[silences[silence][0]], streams), silences[silence], False)
+
+    def _reached(self, silence: Silence) -> Ints:
+        """The streams with a silence that is longer."""
+        shortest = min((round(seconds * 1_000_000) for seconds in silence if seconds), default=LONGEST)
+        return np.flatnonzero(self._longest > shortest).astype(np.int32)
+
+    def _take(self, task: _Task, part: Part, base: Part | None) -> None:
+        streams = task.row.streams
+        whole = len(streams) == len(self._all)
+        if not whole:
+            assert base is not None
+            part = self._patched(base, part, streams)
+        firsts = np.bincount(bin_of(part.firsts), minlength=BINS)
+        for number in task.numbers:
+            tally = self.tally
+            tally.messages[number] = part.messages.sum()
+            tally.windows[number] = part.windows.sum()
+            tally.broken[number] = part.broken.sum()
+            tally.delays[number], tally.firsts[number] = part.delays, firsts
+
+    def _patched(self, base: Part, again: Part, streams: Ints) -> Part:
+        """The base with these streams as they are now."""
+        columns = [column.copy() for column in base[:4]]
+        for column, new in zip(columns, again[:4], strict=True):
+            column[streams] = new
+        if 2 * len(streams) <= len(self._all):
+            delays = base.delays - _histogram(base.bins[self._tokens_of(streams)], len(streams)) + again.delays
+        else:
+            rest = np.setdiff1d(self._all, streams, assume_unique=True)
+            delays = _histogram(base.bins[self._tokens_of(rest)], len(rest)) + again.delays
+        return Part(*columns, delays, base.bins)
+
+    def _parts(self, releases: Releases, rows: Sequence[Ints]) -> Iterator[Part]:
+        """Add up what left, row by row."""
+        batch = self._batch
+        lane, at, time = releases
+        streams = np.concatenate(rows)
+        lanes = len(streams)
+        closed = batch.times[batch.last[streams]]
+        messages = np.bincount(lane, minlength=lanes) + 1
+        broken = np.bincount(lane[self._inside[at]], minlength=lanes)
+        empty = np.bincount(lane[at == batch.end[streams[lane]]], minlength=lanes)
+        firsts = closed.copy()
+        firsts[lane[::-1]] = time[::-1]
+        # Tokens are numbered through all lanes; a token with which a window ends, and when that left, are one number,
+        # so that sorting puts the windows in order, and of several that end with one token the earliest first.
+        sizes = batch.last[streams] - batch.first[streams] + 1
+        offset = np.cumsum(sizes) - sizes
+        token = batch.token[at] - 1 - batch.first[streams[lane]]
+        ended = token >= 0 if token.size and int(token.min()) < 0 else slice(None)
+        ends = ((offset[lane] + token) << _TIME) | time
+        windows = np.sort(np.concatenate((ends[ended], ((offset + sizes - 1) << _TIME) | closed)))
+        last = windows >> _TIME
+        new = np.append(True, np.diff(last) != 0)
+        if not new.all():
+            windows, last = windows[new], last[new]
+        left = (windows & ((1 << _TIME) - 1)).astype(batch.times.dtype)
+        count = np.diff(last, prepend=-1)
+        begin = first = 0
+        for row in rows:
+            end = begin + len(row)
+            upto = int(np.searchsorted(last, int(offset[end - 1] + sizes[end - 1]) - 1)) + 1
+            delays = np.repeat(left[first:upto], count[first:upto])
+            delays -= batch.times if len(row) == len(self._all) else batch.times[self._tokens_of(row)]
+            bins = bin_of(delays)
+            lanes_of = slice(begin, end)
+            yield Part(
+                messages[lanes_of],
+                messages[lanes_of] - empty[lanes_of],
+                broken[lanes_of],
+                firsts[lanes_of],
+                _histogram(bins, len(row)),
+                bins,
+            )
+            begin, first = end, upto
+
+    def _tokens_of(self, streams: Ints) -> Ints:
+        """The tokens of these streams, with those that stand for their ends."""
+        key = streams.tobytes()
+        if key not in self._tokens:
+            wanted = np.zeros(len(self._all), bool)
+            wanted[streams] = True
+            self._tokens[key] = np.flatnonzero(wanted[self._batch.stream_of])
+        return self._tokens[key]
+
+    def _count_tokens(self, numbers: Sequence[int]) -> None:
+        """Mode "none": every token ends a window, and moderation alone holds it."""
+        batch = self._batch
+        at = np.delete(self._hold.let_go, batch.last)
+        time, stream = np.delete(batch.times, batch.last), np.delete(batch.stream_of, batch.last)
+        before = np.append(batch.begin[:1], np.where(np.diff(stream), batch.begin[stream[1:]], at[:-1]))
+        shown = np.flatnonzero(at > before)
+        [part] = self._parts(Releases(stream[shown], at[shown], time[shown]), [self._all])
+        longest = int(np.delete(batch.token_end - batch.token_begin, batch.last).max())
+        for number in numbers:
+            if longest >= self._settings[number].max_chars:
+                self.tally.take(number, plain.tally(batch.streams, [self._settings[number]], self._policy))
+            else:
+                self._take(_Task(Row(self._settings[number], self._all), [number], False), part, None)
+
+
+def _together(tasks: Iterator[_Task], batch: Batch) -> Iterator[list[_Task]]:
+    """As many tasks as are walked well together."""
+    chunk: list[_Task] = []
+    lanes = tokens = 0
+    size = len(batch.times) // len(batch.streams) + 1
+    for task in tasks:
+        if chunk and (lanes >= LANES or tokens >= MAX_TOKENS):
+            yield chunk
+            chunk, lanes, tokens = [], 0, 0
+        chunk.append(task)
+        lanes += len(task.row.streams)
+        tokens += len(task.row.streams) * size
+    if chunk:
+        yield chunk
+
+
+def _histogram(bins: Ints, streams: int) -> Ints:
+    """How many tokens in each bin; the tokens that stand for ends, one a stream, are none."""
+    counts = np.bincount(bins, minlength=BINS)
+    counts[0] -= streams
+    return counts

@@ -1,0 +1,211 @@
+"""What a recording holds, and others made of it: trimmed, split, merged.
+
+Rules
+- A turn is kept whole or not at all, with its times as they are. `created` moves with what is left at the front, so
+  that every record keeps its date.
+- Of the marks the last is kept: it says how long a turn that stays open was silent.
+- A policy (a block list that came into force) is kept with whatever comes after it, and the lists' files are copied.
+"""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from connectors.errors import InputError
+from connectors.log import SECOND, LogReader, lists_beside, parse_created, write_recording
+from connectors.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SESSION_ID, Header, Record
+from flows.events import Text
+from flows.reassembly import Reassembly
+from flows.replay import vendor_of
+
+SUFFIXES = (".jsonl", ".jsonl.zst")
+
+
+class TurnSummary(msgspec.Struct):
+    """One turn of a recording, at a glance.
+
+    ended  why it closed; empty while it is open
+    """
+
+    session: str
+    turn: int
+    begun: float
+    seconds: float = 0.0
+    frames: int = 0
+    tokens: int = 0
+    chars: int = 0
+    breaks: int = 0
+    ended: str = ""
+    model: str = ""
+    tenant: str = ""
+
+
+class Summary(msgspec.Struct):
+    """A recording at a glance."""
+
+    path: Path
+    header: Header
+    turns: list[TurnSummary]
+    seconds: float
+    size: int
+
+
+def recordings_in(paths: Iterable[Path]) -> list[Path]:
+    """The recordings that are named, and those in folders that are. A lane's folder is one.
+
+    Raises InputError where there is none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir() or any(each.stem.isdecimal() for each in path.glob("*.jsonl")):
+            found.append(path)
+            continue
+        inside = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES))
+        if not inside:
+            raise InputError(f"{path} holds no recordings (*.jsonl, *.jsonl.zst); give a file, or a folder of them")
+        found += inside
+    return found
+
+
+def summarise(path: Path) -> Summary:
+    """Read a recording through. Raises InputError where it is none."""
+    reader, vendor = LogReader(path), vendor_of(path)
+    turns: dict[tuple[str, int], tuple[TurnSummary, Reassembly]] = {}
+    last = 0
+    for record, _ in reader.read():
+        last = record.t
+        key = (record.s, record.n)
+        if record.k == OPEN and key not in turns:
+            request = record.d if isinstance(record.d, dict) else {}
+            named = {name: request.get(name) or "" for name in ("model", "tenant")}
+            turns[key] = TurnSummary(*key, record.t / SECOND, **named), Reassembly(vendor.decoder())
+        if key not in turns:
+            continue
+        turn, core = turns[key]
+        turn.frames += record.k == FRAME
+        turn.breaks += record.k == ERROR
+        turn.seconds = record.t / SECOND - turn.begun
+        if record.k == CLOSE and isinstance(record.d, dict):
+            turn.ended = str(record.d.get("reason", ""))
+        for event in core.feed(record):
+            if isinstance(event, Text):
+                turn.tokens += event.tokens
+                turn.chars += len(event.text)
+    size = sum(each.stat().st_size for _, each in reader.files)
+    return Summary(path, reader.header, [turn for turn, _ in turns.values()], last / SECOND, size)
+
+
+def trim(
+    source: Path,
+    target: Path,
+    *,
+    sessions: Sequence[str] = (),
+    begin: float | None = None,
+    end: float | None = None,
+) -> int:
+    """Keep turns: of these sessions, begun from `begin` to before `end` (seconds). Returns how many records.
+
+    Raises InputError where nothing would be left.
+    """
+    begun: dict[tuple[str, int], int] = {}
+    for record, _ in LogReader(source).read():
+        if record.k == OPEN:
+            begun.setdefault((record.s, record.n), record.t)
+    low, high = (begin or 0.0) * SECOND, float("inf") if end is None else end * SECOND
+    kept = {key for key, t in begun.items() if low <= t < high and (not sessions or key[0] in sessions)}
+    if not kept:
+        there = ", ".join(sorted({session for session, _ in begun})[:10])
+        raise InputError(f"{source}: no turn would be left; its sessions are {there}")
+    return _write(source, target, lambda record: (record.s, record.n) in kept)
+
+
+def split(source: Path, folder: Path) -> list[Path]:
+    """One recording a session, in a folder; returns them. An existing one of that name is replaced."""
+    sessions = dict.fromkeys(record.s for record, _ in LogReader(source).read() if record.s)
+    made = []
+    for session in sessions:
+        target = folder / f"{session}.jsonl"
+        _write(source, target, lambda record, session=session: record.s == session)  # type: ignore[misc]  # bound here
+        made.append(target)
+    return made
+
+
+def merge(sources: Sequence[Path], target: Path, *, rename: bool = False, together: bool = False) -> int:
+    """Several recordings as one, by their dates; returns how many records.
+
+    rename    sessions get their recording's name in front: needed where two have the same
+    together  all begin at the same moment, whatever their dates
+
+    Raises InputError for recordings of different vendors, and for a session that is in two of them.
+    """
+    readers = [LogReader(source) for source in sources]
+    vendors = {reader.header.vendor for reader in readers}
+    if len(vendors) != 1:
+        raise InputError(f"recordings of {len(vendors)} vendors cannot be one: {', '.join(sorted(vendors))}")
+    first = min(readers, key=lambda reader: reader.created)
+    owners: dict[str, Path] = {}
+    for reader in readers:
+        for session in {_renamed(record, reader, rename).s for record, _ in reader.read()} - {""}:
+            if session in owners:
+                raise InputError(
+                    f"session {session} is in {owners[session]} and in {reader.path}; --rename puts the "
+                    "recordings' names before their sessions'"
+                )
+            owners[session] = reader.path
+    streams = []
+    for reader in readers:
+        shift = 0 if together else (reader.created - first.created) // timedelta(microseconds=1)
+        streams.append(_shifted(reader, shift, rename))
+        _copy_lists(reader.path, target)
+    records = _last_mark_only(heapq.merge(*streams, key=lambda record: record.t))
+    names = ", ".join(source.name for source in sources)
+    return write_recording(target, msgspec.structs.replace(first.header, note=f"Merged from {names}."), records)
+
+
+def _write(source: Path, target: Path, keep: Callable[[Record], bool]) -> int:
+    """Write what is kept, with the time before it cut off and `created` moved on by as much."""
+    reader = LogReader(source)
+    front = next((record.t for record, _ in reader.read() if record.s and keep(record)), 0)
+    created = (parse_created(reader.header) + timedelta(microseconds=front)).isoformat(timespec="microseconds")
+    header = msgspec.structs.replace(reader.header, created=created.replace("+00:00", "Z"))
+    chosen = (record for record, _ in reader.read() if record.k in (MARK, POLICY) or (record.s and keep(record)))
+    moved = (msgspec.structs.replace(record, t=max(record.t - front, 0)) for record in chosen)
+    _copy_lists(source, target)
+    return write_recording(target, header, _last_mark_only(moved))
+
+
+def _last_mark_only(records: Iterable[Record]) -> Iterator[Record]:
+    last = None
+    for record in records:
+        if record.k != MARK:
+            yield record
+        last = record
+    if last is not None:
+        yield Record(last.t, k=MARK)
+
+
+def _shifted(reader: LogReader, shift: int, rename: bool) -> Iterator[Record]:
+    for record, _ in reader.read():
+        yield msgspec.structs.replace(_renamed(record, reader, rename), t=record.t + shift)
+
+
+def _renamed(record: Record, reader: LogReader, rename: bool) -> Record:
+    if not rename or not record.s:
+        return record
+    name = reader.path.name.removesuffix(".zst").removesuffix(".jsonl")
+    session = f"{name}.{record.s}"
+    if not SESSION_ID.fullmatch(session):
+        raise InputError(f"{session[:40]!r} cannot be a session's id; rename the file {reader.path.name}")
+    return msgspec.structs.replace(record, s=session)
+
+
+def _copy_lists(source: Path, target: Path) -> None:
+    lists = lists_beside(source)
+    if lists.exists() and lists.resolve() != lists_beside(target).resolve():
+        shutil.copytree(lists, lists_beside(target), dirs_exist_ok=True)

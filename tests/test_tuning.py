@@ -1,0 +1,171 @@
+"""analytics.tuning: the walk's figures are those of the operators, whatever the streams and the settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.tuning import plain
+from analytics.tuning.count import Count
+from analytics.tuning.figures import BINS, MIDDLES, bin_of
+from analytics.tuning.hold import Hold, holding
+from analytics.tuning.streams import Stream, stream_of
+from analytics.tuning.tables import Batch, Sentences
+from flows.events import Released
+from flows.moderation import Policy
+from flows.moderation.detectors.base import open_word
+from flows.sentences import SentenceSplitter
+from flows.windows import WindowSettings
+
+OFF = Policy(pii=(), blocklist=())
+SECOND = 1_000_000
+WAITS = (0, 1, 1_000, 40_000, 300_000, 499_999, 500_000, 500_001, SECOND - 1, SECOND, SECOND + 1, 2_000_001, 5_000_001)
+BLOCKS = (
+    "Yes. ", "No! ", " is", " it", "? ", "e.g. this, ", "v2.4.1 ", "Dr. J. Okafor ", " and so on … ", "\n\n", "word ",
+    "One", "(in brackets, and more) ", "`code, here` ", "1 000 ", "12 ", "3.5", "https://example.com/a/b?q=1 ",
+    "- item\n", "# Head\n", "これはながい", "ながか\u3099い", "नमस्ते। ", "a" * 30, "a" * 70, "555-0100 ", " ", "x",
+    "4111 1111 1111 1111 ", "bob@example.org ", "frobnicate ", '"Quote." ', ":", "; ", "— ", "+(12", "word",
+    "```\nx, y\n```\n", "\0",
+)  # fmt: skip
+FULL_WIDTH = "您好，包裹到了。请查收。"
+
+POLICIES = (
+    OFF,
+    Policy(pii=(), blocklist=(), max_hold_seconds=0.4),
+    Policy(pii=(), blocklist=(), max_hold_chars=12),
+    Policy(blocklist=("frobnicate", "is it")),
+    Policy(blocklist=("frobnicate", "is it"), max_hold_seconds=0.3),
+    Policy(blocklist=("frobnicate",), max_hold_chars=12, on_max_hold="release"),
+    Policy(actions={"PHONE_NUMBER": "flag"}, max_hold_seconds=1.0),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn, blocks: Sequence[str] = (*BLOCKS, FULL_WIDTH)) -> Stream:
+    text = "".join(draw(st.lists(st.sampled_from(blocks), min_size=1, max_size=25)))
+    if FULL_WIDTH not in blocks:
+        # Where a blank line is followed by more white space, flows.windows cuts paragraphs as the pieces fall.
+        text = re.sub(r"\n\s*\n\s*", "\n\nW", text)
+    longest = draw(st.sampled_from((1, 4, 12, 60)))
+    waits = st.sampled_from(WAITS[: draw(st.sampled_from((4, len(WAITS))))])
+    texts: list[tuple[int, str]] = []
+    at, t = 0, draw(st.integers(0, SECOND))
+    while at < len(text):
+        size = draw(st.integers(1, longest))
+        texts.append((t, text[at : at + size]))
+        at, t = at + size, t + draw(waits)
+    language = draw(st.sampled_from((None, "en", "de", "zh")))
+    stream = stream_of("s", texts, t, len(texts), language=language)
+    assert isinstance(stream, Stream)
+    return stream
+
+
+@st.composite
+def window_settings(draw: st.DrawFn, *modes: str) -> WindowSettings:
+    max_chars = draw(st.sampled_from((1, 3, 7, 12, 20, 33, 60, 200, 2_000)))
+    mode: Any = draw(st.sampled_from(modes))
+    return WindowSettings(
+        mode=mode,
+        timeout=draw(st.sampled_from((0, 0.04, 0.5, 1.0, 2.0))),
+        first_timeout=draw(st.sampled_from((None, 0.0, 0.3, 0.5))),
+        min_chars=min(max_chars, draw(st.sampled_from((0, 5, 20, 60)))),
+        first_min_chars=draw(st.sampled_from((None, 0, min(max_chars, 10)))),
+        max_chars=max_chars,
+    )
+
+
+def assert_same(batch: list[Stream], settings: list[WindowSettings], policy: Policy) -> None:
+    batch = [msgspec.structs.replace(stream, session=f"s-{i}") for i, stream in enumerate(batch)]
+    held = holding(policy)
+    assert vars(Count(batch, settings, held).run()).keys() == vars(plain.tally(batch, settings, held)).keys()
+    got, expected = Count(batch, settings, held).run(), plain.tally(batch, settings, held)
+    for name, value in vars(expected).items():
+        np.testing.assert_array_equal(getattr(got, name), value, err_msg=name)
+
+
+def lists_of(*modes: str) -> st.SearchStrategy[list[WindowSettings]]:
+    return st.lists(window_settings(*modes), min_size=1, max_size=6)
+
+
+@given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "none"))
+def test_the_figures_are_the_operators(batch: list[Stream], settings: list[WindowSettings]) -> None:
+    assert_same(batch, settings, OFF)
+
+
+@given(st.lists(streams(BLOCKS), min_size=1, max_size=5), lists_of("clause", "paragraph", "sentence"))
+def test_the_figures_are_the_operators_in_other_modes(batch: list[Stream], settings: list[WindowSettings]) -> None:
+    assert_same(batch, settings, OFF)
+
+
+@given(
+    st.lists(streams(BLOCKS), min_size=1, max_size=4),
+    lists_of("clause", "paragraph", "sentence", "none"),
+    st.sampled_from(POLICIES),
+)
+def test_what_moderation_holds_back_is_added(
+    batch: list[Stream], settings: list[WindowSettings], policy: Policy
+) -> None:
+    assert_same(batch, settings, policy)
+
+
+@given(st.lists(streams(), min_size=1, max_size=3))
+def test_the_open_words_are_those_that_moderation_sees(batch: list[Stream]) -> None:
+    laid = Batch(batch)
+    let_go = Hold(laid, holding(OFF)).let_go
+    for number, stream in enumerate(batch):
+        begin, token, cut = int(laid.begin[number]), int(laid.first[number]), 0
+        for end in stream.ends.tolist():
+            cut = max(cut, open_word(stream.text[:end]))
+            assert let_go[token] - begin == cut
+            token += 1
+
+
+@given(st.lists(streams(), min_size=1, max_size=3))
+def test_where_a_sentence_was_proved_is_known_to_the_character(batch: list[Stream]) -> None:
+    laid = Batch(batch)
+    sentences = Sentences(laid, SentenceSplitter)
+    sentences.prove(np.arange(len(sentences.at), dtype=np.int32))
+    expected = []
+    for number, stream in enumerate(batch):
+        splitter, at, begin = SentenceSplitter(stream.language), 0, int(laid.begin[number])
+        for upto, character in enumerate(stream.text, 1):
+            for piece in splitter.feed(character):
+                at += len(piece)
+                expected.append((begin + at, begin + upto))
+        for piece in splitter.flush()[:-1]:
+            at += len(piece)
+            expected.append((begin + at, begin + len(stream.text) + 1))
+    assert list(zip(sentences.at[:-1].tolist(), sentences.proved[:-1].tolist(), strict=True)) == expected
+
+
+@given(st.integers(0, 2**31 - 2_000))
+def test_a_bin_stands_for_its_delays_within_a_hundredth(delay: int) -> None:
+    [place] = bin_of(np.array([delay], np.int32)).tolist()
+    assert 0 <= place < BINS
+    assert abs(MIDDLES[place] - delay) <= 0.01 * (delay + 1_024)
+    assert bin_of(np.array([delay], np.int64)).tolist() == [place]
+
+
+def test_a_window_that_silence_let_go_is_late_by_the_time_out() -> None:
+    stream = stream_of("s", [(0, "Please "), (100_000, "wait "), (3 * SECOND, "now.")], 3 * SECOND, 3)
+    assert isinstance(stream, Stream)
+    settings = WindowSettings(timeout=1.0)
+    released = [event for event in plain.replay(stream, settings, OFF) if isinstance(event, Released)]
+    assert [(event.t, event.message.text) for event in released] == [(1_100_000, "Please wait "), (3 * SECOND, "now.")]
+    tally = Count([stream], [settings], holding(OFF)).run()
+    assert tally.messages.tolist() == [2]
+    assert tally.broken.tolist() == [1]
+    assert np.repeat(MIDDLES, tally.delays[0]) == pytest.approx([0, 1_000_000, 1_100_000], rel=0.01)
+
+
+def test_turns_of_hours_are_walked_too() -> None:
+    stream = stream_of("s", [(0, "One. "), (4_000 * SECOND, "Two. "), (9_000 * SECOND, "Three.")], 9_000 * SECOND, 3)
+    assert isinstance(stream, Stream)
+    assert_same([stream], [WindowSettings(timeout=0), WindowSettings(timeout=5, min_chars=40)], OFF)
