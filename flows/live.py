@@ -68,7 +68,7 @@ class LiveJob:
             max_sessions=settings.job.max_sessions,
             blocklists=_blocklist_files(settings),
         )
-        self.landing = Landing(data_dir, lane)
+        self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.desktops = DesktopSink(
             settings.desktops,
             data_dir / "delivery",

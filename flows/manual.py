@@ -17,8 +17,8 @@ from flows.settings import ENVIRONMENT, Settings
 _HEAD = f"""# Settings
 
 A TOML file first (`--settings FILE`, else `TOKENWEIR_SETTINGS`, else `./tokenweir.toml`), then the environment. Every
-setting has a variable of its own: `TOKENWEIR__SECTION__KEY`, such as `TOKENWEIR__WINDOW__TIMEOUT=3`; a list is written as
-TOML, such as `["one", "two"]`. These have names of their own besides:
+setting has a variable of its own, `TOKENWEIR__SECTION__KEY`, such as `TOKENWEIR__WINDOW__TIMEOUT=3`; a list is written
+as TOML, such as `["one", "two"]`. These have names of their own besides:
 
 {chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in ENVIRONMENT.items())}
 
@@ -36,6 +36,8 @@ def settings_page() -> str:
         kind, title = field.type, f"[{field.name}]"
         if get_origin(kind) is dict:
             kind, title = get_args(kind)[1], f"[{field.name}.NAME]"
+        if get_origin(kind) is tuple:
+            kind, title = get_args(kind)[0], f"[{title}]"
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             parts += [f"## {title}\n", *_section(kind)]
     return "\n".join(parts)

@@ -25,6 +25,7 @@ from connectors.dialog import DialogSettings
 from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
 from connectors.live import LogSettings
+from connectors.metrics import LanderSettings, Price, SloSettings
 from connectors.secret import decode_secret
 from flows.fallback import FallbackSettings
 from flows.moderation import Policy
@@ -104,6 +105,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     blocklist_file: Path | None = None
     tenants: dict[str, TenantSettings] = {}
     log: LogSettings = LogSettings()
+    metrics: LanderSettings = LanderSettings()
+    prices: dict[str, tuple[Price, ...]] = {}
+    slo: SloSettings = SloSettings()
     frontend: FrontendSettings = FrontendSettings()
 
 

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 _RETENTION_EVERY: Final = 3600.0
 
 
-class LanderSettings(msgspec.Struct, frozen=True, kw_only=True):
+class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of the landing.
 
     interval      seconds between two passes
