@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from connectors.kept import KeptSink
-from connectors.metrics import DeadLetterRow, FindingRow, TurnRow
+from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
 from connectors.records import Message, Record
 from flows.replay import replay
 from flows.settings import Settings
@@ -29,6 +29,7 @@ class Outcome:
     messages  of each turn (session id, number), in order
     findings  of each turn
     turns     the row of each turn that ended
+    rows      the row of each message
     dead      what a step could not handle
     """
 
@@ -36,6 +37,7 @@ class Outcome:
         self.messages: dict[Key, list[Message]] = defaultdict(list)
         self.findings: dict[Key, list[FindingRow]] = defaultdict(list)
         self.turns: dict[Key, TurnRow] = {}
+        self.rows: list[MessageRow] = []
         self.dead: list[DeadLetterRow] = []
         for message in messages:
             self.messages[message.session_id, message.turn].append(message)
@@ -44,6 +46,8 @@ class Outcome:
                 self.turns[row.session_id, row.turn] = row
             elif isinstance(row, FindingRow):
                 self.findings[row.session_id, row.turn].append(row)
+            elif isinstance(row, MessageRow):
+                self.rows.append(row)
             elif isinstance(row, DeadLetterRow):
                 self.dead.append(row)
 

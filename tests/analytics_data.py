@@ -8,12 +8,16 @@ D  acme, cxone, no model: cancelled after one sentence, which no desktop confirm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+import polars as pl
 from hypothesis import strategies as st
 
 from connectors.metrics import (
@@ -29,6 +33,8 @@ from connectors.metrics import (
     TurnRow,
 )
 from connectors.metrics.script import script
+from connectors.metrics.spool import Spool
+from connectors.metrics.tables import TABLES
 
 DAY_1: Final = date(2026, 11, 19)
 DAY_2: Final = date(2026, 11, 20)
@@ -130,8 +136,43 @@ def landed(directory: Path, rows: Sequence[Row], *, prices: Prices = PRICES, slo
     return directory
 
 
+@contextlib.contextmanager
+def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The analysts' script over plain tables, which `filled` fills again and again."""
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory() as folder:
+        connection.execute("SET TimeZone = 'UTC'")
+        spool = _spool(folder)
+        for table in TABLES.values():
+            schema = spool.path / f"{table.name}.schema.parquet"
+            connection.execute(f"CREATE TABLE {table.name} AS FROM read_parquet('{schema}')")
+        connection.execute(script(PRICES))
+        yield connection
+
+
+@contextlib.contextmanager
+def filled(connection: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> Iterator[dict[str, pl.DataFrame]]:
+    """Have the tables hold these rows alone, and give them as frames by table."""
+    with tempfile.TemporaryDirectory() as folder:
+        spool = _spool(folder)
+        spool.write("w00", 1, 0, rows)
+        frames = {}
+        for table in TABLES.values():
+            glob = f"{spool.path}/{table.name}.*.parquet"
+            connection.execute(f"DELETE FROM {table.name}; INSERT INTO {table.name} FROM read_parquet('{glob}')")
+            frames[table.name] = pl.read_parquet(glob)
+        yield frames
+
+
+def _spool(folder: str) -> Spool:
+    spool = Spool(Path(folder))
+    spool.create()
+    spool.write_schemas()
+    return spool
+
+
 _MS = st.integers(0, 20_000)
 _MAYBE_MS = st.none() | _MS
+_TOKENS = st.none() | st.integers(0, 10**9)
 _NAMES = st.sampled_from([None, "acme", "beta"])
 _STARTED = st.integers(at(DAY_1, "20:00:00"), at(DAY_2, "04:00:00"))
 
@@ -144,10 +185,10 @@ def random_turn(draw: st.DrawFn, number: int) -> list[Row]:
         f"s-{draw(st.integers(0, 3))}", number, draw(_STARTED),
         vendor=draw(st.sampled_from(["cxone", "cognigy"])), tenant=draw(_NAMES),
         model=draw(st.sampled_from([None, "gpt-4", "mini", "unpriced"])), time_to_first_token_ms=first_token,
-        time_to_first_message_ms=draw(_MAYBE_MS if first_token is None else st.none() | st.integers(first_token, 30_000)),
+        time_to_first_message_ms=draw(st.none() | st.integers(first_token or 0, 30_000)),
         duration_ms=draw(_MAYBE_MS), tokens_received=draw(st.integers(0, 500)),
         tokens_repeated=draw(st.integers(0, 9)), messages=draw(st.integers(0, 30)),
-        prompt_tokens=draw(st.none() | st.integers(0, 10**9)), completion_tokens=draw(st.none() | st.integers(0, 10**9)),
+        prompt_tokens=draw(_TOKENS), completion_tokens=draw(_TOKENS),
         usage_estimated=draw(st.booleans()), interruptions=draw(st.integers(0, 2)), restarts=draw(st.integers(0, 2)),
         outcome=draw(st.sampled_from(["finished", "interrupted", "cancelled"])),
         error_kind=draw(st.sampled_from([None, "disconnected", "status"])),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,9 +18,7 @@ from connectors.errors import SettingsError
 from connectors.metrics import Lander, Price, Row, SloSettings, open_metrics
 from connectors.metrics.dimensions import dimensions_sql
 from connectors.metrics.script import FILES, FOLDER, script
-from connectors.metrics.spool import Spool
-from connectors.metrics.tables import TABLES
-from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, landed, random_rows
+from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, filled, in_memory, landed, random_rows
 
 
 @pytest.fixture(scope="module")
@@ -239,33 +235,8 @@ def test_days_are_utc_days_whatever_the_session_shows(metrics: duckdb.DuckDBPyCo
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The analysts' script over plain tables, to be filled again and again."""
-    with duckdb.connect() as connection, tempfile.TemporaryDirectory() as folder:
-        connection.execute("SET TimeZone = 'UTC'")
-        spool = Spool(Path(folder))
-        spool.create()
-        spool.write_schemas()
-        for table in TABLES.values():
-            schema = spool.path / f"{table.name}.schema.parquet"
-            connection.execute(f"CREATE TABLE {table.name} AS FROM read_parquet('{schema}')")
-        connection.execute(script(PRICES))
+    with in_memory() as connection:
         yield connection
-
-
-@contextlib.contextmanager
-def filled(connection: duckdb.DuckDBPyConnection, of: list[Row]) -> Iterator[dict[str, pl.DataFrame]]:
-    """Put rows into the tables, and give them as frames."""
-    with tempfile.TemporaryDirectory() as folder:
-        spool = Spool(Path(folder))
-        spool.create()
-        spool.write_schemas()
-        spool.write("w00", 1, 0, of)
-        frames = {}
-        for table in TABLES.values():
-            glob = f"{spool.path}/{table.name}.*.parquet"
-            connection.execute(f"DELETE FROM {table.name}; INSERT INTO {table.name} FROM read_parquet('{glob}')")
-            frames[table.name] = pl.read_parquet(glob)
-        yield frames
 
 
 Expected = Callable[[dict[str, pl.DataFrame]], pl.DataFrame]
@@ -332,12 +303,9 @@ def reduction_daily(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def first_sentences(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     key = ["session_id", "turn"]
     confirmed = frames["deliveries"].filter(pl.col("seq") == 0).group_by(key).agg(pl.col("confirmed_at").min())
-    first = (
-        frames["messages"].filter((pl.col("seq") == 0) & (pl.col("chars") > 0))
-        .join(confirmed, on=key, how="left")
-        .with_columns(delivery_ms=((pl.col("confirmed_at") - pl.col("released_at")).dt.total_microseconds() // 1000).clip(0))
-        .select(*key, "hold_ms", "delivery_ms", there=True)
-    )  # fmt: skip
+    took = (pl.col("confirmed_at") - pl.col("released_at")).dt.total_microseconds() // 1000
+    shown = frames["messages"].filter((pl.col("seq") == 0) & (pl.col("chars") > 0)).join(confirmed, on=key, how="left")
+    first = shown.select(*key, "hold_ms", delivery_ms=took.clip(0), there=True)
     token, sentence = pl.col("time_to_first_token_ms"), pl.col("time_to_first_message_ms")
     known = pl.col("there").is_not_null() & token.is_not_null() & sentence.is_not_null()
     return frames["turns"].join(first, on=key, how="left").with_columns(
@@ -407,7 +375,8 @@ def interruptions_daily(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     shown = frames["messages"].filter("fallback").select("session_id", "turn", shown=True).unique()
     turns = frames["turns"].filter((pl.col("interruptions") > 0) | (pl.col("outcome") != "finished"))
     kind = pl.col("error_kind").fill_null("none").alias("kind")
-    return turns.join(shown, on=["session_id", "turn"], how="left").group_by(DAY, "tenant", "vendor", kind, "outcome").agg(
+    joined = turns.join(shown, on=["session_id", "turn"], how="left")
+    return joined.group_by(DAY, "tenant", "vendor", kind, "outcome").agg(
         length("turns"),
         pl.col("interruptions", "restarts", "tokens_repeated").sum(),
         count_where(pl.col("shown")).alias("fallbacks"),

@@ -52,7 +52,7 @@ def check(drawn: str, width: int) -> ET.Element:
     for shape in svg.iter(f"{SVG}rect"):
         assert float(shape.attrib["width"]) >= 0
         assert float(shape.attrib["x"]) + float(shape.attrib["width"]) <= width + 1
-        assert 0 <= float(shape.attrib["y"])
+        assert float(shape.attrib["y"]) >= 0
         assert float(shape.attrib["y"]) + float(shape.attrib["height"]) <= height
     return svg
 

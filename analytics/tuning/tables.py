@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 
@@ -112,13 +113,27 @@ class Sentences(Marks):
                 from_ = int(self.at[first])
                 first += 1
                 break
-        splitter = self._splitter(stream.language)
-        done = first + len(splitter.feed(batch.text[from_:begin]))
-        for at in range(begin, end):
-            pieces = splitter.feed(batch.text[at])
-            for each in range(done, done + len(pieces)):
-                self.proved[each], self._exact[each] = at + 1, True
-            done += len(pieces)
+        if not self._feed(stream, first, from_, [begin, *self._likely(token, begin, end), end]):
+            self._feed(stream, first, from_, range(begin, end + 1))
+
+    def _likely(self, token: int, begin: int, end: int) -> list[int]:
+        """Where the token's places are proved as a rule: by the last character before it, or by the next visible one."""
+        at = self.at[self.of_token[token] : self.of_token[token + 1]]
+        shown = self._batch.visible_from[at] + 1
+        stops = np.unique(np.concatenate((at - 1, at, shown - 1, shown)))
+        return stops[(stops > begin) & (stops < end)].tolist()
+
+    def _feed(self, stream: Stream, place: int, from_: int, stops: Sequence[int]) -> bool:
+        """Split the text again, from a place on, in pieces; note what each proves. False where a piece was too long."""
+        splitter, text = self._splitter(stream.language), self._batch.text
+        place += len(splitter.feed(text[from_ : stops[0]]))
+        for at, stop in itertools.pairwise(stops):
+            for _ in splitter.feed(text[at:stop]):
+                if stop - at > 1:
+                    return False
+                self.proved[place], self._exact[place] = stop, True
+                place += 1
+        return True
 
 
 class Batch:
