@@ -7,14 +7,13 @@ delivered; 7 an input file; 8 the data directory; 9 a transcript that differs (`
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, cast
+from typing import Any, BinaryIO, cast
 
 import click
 import msgspec
@@ -28,9 +27,9 @@ from analytics import query as questions
 from analytics import usage
 from analytics.frames import Scope, parse_moment
 from analytics.report import report as make_report
-from connectors.console import ConsoleSink, Screen, Terminal, show_json
-from connectors.errors import InputError, TokenweirError
-from connectors.records import Message
+from connectors.commands import complain, err, explained, out, shown
+from connectors.console import ConsoleSink, Screen, Terminal
+from connectors.errors import InputError
 from connectors.sessions import SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
@@ -40,37 +39,12 @@ from flows import demo as demonstration
 from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
 from flows.moderation import Span
-from flows.replay import replay as replay_recording
-from flows.replay import vendor_of
+from flows.recordings.commands import diff, recordings, replay
 from flows.settings import Settings, load
-
-P = ParamSpec("P")
 
 DIFFERS = 9
 UNFINISHED = 10
 SHOWN_ROWS = 100
-SHOWN_ROWS = 100
-
-out = Terminal(soft_wrap=True)
-err = Terminal(stderr=True, soft_wrap=True)
-
-
-def _explained(command: Callable[P, int | None]) -> Callable[P, None]:
-    """End with an error's own exit code and one line, no traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            sys.exit(command(*args, **kwargs) or 0)
-        except TokenweirError as error:
-            sys.exit(_complain(error))
-
-    return wrapped
-
-
-def _complain(error: TokenweirError) -> int:
-    err.print(f"tokenweir: {error}", style="red", highlight=False, markup=False)
-    return error.exit_code
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -85,7 +59,7 @@ def main(verbose: int) -> None:
 
 @main.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("tokenweir-data/demo"), show_default=True)
-@_explained
+@explained
 def demo(data_dir: Path) -> int:
     """Run the main job against simulated servers, show it, check it, and replay it."""
     with Screen(out) as screen:
@@ -119,7 +93,7 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @run.command("cxone")
 @_job_options
-@_explained
+@explained
 def run_cxone(**options: Any) -> int:
     """CXone's streams to the agent desktop.
 
@@ -131,7 +105,7 @@ def run_cxone(**options: Any) -> int:
 @run.command("cognigy")
 @_job_options
 @click.option("--dialog-id", help="The dialog of the --prompt's session.")
-@_explained
+@explained
 def run_cognigy(**options: Any) -> int:
     """Cognigy.AI's streams to callers, the agent desktop and dialog variables.
 
@@ -163,7 +137,7 @@ def _run(
     if vendor == cxone.VENDOR.name or loaded.desktops:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
-    with _shown(as_json) as show:
+    with shown(as_json) as show:
         job = make(loaded, requests=requests, serve=serve, extra={"show": ConsoleSink(show)})
         job.run()
     if record is not None:
@@ -173,23 +147,11 @@ def _run(
 
 
 @main.command()
-@click.argument("recording", type=click.Path(path_type=Path))
-@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
-@click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output.")
-@_explained
-def replay(recording: Path, settings: Path | None, as_json: bool) -> None:
-    """Run a recording through the flow again and show its messages."""
-    loaded = _load(settings, vendor=vendor_of(recording).name)
-    with _shown(as_json) as show:
-        replay_recording(recording, loaded, show)
-
-
-@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
 @click.option("--tenant", help="Whose policy, for a plain text; a recording's turns name their own.")
 @click.option("--json", "as_json", is_flag=True, help="Findings as JSON lines, by place and never by value.")
-@_explained
+@explained
 def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: bool) -> None:
     """Show what the policy would do to a text or a recording: every finding in colour, with its rule."""
     for name, spans in inspect(file, _load(settings), tenant):
@@ -209,7 +171,7 @@ def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: boo
 @click.option("--faults", default="", help="What goes wrong with every stream, e.g. drop=rst@12,repeat=3.")
 @click.option("--desktop", "behaviour", default="", help="How the desktop behaves, e.g. ack=5,slow=0.2.")
 @click.option("--speed", default=1.0, show_default=True, help="Of the streams' own times; 0: as fast as possible.")
-@_explained
+@explained
 def simulate(
     vendor: str, corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float
 ) -> None:
@@ -251,7 +213,7 @@ async def _simulate(vendor: str, gateway: CXoneGateway | SimulatedCognigy, deskt
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Whose metrics; job.data_dir.")
 @click.option("--format", "kind", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
 @click.option("-o", "--output", type=click.File("wb", lazy=True), help="A file; standard output otherwise.")
-@_explained
+@explained
 def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, output: BinaryIO | None) -> None:
     """Ask the metrics in SQL, read-only, while jobs run. With neither SQL nor --name: list what there is to ask.
 
@@ -278,7 +240,7 @@ def query(sql: str | None, name: str | None, data_dir: Path | None, kind: str, o
 @click.option("--until", help="Turns opened before then.")
 @click.option("--tenant", help="One tenant's turns only.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
-@_explained
+@explained
 def report(data_dir: Path | None, since: str | None, until: str | None, tenant: str | None, output: Path) -> None:
     """Write what happened into one HTML file: traffic, latency, cost, moderation, interruptions."""
     now = datetime.now(UTC)
@@ -298,16 +260,6 @@ def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> 
     return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, data_dir=data_dir))
 
 
-@contextmanager
-def _shown(as_json: bool) -> Iterator[Callable[[Message], None]]:
-    """How messages are shown: as JSON lines, or for people."""
-    if as_json:
-        yield show_json
-        return
-    with Screen(out) as screen:
-        yield screen.show
-
-
 def _requests(fields: dict[str, str | None], sessions: Path | None) -> tuple[list[SessionRequest], list[InputError]]:
     """What was asked for, and the lines of the file that could not be read."""
     if sessions is not None:
@@ -324,7 +276,7 @@ def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
     """Say how it ended; the exit code is the first fault's."""
     ended = ", ".join(f"{count} {reason}" for reason, count in sorted(job.outcomes.items()))
     err.print(f"turns: {ended or 'none'}; data in {job.settings.job.data_dir}", highlight=False)
-    codes = [_complain(fault) for fault in (*job.faults, *broken)]
+    codes = [complain(fault) for fault in (*job.faults, *broken)]
     if not codes and not serve and job.open_turns:
         err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")
         return UNFINISHED
@@ -409,6 +361,10 @@ def _print_checks(report: demonstration.Report) -> None:
         f"  .venv/bin/python -c \"import duckdb; print(duckdb.connect('{report.data_dir / 'metrics.duckdb'}', "
         f"read_only=True).sql('{query}'))\""
     )
+
+
+for command in (replay, diff, recordings):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -184,7 +184,8 @@ def _usage(metrics: Metrics, scope: Scope) -> Iterator[str]:
     else:
         yield sentence("No turn used a token.")
     for currency in usage.costs(used)["currency"]:
-        dearest = used.filter(pl.col("currency") == currency).sort("cost", "model", descending=True, nulls_last=True)
+        priced = used.filter(pl.col("currency") == currency).drop_nulls("cost")
+        dearest = priced.sort("cost", "tenant", "model", descending=True)
         yield _cost(list(dearest.head(MAX_BARS).iter_rows(named=True)), currency)
     if used["cost"].is_null().all():
         yield sentence("No model has a price. Set [prices], and the next start of a job lands them.")

@@ -24,11 +24,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from analytics.tuning import plain
+from analytics.tuning.count import Count as Walk
 from analytics.tuning.grid import grid
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import read
-from analytics.tuning.count import Count as Walk
 from flows.moderation import Policy
 from flows.windows import WindowSettings
 

@@ -15,12 +15,12 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from connectors.blocklists import Blocklists
 from connectors.errors import TokenweirError, UpstreamError
-from connectors.lane import Lane
+from connectors.lane import TICK, Lane
 from connectors.records import closed, error, opened
 from connectors.reserve import FULL, Reserve
 from connectors.sessions import SessionRequest
@@ -28,6 +28,8 @@ from connectors.turns import Turn
 
 MAX_FAULTS = 100
 RESERVE_EVERY = 1.0
+SETTLE_FOR = 60.0
+SETTLED_TICKS = 4
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class Job:
     frontend  where callers ask for more: then the job runs until `stop`
     blocklists  the lists that turns begin with, watched while the job runs
     reserve     disk space kept back; while it is released no turn begins
+    settled     whether nobody has records to come for turns that are closed, as remote detectors may have
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Job:
         max_sessions: int = 1_000,
         blocklists: Blocklists | None = None,
         reserve: Reserve | None = None,
+        settled: Callable[[], bool] | None = None,
     ) -> None:
         self.lane = lane
         self.outcomes: Counter[str] = Counter()
@@ -100,6 +104,7 @@ class Job:
         self._max_sessions = max_sessions
         self._blocklists = blocklists
         self._reserve = reserve
+        self._settled = settled
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
@@ -192,6 +197,17 @@ class Job:
             await self._frontend.serve(self)
         while self._running:
             await self._one_ends()
+        if self._settled is not None:
+            await self._settle(self._settled)
+
+    async def _settle(self, settled: Callable[[], bool]) -> None:
+        """Wait, for `SETTLE_FOR` seconds at most, until the flow has taken all and nothing comes of it any more."""
+        quiet = 0
+        for _ in range(round(SETTLE_FOR / TICK)):
+            quiet = quiet + 1 if self.lane.waiting == 0 and settled() else 0
+            if quiet > SETTLED_TICKS:
+                return
+            await asyncio.sleep(TICK)
 
     async def _one_ends(self) -> None:
         await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)

@@ -77,6 +77,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._max_sessions = max_sessions
         self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
         self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
+        self.settled: Callable[[], bool] | None = None
         self._begun = Position(0, 0)
         self._stopped = False
         self._running: Future[None] | None = None
@@ -102,6 +103,10 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         partition = LivePartition(lane, reader, sharder, position, settings.keep_bytes)
         self._reactor.run(self._begin(lane))
         return partition
+
+    def running_lane(self) -> Lane | None:
+        """Where records go, once the job runs."""
+        return self.job.lane if self.job else None
 
     def stop(self) -> None:
         """End in order: sockets closed, last mark logged, then the flow sees its end."""
@@ -140,6 +145,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
             frontend=self._frontend,
             max_sessions=self._max_sessions,
             reserve=self.reserve,
+            settled=self.settled,
         )
         if self._stopped:
             self.job.stop()

@@ -123,5 +123,3 @@ class _InTime(StatefulSourcePartition[Item, None]):
 
     def snapshot(self) -> None:
         return None
-
-

@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +64,16 @@ def error(session_id: str, turn: int, kind: str, status: int | None, retry: int)
 
 def closed(session_id: str, turn: int, reason: str) -> Record:
     return Record(0, session_id, turn, CLOSE, d={"reason": reason})
+
+
+def verdict(
+    session_id: str, turn: int, detector: str, upto: int, findings: Sequence[tuple[int, int, str]] | None
+) -> Record:
+    """What a remote detector says of a turn's clean text before offset `upto`.
+
+    `findings` are (start, end, rule); None where it gave no answer.
+    """
+    return Record(0, session_id, turn, VERDICT, d={"detector": detector, "upto": upto, "findings": findings})
 
 
 class Header(msgspec.Struct, omit_defaults=True, frozen=True):

@@ -6,7 +6,8 @@ Rules
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch) beside its request, so
   that rows can be dated. All else goes as it was logged.
-- Marks go to shards with open turns, at most one each `MARK_EVERY`; the last mark of a log goes to all of them.
+- Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
+  most one each `MARK_EVERY`; the last mark of a log goes to all of them.
 - The position is that of what was emitted. A live log is read from disk up to the end found at start, and from
   memory after it: no gap, no repetition.
 """
@@ -32,6 +33,7 @@ from connectors.turns import Turns
 
 SHARDS = 16
 MARK_EVERY = 50_000
+LINGER = 120_000_000
 READ_RECORDS = 2_048
 WAIT = 0.001
 SNAPSHOTS_BACK = 8
@@ -54,6 +56,7 @@ class Sharder:
         self._keys = [f"{lane}-{shard:02d}" for shard in range(SHARDS)]
         self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
         self._marked = [0] * SHARDS
+        self._closed = [-LINGER] * SHARDS
         for session_id, number in turns:
             self._open[shard_of(session_id)].add((session_id, number))
 
@@ -67,7 +70,8 @@ class Sharder:
         items: list[Item] = []
         for shard, key in enumerate(self._keys):
             hand = hands.get(shard)
-            due = self._open[shard] and (last or mark - self._marked[shard] >= MARK_EVERY)
+            awake = self._open[shard] or mark - self._closed[shard] < LINGER
+            due = awake and (last or mark - self._marked[shard] >= MARK_EVERY)
             if hand or due:
                 self._marked[shard] = mark
                 items.append((key, (hand or (), mark)))
@@ -77,6 +81,7 @@ class Sharder:
         """Note what opens and closes; an open is dated."""
         if record.k == CLOSE:
             self._open[shard].discard((record.s, record.n))
+            self._closed[shard] = record.t
         if record.k != OPEN:
             return record
         self._open[shard].add((record.s, record.n))

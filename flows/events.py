@@ -59,6 +59,17 @@ class Boundary(msgspec.Struct, frozen=True, gc=False):
     closed_by: str
 
 
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log."""
+
+    t: int
+    s: str
+    n: int
+    detector: str
+    start: int
+    text: str
+
+
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """Something moderation found in message `seq`, by its offsets in the clean text. Never the value itself."""
 
@@ -116,5 +127,5 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Record | Text | Repeated | Usage | Boundary | Finding | Released | Summary | DeadLetter
+Event: TypeAlias = Record | Text | Repeated | Usage | Boundary | Question | Finding | Released | Summary | DeadLetter
 Output: TypeAlias = Event | Row

@@ -20,6 +20,7 @@ from bytewax.outputs import FixedPartitionedSink
 
 from connectors.delivery import Delivered
 from connectors.desktop import DesktopSink
+from connectors.detectors import Detector, DetectorSink
 from connectors.dialog import DialogDeadLetter, DialogSink
 from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import Frontend
@@ -30,6 +31,7 @@ from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, La
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
 from flows import runner
+from flows.moderation.plan import plan_of
 from flows.pipeline import Vendor, build
 from flows.settings import Settings
 
@@ -39,6 +41,7 @@ class LiveJob:
 
     extra   further sinks of messages, by step id
     dialog  makes the sink of dialog variables, where the vendor has any
+    detectors  remote detectors by the names that a policy's `remote` lists
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class LiveJob:
         serve: bool = False,
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
         dialog: Callable[[LiveJob], DialogSink] | None = None,
+        detectors: Mapping[str, Detector] | None = None,
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         self.settings = settings
@@ -80,6 +84,9 @@ class LiveJob:
         self._vendor = vendor
         self._extra = dict(extra or {})
         self.dialog = dialog(self) if dialog else None
+        self.detectors = DetectorSink(detectors, lane, self.reactor, self.source.running_lane) if detectors else None
+        if self.detectors:
+            self.source.settled = self.detectors.is_idle
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:
         """The dataflow over the job's source, or over one that stands before it."""
@@ -94,6 +101,7 @@ class LiveJob:
             messages={**desktops, **callers, **self._extra},
             rows={"land_metrics": LandedMetricsSink(settings.data_dir, settings.lane, self.landing)},
             updates={"set_variables": self.dialog} if self.dialog else None,
+            questions={"ask_detectors": self.detectors} if self.detectors else None,
         )
 
     @property
@@ -116,6 +124,8 @@ class LiveJob:
     def run(self) -> None:
         """Run to the end of the requests, or to a signal. Raises TokenweirError where the job itself cannot run."""
         settings = self.settings.job
+        for policy in (self.settings.moderation, *(tenant.moderation for tenant in self.settings.tenants.values())):
+            plan_of(policy)  # what cannot be compiled is told now, not at the first turn
         try:
             runner.run(
                 self.flow,

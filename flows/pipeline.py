@@ -19,10 +19,11 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
+from connectors import detectors
 from connectors.dialog import DialogUpdate
 from connectors.metrics import Row
 from connectors.records import Message, Record
-from flows.events import Released, Summary
+from flows.events import Question, Released, Summary
 from flows.policies import Policies
 from flows.reassembly import Decoder, Reassembly
 from flows.release import Release
@@ -54,6 +55,7 @@ def build(
     messages: Mapping[str, FixedPartitionedSink[Any, Any]],
     rows: Mapping[str, FixedPartitionedSink[Any, Any]],
     updates: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
+    questions: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
 ) -> Dataflow:
     """The dataflow from a log to its sinks; opens nothing and needs no credentials.
 
@@ -61,6 +63,7 @@ def build(
     messages  step id to a sink of lists of (desktop, Message)
     rows      step id to a sink of lists of metric rows
     updates   step id to a sink of lists of DialogUpdate
+    questions step id to a sink of lists of Question, for remote detectors
     """
     flow = Dataflow(vendor.name)
     stream = op.input("read_log", flow, source)
@@ -81,6 +84,10 @@ def build(
         ended = op.filter_map_value("take_dialog_updates", measured, _updates)
         for step_id, update_sink in updates.items():
             op.output(step_id, ended, update_sink)
+    if questions:
+        asked = op.filter_map_value("take_questions", measured, _questions)
+        for step_id, question_sink in questions.items():
+            op.output(step_id, asked, question_sink)
     return flow
 
 
@@ -139,4 +146,12 @@ def _updates(value: Value) -> list[DialogUpdate] | None:
         )
         for each in value[0]
         if type(each) is Summary
+    ] or None
+
+
+def _questions(value: Value) -> list[detectors.Question] | None:
+    return [
+        detectors.Question(each.s, each.n, each.detector, each.start, each.text)
+        for each in value[0]
+        if type(each) is Question
     ] or None

@@ -97,12 +97,15 @@ def replay(pytestconfig: pytest.Config) -> Callable[..., Outcome]:
 
     def run(recording: Path | str, settings: Settings | Path | str | None = None) -> Outcome:
         from flows.outcome import outcome
+        from flows.replay import vendor_of
         from flows.settings import load
 
         path = Path(recording)
         if settings is None:
             return outcome(path, _settings(path, pytestconfig))
-        return outcome(path, load(Path(settings), {}) if isinstance(settings, Path | str) else settings)
+        if isinstance(settings, Path | str):
+            return outcome(path, load(Path(settings), {}, vendor=vendor_of(path).name))
+        return outcome(path, settings)
 
     return run
 
@@ -161,13 +164,14 @@ def _difference(before: str, now: str) -> str:
 
 
 def _settings(recording: Path, config: pytest.Config) -> Settings:
+    from flows.replay import vendor_of
     from flows.settings import load, parse
 
-    named = config.getoption("--tokenweir-settings")
+    named, vendor = config.getoption("--tokenweir-settings"), vendor_of(recording).name
     beside = recording.parent / SETTINGS
     if named or beside.exists():
-        return load(Path(named) if named else beside, {})
-    return parse({})
+        return load(Path(named) if named else beside, {}, vendor=vendor)
+    return parse({}, vendor=vendor)
 
 
 def _places(node: pytest.Collector) -> list[Path]:

@@ -10,6 +10,8 @@ Rules
   where the turn failed, a fallback does, if there is one for it.
 - An action for the whole window (replace, drop, end) is carried out here: only now its text is known. After
   `end` the turn shows nothing more.
+- A remote detector is asked at every boundary about the text since it was asked last; its verdict is a record of the
+  log. Until all verdicts on a closed turn are there, or `max_hold_seconds` have passed, the turn lingers.
 - What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says.
 """
 
@@ -21,9 +23,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.records import CLOSE, Message, Record
+from connectors.records import CLOSE, VERDICT, Message, Record
 from flows import moderation
-from flows.events import Boundary, Event, Finding, Released, Text
+from flows.events import Boundary, Event, Finding, Question, Released, Text
 from flows.fallback import FINISHED
 from flows.moderation import Moderator, Policy, Span
 from flows.shard import Core
@@ -54,6 +56,9 @@ class Release(Core):
         self._begin = 0
         self._seq = 0
         self._ended = False
+        self._asked = 0
+        self._unasked: list[str] = []
+        self._closing: Record | None = None
         self._max_hold = round(policy.max_hold_seconds * 1_000_000)
 
     def feed(self, event: Event) -> Iterable[Event]:
@@ -63,12 +68,19 @@ class Release(Core):
             return self._boundary(event)
         if type(event) is Record and event.k == CLOSE:
             return self._close(event)
+        if type(event) is Record and event.k == VERDICT:
+            return self._verdict(event)
         return (event,)
 
     def expire(self, t: int) -> Iterable[Event]:
         self._spans.extend(self._moderator.release_held())
         self.deadline = None
-        return self._release(t)
+        return self._release(t) if self._closing is None else self._finish(t, self._closing)
+
+    @property
+    def lingers(self) -> bool:  # type: ignore[override]  # here it depends on what is awaited
+        """Whether verdicts on a closed turn are still to come."""
+        return self._closing is not None
 
     def abandon(self, close: Record) -> Iterable[Event]:
         """Show nothing that was not shown yet; only say that this was all."""
@@ -85,6 +97,9 @@ class Release(Core):
             "begin": self._begin,
             "seq": self._seq,
             "ended": self._ended,
+            "asked": self._asked,
+            "unasked": "".join(self._unasked),
+            "closing": self._closing and (self._closing.t, self._closing.d),
             "deadline": self.deadline,
         }
 
@@ -95,10 +110,16 @@ class Release(Core):
         self._pieces = deque(data["pieces"])
         self._fed, self._begin, self._seq = data["fed"], data["begin"], data["seq"]
         self._ended, self.deadline = data["ended"], data["deadline"]
+        self._asked, self._unasked = data["asked"], [data["unasked"]]
+        if data["closing"]:
+            t, d = data["closing"]
+            self._closing = Record(t, *self._session, CLOSE, d=d)
 
     def _text(self, event: Text) -> list[Event]:
         self._fed += len(event.text)
         self._pieces.append((self._fed, event.tokens, event.t))
+        if self._policy.remote:
+            self._unasked.append(event.text)
         cut = self._moderator.cut
         self._spans.extend(self._moderator.push(event.text))
         if not self._moderator.held:
@@ -111,11 +132,40 @@ class Release(Core):
         if event.closed_by in (TIMEOUT, TOKEN):
             return self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)
         self._boundaries.append(event)
-        return self._release(event.t)
+        return [*self._ask(event.t), *self._release(event.t)]
+
+    def _ask(self, t: int) -> list[Event]:
+        """Put the text since the last question to the remote detectors."""
+        text = "".join(self._unasked)
+        self._unasked.clear()
+        if not text:
+            return []
+        start, self._asked = self._asked, self._fed
+        return [Question(t, *self._session, detector, start, text) for detector in self._policy.remote]
+
+    def _verdict(self, event: Record) -> list[Event]:
+        verdict = event.d if isinstance(event.d, dict) else {}
+        if verdict.get("detector") in self._policy.remote and verdict["findings"] is None:
+            self._spans.extend(self._moderator.release_held())
+        elif verdict.get("detector") in self._policy.remote:
+            found = [(start, end, rule) for start, end, rule in verdict["findings"]]
+            self._spans.extend(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
+        if self._closing is None:
+            return [event, *self._release(event.t)]
+        return [event, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
 
     def _close(self, event: Record) -> list[Event]:
         self._spans.extend(self._moderator.finish())
-        out = self._release(event.t)
+        if not self._moderator.held:
+            return self._finish(event.t, event)
+        self._closing, self.deadline = event, event.t + self._max_hold
+        return [*self._ask(event.t), *self._release(event.t)]
+
+    def _finish(self, t: int, close: Record) -> list[Event]:
+        """The last window, and the close, at the time at which both are known."""
+        self._closing, self.deadline = None, None
+        event = Record(t, close.s, close.n, CLOSE, d=close.d)
+        out = self._release(t)
         finished = _reason(event) == FINISHED
         said = not finished and self._fallback(_reason(event)) != ""
         out += self._window(event.t, self._fed, END if finished else ERROR, event.t, last=not said)

@@ -3,7 +3,7 @@
 Rules
 - Records and the cores' own deadlines are merged by time. A deadline fires when a record or the mark has a `t`
   strictly greater, and what it gives carries the deadline's `t`.
-- A core is made at its turn's `open` and dropped after its `close`.
+- A core is made at its turn's `open` and dropped after its `close`, or when it no longer `lingers` after that.
 - A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
   What reaches no open turn becomes a dead letter too, one a turn (`MAX_IGNORED` such turns are remembered).
 """
@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connectors.records import CLOSE, OPEN, Record
+from connectors.records import CLOSE, OPEN, VERDICT, Record
 from flows.events import DeadLetter, Event, Output
 
 MAX_IGNORED = 10_000
@@ -24,9 +24,11 @@ class Core:
     """What a step knows of one turn. No I/O, no clock: time is in the events.
 
     deadline  log time after which `expire` wants to be called; None for no time
+    lingers   its turn was closed, and it still waits for something before it hands the close on
     """
 
     deadline: int | None = None
+    lingers = False
 
     def feed(self, event: Event) -> Iterable[Output]:
         """Take one event; give what goes on, in order: what it does not know, as it came."""
@@ -52,12 +54,13 @@ class Core:
 class _Turn:
     """An open turn's core, the record that opened it, and the earliest deadline of it in the heap."""
 
-    __slots__ = ("core", "opened", "scheduled")
+    __slots__ = ("closed", "core", "opened", "scheduled")
 
     def __init__(self, opened: Record, core: Core) -> None:
         self.opened = opened
         self.core = core
         self.scheduled: int | None = None
+        self.closed = False
 
 
 class Shard:
@@ -89,7 +92,7 @@ class Shard:
         return {
             "version": 1,
             "turns": [
-                (turn.opened.t, turn.opened.s, turn.opened.n, turn.opened.d, turn.core.snapshot())
+                (turn.opened.t, turn.opened.s, turn.opened.n, turn.opened.d, turn.core.snapshot(), turn.closed)
                 for turn in self._turns.values()
             ],
             "ignored": list(self._ignored),
@@ -97,11 +100,12 @@ class Shard:
 
     def restore(self, data: dict[str, Any]) -> None:
         self._ignored = {(s, n) for s, n in data["ignored"]}
-        for t, s, n, d, core_data in data["turns"]:
+        for t, s, n, d, core_data, closed in data["turns"]:
             opened = Record(t, s, n, OPEN, d=d)
             turn = self._turns[s, n] = _Turn(opened, self._make(opened))
             turn.core.restore(core_data)
-            self._schedule(turn)
+            turn.closed = closed
+            self._settle(turn)
 
     def _take(self, event: Event, out: list[Output]) -> None:
         key = (event.s, event.n)
@@ -122,10 +126,8 @@ class Shard:
         except Exception as error:
             self._fail(event, error, out)
             return
-        if kind == CLOSE:
-            del self._turns[key]
-        else:
-            self._schedule(turn)
+        turn.closed = turn.closed or kind == CLOSE
+        self._settle(turn)
 
     def _expire(self, now: int, out: list[Output]) -> None:
         deadlines = self._deadlines
@@ -141,10 +143,16 @@ class Shard:
                 except Exception as error:
                     self._fail(Record(t, s, n), error, out)
                     continue
-            self._schedule(turn)
+            self._settle(turn)
 
-    def _schedule(self, turn: _Turn) -> None:
-        """A deadline that moved back keeps its old entry, which finds the new one when its time comes."""
+    def _settle(self, turn: _Turn) -> None:
+        """Drop what is over; note the deadline of the rest.
+
+        A deadline that moved back keeps its old entry, which finds the new one when its time comes.
+        """
+        if turn.closed and not turn.core.lingers:
+            del self._turns[turn.opened.s, turn.opened.n]
+            return
         deadline = turn.core.deadline
         if deadline is not None and (turn.scheduled is None or deadline < turn.scheduled):
             turn.scheduled = deadline
@@ -166,7 +174,7 @@ class Shard:
 
     def _miss(self, event: Event, kind: str | None, out: list[Output]) -> None:
         key = (event.s, event.n)
-        if isinstance(event, DeadLetter):
+        if isinstance(event, DeadLetter) or kind == VERDICT:
             out.append(event)
         elif kind == CLOSE:
             self._ignored.discard(key)

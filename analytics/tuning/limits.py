@@ -25,6 +25,11 @@ class Limits:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._known: dict[tuple[int, int, int], Cut] = {}
+        self._ready = False
+
+    def _prepare(self) -> None:
+        """Build the tables; where no window is ever full there is no need."""
+        self._ready, batch = True, self._batch
         self._digit = np.append(batch.are(str.isdigit), False)
         edges = np.diff(np.concatenate(([0], batch.space.astype(np.int8), [0])))
         begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
@@ -42,6 +47,8 @@ class Limits:
 
         `begin`, `fed`, `max_chars` and `text_end` (of the stream) are by window. NOWHERE where the text ends first.
         """
+        if not self._ready:
+            self._prepare()
         at = self._usual(begin, fed)
         proved = fed.copy()
         for i in np.flatnonzero(at == NOWHERE).tolist():

@@ -11,9 +11,9 @@ Rules
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Marks:
         """The first place that is proved only after so much of the text, which ends in that token."""
         place = self.of_token[token]
         while True:
-            doubtful = np.flatnonzero(self.token[place] == token)
+            doubtful = np.flatnonzero((self.token[place] == token) & (self.at[place] <= fed))
             if not len(doubtful):
                 return place
             self.prove(place[doubtful])
@@ -93,47 +93,52 @@ class Sentences(Marks):
         self._exact = np.append(whole, True)
 
     def prove(self, places: Ints) -> None:
-        """Make `proved` exact to the character for these."""
-        for place in np.unique(places[~self._exact[places]]).tolist():
-            self._prove(place)
+        """Make `proved` exact to the character for these, and for all others of their tokens."""
+        tokens = np.unique(self.token[places[~self._exact[places]]])
+        numbers = self._batch.stream_of[tokens]
+        for number in np.unique(numbers).tolist():
+            for token in self._split_again(number, tokens[numbers == number].tolist()):
+                self._split_again(number, [token], thorough=True)
 
-    def _prove(self, place: int) -> None:
-        """Split again, character by character, in the token in question.
+    def _split_again(self, number: int, tokens: list[int], *, thorough: bool = False) -> list[int]:
+        """Split a stream again, in these tokens by pieces that end where a proof is likely, or by character.
 
-        Behind a line break a splitter is as new, so it is enough to begin at the last one before it.
+        Returns the tokens in which something was proved somewhere else.
         """
-        batch, token = self._batch, int(self.token[place])
-        begin, end = int(batch.token_begin[token]), int(batch.token_end[token])
-        number = int(batch.stream_of[token])
-        stream, from_ = batch.streams[number], int(batch.begin[number])
-        first = place
-        while first and self.at[first - 1] > from_:
-            first -= 1
-            if batch.text[self.at[first] - 1] == "\n" and self.proved[first] <= begin:
-                from_ = int(self.at[first])
-                first += 1
-                break
-        if not self._feed(stream, first, from_, [begin, *self._likely(token, begin, end), end]):
-            self._feed(stream, first, from_, range(begin, end + 1))
+        batch, missed = self._batch, list[int]()
+        stream = batch.streams[number]
+        splitter = self._splitter(stream.language)
+        place, at = self._begin_behind(number, int(batch.token_begin[tokens[0]]))
+        for token in tokens:
+            begin, end = int(batch.token_begin[token]), int(batch.token_end[token])
+            place += len(splitter.feed(batch.text[at:begin]))
+            at = begin
+            for stop in range(begin + 1, end + 1) if thorough else self._likely(token, begin, end):
+                for _ in splitter.feed(batch.text[at:stop]):
+                    if stop - at == 1:
+                        self.proved[place], self._exact[place] = stop, True
+                    elif token not in missed:
+                        missed.append(token)
+                    place += 1
+                at = stop
+        return missed
+
+    def _begin_behind(self, number: int, before: int) -> tuple[int, int]:
+        """A place to begin at, and its position: behind a line break a splitter is as new."""
+        batch = self._batch
+        begin = int(batch.begin[number])
+        place = int(self.of_token[batch.first[number]])
+        for each in range(int(self.of_token[batch.token[before]]) - 1, place - 1, -1):
+            if batch.text[self.at[each] - 1] == "\n":
+                return each + 1, int(self.at[each])
+        return place, begin
 
     def _likely(self, token: int, begin: int, end: int) -> list[int]:
         """Where the token's places are proved as a rule: by the last character before it, or by the next visible one."""
         at = self.at[self.of_token[token] : self.of_token[token + 1]]
         shown = self._batch.visible_from[at] + 1
-        stops = np.unique(np.concatenate((at - 1, at, shown - 1, shown)))
-        return stops[(stops > begin) & (stops < end)].tolist()
-
-    def _feed(self, stream: Stream, place: int, from_: int, stops: Sequence[int]) -> bool:
-        """Split the text again, from a place on, in pieces; note what each proves. False where a piece was too long."""
-        splitter, text = self._splitter(stream.language), self._batch.text
-        place += len(splitter.feed(text[from_ : stops[0]]))
-        for at, stop in itertools.pairwise(stops):
-            for _ in splitter.feed(text[at:stop]):
-                if stop - at > 1:
-                    return False
-                self.proved[place], self._exact[place] = stop, True
-                place += 1
-        return True
+        stops = np.unique(np.concatenate((at - 1, at, shown - 1, shown, [end])))
+        return stops[(stops > begin) & (stops <= end)].tolist()
 
 
 class Batch:
@@ -169,9 +174,8 @@ class Batch:
         self.next_time = following
         self.is_gap = np.zeros(self.length, bool)
         self.is_gap[self.end] = True
-        codes = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        self.codes = codes
-        self._names, self._kind = np.unique(codes, return_inverse=True)
+        self.codes = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
+        self._names = np.flatnonzero(np.bincount(self.codes))
         space = self.are(str.isspace)
         here = np.arange(self.length, dtype=np.int32)
         visible = np.where(space, np.int32(NEVER), here)
@@ -184,8 +188,9 @@ class Batch:
 
     def are(self, test: Callable[[str], bool]) -> Bools:
         """By position: whether the character is of that kind."""
-        kinds = np.array([test(chr(name)) for name in self._names.tolist()], bool)
-        return kinds[self._kind]
+        kinds = np.zeros(int(self._names[-1]) + 1, bool)
+        kinds[self._names] = [test(chr(name)) for name in self._names.tolist()]
+        return kinds[self.codes]
 
     def begins_word(self, at: int) -> bool:
         """Whether the character there begins a word, as windows see it."""
@@ -216,10 +221,9 @@ class Clauses(Marks):
         text, mark_of = batch.text, dict[int, int]()
         for match in _CLAUSE_MARK.finditer(text):
             mark = match.start()
-            for behind in (mark + 1, mark + 2):  # a closing quote or bracket may follow the mark
-                place = _end_of_spaces(text, behind)
-                if batch.begins_word(place) and clause_ends(text[mark : place + 1], place - mark):
-                    mark_of[place] = mark
+            for behind in {_end_of_spaces(text, mark + 1), _end_of_spaces(text, mark + 2)}:  # a quote may follow
+                if batch.begins_word(behind) and _ends_clause(text[mark : behind + 1]):
+                    mark_of[behind] = mark
         at = sorted(mark_of)
         self.mark = np.array([*(mark_of[place] for place in at), batch.length], np.int32)
         super().__init__(batch, at, [place + 1 for place in at])
@@ -227,7 +231,9 @@ class Clauses(Marks):
         self._ticks = _sums(code == ord("`"))
         self._round = _sums(code == ord("(")) - _sums(code == ord(")"))
         self._square = _sums(code == ord("[")) - _sums(code == ord("]"))
-        shared = np.isin(sentences.token[:-1], self.token)
+        # A clause that is proved in the same token as a sentence before it may be proved sooner.
+        behind = np.searchsorted(self.proved, sentences.at[:-1])
+        shared = self.token[behind] == sentences.token[:-1]
         sentences.prove(np.flatnonzero(shared).astype(np.int32))
 
     def is_refused(self, window: Ints, places: Ints) -> Bools:
@@ -245,18 +251,21 @@ class Clauses(Marks):
 
 def paragraphs(batch: Batch, sentences: Sentences) -> Marks:
     """Where a paragraph ends: before a word behind a blank line, if the splitter's last sentence ended in it."""
-    text, at = batch.text, list[int]()
-    for match in _BLANK.finditer(text):
-        end = match.end()
-        if not batch.begins_word(end):
-            continue
-        token = int(batch.token[end])
-        same = np.arange(sentences.of_token[token], sentences.of_token[token + 1], dtype=np.int32)
-        sentences.prove(same)
-        place = int(sentences.of_token[token]) + int((sentences.proved[same] <= end + 1).sum()) - 1
-        if place >= 0 and match.start() <= sentences.at[place] <= end:
-            at.append(end)
-    return Marks(batch, at, [end + 1 for end in at])
+    blank = [match.span() for match in _BLANK.finditer(batch.text) if batch.begins_word(match.end())]
+    begin, end = np.array(blank, np.int32).reshape(-1, 2).T
+    token = batch.token[end]
+    shared = np.isin(sentences.token[:-1], token)
+    sentences.prove(np.flatnonzero(shared).astype(np.int32))
+    last = np.searchsorted(sentences.proved, end + 1, side="right") - 1
+    split = sentences.at[last]
+    ends = end[(last >= 0) & (begin <= split) & (split <= end)].tolist()
+    return Marks(batch, ends, [each + 1 for each in ends])
+
+
+@lru_cache(maxsize=1 << 16)
+def _ends_clause(text: str) -> bool:
+    """Whether a clause that begins with its mark ends before the last character."""
+    return clause_ends(text, len(text) - 1)
 
 
 def _end_of_spaces(text: str, at: int) -> int:

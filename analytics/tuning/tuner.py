@@ -15,10 +15,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from analytics.tuning.count import Count as Walk
 from analytics.tuning.figures import Figures, Floats, Sample, Tally, figures
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import Stream, Streams
-from analytics.tuning.count import Count as Walk
 from connectors.errors import SettingsError
 from flows.moderation import Policy
 from flows.windows import WindowSettings

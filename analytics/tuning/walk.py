@@ -209,9 +209,7 @@ class _Lanes:
                 setattr(self, name, getattr(self, name)[kept])
 
 
-_BY_LANE = (
-    "lane row timeout least max_chars last text_end begin token released place clause full_from"
-).split()
+_BY_LANE = ["lane", "row", "timeout", "least", "max_chars", "last", "text_end", "begin", "token", "released", "place", "clause", "full_from"]
 
 
 def _microseconds(seconds: float) -> int:

@@ -32,7 +32,9 @@ class TokenPath:
 
     def __init__(self, path: str) -> None:
         if _PATH.fullmatch(path) is None:
-            raise InputError(f"{path[:60]!r} is no token path; write one as choices.0.delta.content, * for all of a list")
+            raise InputError(
+                f"{path[:60]!r} is no token path; write one as choices.0.delta.content, * for all of a list"
+            )
         event, colon, keys = path.rpartition(":")
         self.path = path
         self._event = event if colon else None

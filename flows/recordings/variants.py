@@ -122,7 +122,10 @@ class Variant(msgspec.Struct, frozen=True):
             (turns.setdefault((record.s, record.n), []) if record.s else others).append(record)
         changed = [self._change(turn, recording) for turn in turns.values()]
         end = max((turn[-1].t for turn in changed if turn), default=0)
-        others = [record if record.d is not None else msgspec.structs.replace(record, t=max(record.t, end)) for record in others]
+        others = [
+            record if record.d is not None else msgspec.structs.replace(record, t=max(record.t, end))
+            for record in others
+        ]
         return heapq.merge(others, *changed, key=lambda record: record.t)
 
     def _change(self, turn: Turn, recording: Path) -> Turn:
@@ -140,7 +143,7 @@ def _recut(records: Iterable[Record], cut: Cut, recording: Path) -> Iterator[Rec
     waiting, size = "", next(sizes)
     for record in records:
         tokens = _tokens(decoder, record)
-        if record.k == FRAME and not tokens or record.k == CLOSE:
+        if (record.k == FRAME and not tokens) or record.k == CLOSE:
             if waiting:
                 yield _frame(record, write(waiting, False))
             waiting = ""
