@@ -70,22 +70,13 @@ def main() -> None:
 
 
 def measure(file: Path, settings: int, seed: int) -> None:
-    from analytics.tuning.tuner import _deal, _groups
-
-    before = time.perf_counter()
+    from analytics.tuning.tuner import tune
+    before, cpu = time.perf_counter(), time.process_time()
     streams = read([file])
     print(f"read {time.perf_counter() - before:.1f} s")
-    tried = list(grid(WindowSettings()))[:settings]
-    held = holding(OFF)
-    split = walked = 0.0
-    for _, members in _deal(_groups(streams.streams, None), 48, seed):
-        t0 = time.perf_counter()
-        walk = Walk(members, tried, held)
-        t1 = time.perf_counter()
-        walk.run()
-        split, walked = split + t1 - t0, walked + time.perf_counter() - t1
-    tokens = sum(len(s.ends) for s in streams.streams)
-    print(f"split {split:.1f} s, walk {walked:.1f} s, {tokens*len(tried)/walked/1e6:.0f} M/s; {len(tried)} settings")
+    tried = grid(WindowSettings())[:settings]
+    o=tune(streams, tried, OFF, seed=seed)
+    print(f"all {time.perf_counter()-before:.1f} s wall {time.process_time()-cpu:.1f} s cpu {len(tried)}")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
 
 

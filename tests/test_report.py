@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import duckdb
 import pytest
@@ -221,7 +222,7 @@ for (const svg of [...document.querySelectorAll('svg')].filter(shown)) {
 }
 if (document.documentElement.scrollWidth > innerWidth + 1) faults.push('wider than the window');
 const charts = [...document.querySelectorAll('svg')].filter(shown).length;
-document.title = JSON.stringify({width: innerWidth, charts, faults});
+parent.document.title = JSON.stringify({width: innerWidth, charts, faults});
 </script>
 """
 
@@ -234,9 +235,11 @@ def test_in_a_browser_nothing_overlaps_or_is_cut_off(
 ) -> None:
     page = report(request.getfixturevalue(which), now=NOW + timedelta(days=9))
     path = tmp_path / "r.html"
-    path.write_text(page.replace("</body>", f"{LOOK}</body>"), encoding="utf-8")
+    looked_at = quoteattr(page.replace("</body>", f"{LOOK}</body>"))
+    frame = f'<!DOCTYPE html><title></title><meta charset="utf-8"><iframe width="{width}" height="9000" style="border:0" srcdoc={looked_at}>'
+    path.write_text(f"{frame}</iframe>", encoding="utf-8")
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}"]
-    command = [str(CHROMIUM), *flags, f"--window-size={width},1000", "--dump-dom", path.as_uri()]
+    command = [str(CHROMIUM), *flags, "--dump-dom", path.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     title = re.search("<title>(.*?)</title>", dom)
     assert title is not None

@@ -2,8 +2,8 @@
 
 Rules
 - The settings in force are always among those tried.
-- A combination that no window can tell from another (a first time-out beyond the time-out, any time-out in mode
-  "none") or that is refused (`min_chars` over `max_chars`) is not tried.
+- A combination that no window can tell from another (any time-out in mode "none") or that is refused (`min_chars` over
+  `max_chars`) is not tried.
 """
 
 from __future__ import annotations
@@ -24,14 +24,20 @@ TUNED = ("mode", "timeout", "first_timeout", "min_chars", "first_min_chars", "ma
 SENTENCES: Axes = {
     "mode": ("sentence",),
     "timeout": (0.25, 0.5, 1.0, 2.0, 5.0),
-    "first_timeout": (None, 0.15, 0.3),
+    "first_timeout": (None, 0.2),
     "min_chars": (0, 40, 80, 160),
     "first_min_chars": (None, 0),
     "max_chars": (300, 2_000),
 }
 OTHERS: tuple[Axes, ...] = (
-    {"mode": ("clause",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2), "min_chars": (0, 20, 40)},
-    {"mode": ("paragraph",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2)},
+    {
+        "mode": ("clause",),
+        "timeout": (0.5, 1.0, 2.0),
+        "first_timeout": (None, 0.2),
+        "min_chars": (0, 20, 40, 80),
+        "max_chars": (300, 2_000),
+    },
+    {"mode": ("paragraph",), "timeout": (0.5, 1.0, 2.0, 5.0), "first_timeout": (None, 0.2)},
     {"mode": ("none",)},
 )
 
@@ -87,8 +93,6 @@ def _distinct(settings: Iterable[WindowSettings]) -> list[WindowSettings]:
     """Those that can differ in what they do, each once."""
     known: dict[WindowSettings, WindowSettings] = {}
     for setting in settings:
-        if setting.first_timeout is not None and setting.timeout and setting.first_timeout > setting.timeout:
-            continue
         same: dict[str, Any] = {}
         if setting.first_timeout == setting.timeout:
             same["first_timeout"] = None
