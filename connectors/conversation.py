@@ -62,6 +62,7 @@ class Gate:
     def __init__(self, settings: LimiterSettings | None = None) -> None:
         self.limiter = Limiter(random.random, settings)
         self._starting = asyncio.Lock()
+        self._failure: Exception | None = None
 
     async def admit(self) -> None:
         """Wait until the account may start another request: one after the other, in order."""
@@ -72,8 +73,11 @@ class Gate:
     def succeeded(self) -> None:
         self.limiter.succeeded(time.monotonic())
 
-    def failed(self) -> None:
-        self.limiter.failed(time.monotonic())
+    def failed(self, fault: Exception) -> None:
+        """One failure that many turns share, such as the token endpoint's, counts once."""
+        if fault is not self._failure:
+            self._failure = fault
+            self.limiter.failed(time.monotonic())
 
     def throttled(self, retry_after: float | None) -> None:
         self.limiter.throttled(time.monotonic(), retry_after)
@@ -160,7 +164,7 @@ class Conversation:
             self.gate.throttled(asked)
             return self._unless_late(now, self.refusals.next(now, asked), "rate_limited")
         if problem.kind in ("connect", "status", "timeout"):
-            self.gate.failed()
+            self.gate.failed(problem.fault)
         reason = "timeout" if problem.kind in TIMEOUTS else "interrupted"
         if not self.can_go_on() or self.turn.restarts >= self._restarts.settings.retries:
             return 0, reason

@@ -4,8 +4,9 @@ Rules
 - An item is (key, (records, mark)): the key is lane and shard, the records are in order of time, and the mark
   promises that no later record of the lane has a smaller `t`.
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
-- An open goes into the flow with the log's `created` (microseconds since the Unix epoch) beside its request, so
-  that rows can be dated. All else goes as it was logged.
+- An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
+  and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
+  All else goes as it was logged.
 - Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
   most one each `MARK_EVERY`; the last mark of a log goes to all of them.
 - The position is that of what was emitted. A live log is read from disk up to the end found at start, and from
@@ -85,8 +86,9 @@ class Sharder:
         if record.k != OPEN:
             return record
         self._open[shard].add((record.s, record.n))
-        request = record.d if isinstance(record.d, dict) else {}
-        return msgspec.structs.replace(record, d={**request, "created": self._created})
+        request = dict(record.d) if isinstance(record.d, dict) else {}
+        request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": self._created}
+        return msgspec.structs.replace(record, d=request)
 
 
 class LogSource(FixedPartitionedSource[Item, State]):

@@ -33,6 +33,7 @@ from flows.shard import Core, Shard
 from flows.windows import Windows
 
 Value: TypeAlias = tuple[Sequence[Any], int]
+Sinks: TypeAlias = Mapping[str, FixedPartitionedSink[Any, Any]]
 Delivery: TypeAlias = tuple[str, Message]
 
 _ROWS = get_args(Row)
@@ -52,10 +53,10 @@ def build(
     settings: Settings,
     *,
     lists: Path,
-    messages: Mapping[str, FixedPartitionedSink[Any, Any]],
-    rows: Mapping[str, FixedPartitionedSink[Any, Any]],
-    updates: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
-    questions: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
+    messages: Sinks,
+    rows: Sinks,
+    updates: Sinks | None = None,
+    questions: Sinks | None = None,
 ) -> Dataflow:
     """The dataflow from a log to its sinks; opens nothing and needs no credentials.
 
@@ -72,22 +73,10 @@ def build(
     policies = Policies(settings, lists)
     windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
     measured = _step("measure", windows, lambda opened: Session(vendor.name, opened))
-    if messages:
-        shown = op.filter_map_value("take_messages", measured, _messages)
-        for step_id, sink in messages.items():
-            op.output(step_id, shown, sink)
-    if rows:
-        landed = op.filter_map_value("take_rows", measured, _rows)
-        for step_id, row_sink in rows.items():
-            op.output(step_id, landed, row_sink)
-    if updates:
-        ended = op.filter_map_value("take_dialog_updates", measured, _updates)
-        for step_id, update_sink in updates.items():
-            op.output(step_id, ended, update_sink)
-    if questions:
-        asked = op.filter_map_value("take_questions", measured, _questions)
-        for step_id, question_sink in questions.items():
-            op.output(step_id, asked, question_sink)
+    _send("take_messages", measured, _messages, messages)
+    _send("take_rows", measured, _rows, rows)
+    _send("take_dialog_updates", measured, _updates, updates)
+    _send("take_questions", measured, _questions, questions)
     return flow
 
 
@@ -116,6 +105,14 @@ def _step(step_id: str, up: KeyedStream[Value], make: Callable[[Record], Core]) 
         return ShardLogic(shard)
 
     return op.stateful_batch(step_id, up, resume)
+
+
+def _send(step_id: str, up: KeyedStream[Value], take: Callable[[Value], list[Any] | None], sinks: Sinks | None) -> None:
+    """What `take` finds in the events, to every sink; no step at all where there is none."""
+    if sinks:
+        taken = op.filter_map_value(step_id, up, take)
+        for sink_id, sink in sinks.items():
+            op.output(sink_id, taken, sink)
 
 
 def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Record) -> Release:

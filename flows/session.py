@@ -178,7 +178,7 @@ class Session(Core):
         return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._tally.shown), *usage),)
 
     def _estimate(self) -> tuple[int, int, int]:
-        prompt = -(-len(self._request.get("prompt") or "") // CHARS_PER_TOKEN)
+        prompt = -(-int(self._request.get("prompt_chars", 0)) // CHARS_PER_TOKEN)
         completion = -(-self._tally.chars_received // CHARS_PER_TOKEN)
         return prompt, completion, prompt + completion
 

@@ -236,8 +236,8 @@ def test_in_a_browser_nothing_overlaps_or_is_cut_off(
     page = report(request.getfixturevalue(which), now=NOW + timedelta(days=9))
     path = tmp_path / "r.html"
     looked_at = quoteattr(page.replace("</body>", f"{LOOK}</body>"))
-    frame = f'<!DOCTYPE html><title></title><meta charset="utf-8"><iframe width="{width}" height="9000" style="border:0" srcdoc={looked_at}>'
-    path.write_text(f"{frame}</iframe>", encoding="utf-8")
+    frame = f'<iframe width="{width}" height="9000" style="border:0" srcdoc={looked_at}></iframe>'
+    path.write_text(f'<!DOCTYPE html><meta charset="utf-8"><title></title>{frame}', encoding="utf-8")
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}"]
     command = [str(CHROMIUM), *flags, "--dump-dom", path.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

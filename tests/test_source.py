@@ -62,9 +62,9 @@ def test_records_of_a_session_stay_together_in_their_order() -> None:
         assert mark == 49
 
 
-def test_an_open_is_dated_by_the_log() -> None:
+def test_an_open_is_dated_by_the_log_and_leaves_its_prompt_there() -> None:
     [(_, ((record,), _))] = Sharder("w00", CREATED).deal([at(1, opened("s", 0, {"prompt": "p"}))], 1)
-    assert record.d == {"prompt": "p", "created": 1_795_176_000_000_000}
+    assert record.d == {"prompt_chars": 1, "created": 1_795_176_000_000_000}
 
 
 def test_marks_go_to_shards_with_open_turns_and_not_too_often() -> None:

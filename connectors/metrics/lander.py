@@ -56,9 +56,9 @@ class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     def __post_init__(self) -> None:
         if self.interval <= 0 or self.patience < 0 or self.max_files < 1:
-            raise SettingsError("interval and max_files must be above 0, patience not below 0")
+            raise SettingsError("metrics: interval and max_files must be above 0, patience not below 0")
         if self.retain_days is not None and self.retain_days <= 0:
-            raise SettingsError("retain_days must be above 0, or left out to keep everything")
+            raise SettingsError("metrics: retain_days must be above 0, or left out to keep everything")
 
 
 class Plan(msgspec.Struct, frozen=True):
