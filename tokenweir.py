@@ -33,7 +33,7 @@ from connectors.errors import InputError
 from connectors.sessions import SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows import demo as demonstration
 from flows.inspection import inspect

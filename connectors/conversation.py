@@ -73,9 +73,9 @@ class Gate:
     def succeeded(self) -> None:
         self.limiter.succeeded(time.monotonic())
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: Exception | None = None) -> None:
         """One failure that many turns share, such as the token endpoint's, counts once."""
-        if fault is not self._failure:
+        if fault is None or fault is not self._failure:
             self._failure = fault
             self.limiter.failed(time.monotonic())
 

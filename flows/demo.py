@@ -23,7 +23,7 @@ from connectors.records import Message, encode_message
 from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows.moderation import Moderator
 from flows.replay import replay

@@ -26,8 +26,8 @@ from connectors.records import encode_message
 from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
 from connectors.simulator.cognigy import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
 from connectors.simulator.texts import Text, cut
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.replay import replay

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
-from analytics.frames import Stream
+from analytics import query
+from analytics.stream import Stream
 from connectors.errors import SettingsError
 from connectors.metrics import Lander, Price, Row, SloSettings, open_metrics
 from connectors.metrics.dimensions import dimensions_sql
@@ -29,7 +33,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    return connection.sql(sql).fetchall()
+    return pl.DataFrame(Stream(connection.sql(sql))).rows()
 
 
 # ---- by hand
@@ -523,3 +527,30 @@ def test_a_model_s_name_cannot_leave_its_literal(tmp_path: Path) -> None:
     with open_metrics(tmp_path) as connection:
         assert rows(connection, "SELECT model FROM prices") == [(odd,)]
         assert rows(connection, "SELECT count(*) FROM slo") == [(3,)]
+
+
+# ---- what the documentation says
+
+DOCS = (Path(__file__).parents[1] / "docs" / "analytics.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL))
+def test_every_query_of_the_documentation_answers(
+    sql: str, metrics: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shipped").mkdir()
+    rows(metrics, sql)
+    assert "COPY" not in sql or list(tmp_path.glob("shipped/turns/day=2026-11-20/*.parquet"))
+
+
+def test_the_documentation_names_everything_that_can_be_asked(metrics: duckdb.DuckDBPyConnection) -> None:
+    assert [name for name in query.catalogue(metrics)["name"] if f"`{name}`" not in DOCS] == []
+
+
+def test_the_documented_settings_are_settings() -> None:
+    (toml,) = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    tree = tomllib.loads(toml)
+    prices = msgspec.convert(tree["prices"], dict[str, tuple[Price, ...]])
+    assert len(prices["gpt-4"]) == 2
+    assert script(prices, msgspec.convert(tree["slo"], SloSettings))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from tests.conftest import OtherSide, corpus_of
 from tokenweir import main
 

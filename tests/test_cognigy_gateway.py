@@ -24,7 +24,7 @@ from connectors.log import Clock, LogReader, LogWriter
 from connectors.records import Record, frame, opened
 from connectors.secret import Secret
 from connectors.simulator import Corpus, SimulatedCognigy, TokenStream
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.turns import Turns
 from flows.events import Text
 from flows.reassembly import Reassembly

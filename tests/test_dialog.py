@@ -27,7 +27,7 @@ from connectors.errors import DataDirError
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 from connectors.simulator import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 
 WAIT = 20.0
 Vendors = Callable[..., SimulatedCognigy]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.tuning.streams import Stream
+from connectors.errors import SettingsError
 from flows.cuts import clause_ends
 from flows.sentences import SentenceSplitter
 from flows.windows import _BLANK_LINE, _WORD_BEGINS  # the rule itself, not a copy of it
@@ -30,6 +31,7 @@ Splitter = Callable[[str | None], SentenceSplitter]
 
 GAP = "\0"
 NEVER = 2**31 - 1
+_PROVED = "。"
 _CLAUSE_MARK = re.compile("[,;:،؛—–、，；：]")
 _SPACES = re.compile(r"\s*")
 _BLANK = re.compile(_BLANK_LINE.pattern.removesuffix("$"))
@@ -89,56 +91,57 @@ class Sentences(Marks):
         self._batch = batch
         tokens = np.array([*token, NEVER], np.int32)
         super().__init__(batch, at, batch.token_end[tokens[:-1]].tolist(), tokens)
+        self.token_begin, self.token_end = batch.token_begin, batch.token_end
         whole = batch.token_end[tokens[:-1]] - batch.token_begin[tokens[:-1]] == 1
         self._exact = np.append(whole, True)
 
     def prove(self, places: Ints) -> None:
         """Make `proved` exact to the character for these, and for all others of their tokens."""
-        tokens = np.unique(self.token[places[~self._exact[places]]])
-        numbers = self._batch.stream_of[tokens]
-        for number in np.unique(numbers).tolist():
-            for token in self._split_again(number, tokens[numbers == number].tolist()):
-                self._split_again(number, [token], thorough=True)
+        for token in dict.fromkeys(self.token[places[~self._exact[places]]].tolist()):
+            if not self._split_again(token, self._likely(token)):
+                self._split_again(token, range(int(self.token_begin[token]) + 1, int(self.token_end[token]) + 1))
 
-    def _split_again(self, number: int, tokens: list[int], *, thorough: bool = False) -> list[int]:
-        """Split a stream again, in these tokens by pieces that end where a proof is likely, or by character.
+    def _split_again(self, token: int, stops: Sequence[int]) -> bool:
+        """Split the token's part of the text once more, in pieces that end there.
 
-        Returns the tokens in which something was proved somewhere else.
+        Only what is proved by a single character is known exactly: False where a longer piece proved something.
         """
-        batch, missed = self._batch, list[int]()
-        stream = batch.streams[number]
-        splitter = self._splitter(stream.language)
-        place, at = self._begin_behind(number, int(batch.token_begin[tokens[0]]))
-        for token in tokens:
-            begin, end = int(batch.token_begin[token]), int(batch.token_end[token])
-            place += len(splitter.feed(batch.text[at:begin]))
-            at = begin
-            for stop in range(begin + 1, end + 1) if thorough else self._likely(token, begin, end):
-                for _ in splitter.feed(batch.text[at:stop]):
-                    if stop - at == 1:
-                        self.proved[place], self._exact[place] = stop, True
-                    elif token not in missed:
-                        missed.append(token)
-                    place += 1
-                at = stop
-        return missed
+        text = self._batch.text
+        place = int(self.of_token[token])
+        splitter, at = self._resumed(token, place)
+        begin = int(self.token_begin[token])
+        place += len(splitter.feed(text[at:begin]))
+        at, exact = begin, True
+        for stop in stops:
+            for _ in splitter.feed(text[at:stop]):
+                exact = exact and stop - at == 1
+                self.proved[place], self._exact[place] = stop, exact
+                place += 1
+            at = stop
+        return exact
 
-    def _begin_behind(self, number: int, before: int) -> tuple[int, int]:
-        """A place to begin at, and its position: behind a line break a splitter is as new."""
-        batch = self._batch
-        begin = int(batch.begin[number])
-        place = int(self.of_token[batch.first[number]])
-        for each in range(int(self.of_token[batch.token[before]]) - 1, place - 1, -1):
-            if batch.text[self.at[each] - 1] == "\n":
-                return each + 1, int(self.at[each])
-        return place, begin
+    def _resumed(self, token: int, place: int) -> tuple[SentenceSplitter, int]:
+        """A splitter behind the last cut before the token, and where that is.
 
-    def _likely(self, token: int, begin: int, end: int) -> list[int]:
+        Behind a line break a splitter is as new; behind any other cut it is as behind a full stop that needs no proof.
+        """
+        number = int(self._batch.stream_of[token])
+        splitter, begin = self._splitter(self._batch.streams[number].language), int(self._batch.begin[number])
+        last = int(self.at[place - 1]) if place else 0
+        if last <= begin:
+            return splitter, begin
+        if self._batch.text[last - 1] != "\n" and splitter.feed(_PROVED) != [_PROVED]:
+            raise SettingsError(f"window.flush_overrides: the tuner needs {_PROVED!r} to end a sentence; allow that")
+        return splitter, last
+
+    def _likely(self, token: int) -> list[int]:
         """Where the token's places are proved as a rule: by the last character before it, or by the next visible one."""
+        begin, end = int(self.token_begin[token]), int(self.token_end[token])
         at = self.at[self.of_token[token] : self.of_token[token + 1]]
-        shown = self._batch.visible_from[at] + 1
-        stops = np.unique(np.concatenate((at - 1, at, shown - 1, shown, [end])))
-        return stops[(stops > begin) & (stops <= end)].tolist()
+        stops = {end}
+        for ends, shown in zip(at.tolist(), self._batch.visible_from[at].tolist(), strict=True):
+            stops.update((ends - 1, ends, shown, shown + 1))
+        return sorted(stop for stop in stops if begin < stop <= end)
 
 
 class Batch:

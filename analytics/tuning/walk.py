@@ -132,7 +132,7 @@ class Walk:
             lanes.begin[tried], whole[tried], lanes.max_chars[tried], lanes.text_end[tried]
         )
         in_token = self._batch.token[proved - 1]
-        tied = tried[in_token == token[tried]]
+        tied = tried[(in_token == token[tried]) & (self._marks.at[place[tried]] <= proved)]
         self._marks.prove(place[tied])
         fed[tied] = np.minimum(fed[tied], self._marks.proved[place[tied]])
         won = (cut != NOWHERE) & (proved < fed[tried])

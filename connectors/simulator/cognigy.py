@@ -16,27 +16,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from collections import OrderedDict, deque
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 import msgspec
 
 from connectors.errors import SettingsError
-from connectors.simulator.access import Access
 from connectors.simulator.corpus import Corpus
-from connectors.simulator.events import Pace
 from connectors.simulator.faults import Drop, On, Progress
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET, retry_after
-from connectors.simulator.http import Dropped, Exchange, HTTPError, HTTPServer
+from connectors.simulator.gateway import retry_after
+from connectors.simulator.http import Dropped, Exchange, HTTPError
 from connectors.simulator.messages import Messages
 from connectors.simulator.playing import break_off, play
-from connectors.simulator.turns import FaultPlan, Turn, Turns
-from connectors.simulator.waiting import Changes
+from connectors.simulator.turns import Turn
+from connectors.simulator.vendor import Asked, SimulatedVendor
 from connectors.simulator.websocket import WebSocket
 
 TOKEN_PATH: Final = "/api/v2/oauth/token"
@@ -48,145 +42,29 @@ SCOPES: Final = ("llm:stream", "bot:dialog:write", "api:access")
 MAX_DIALOGS: Final = 100_000
 
 
-class Asked(msgspec.Struct):
-    """One request, as far as it may be remembered.
+class SimulatedCognigy(SimulatedVendor):
+    """The simulated Cognigy.AI; see SimulatedVendor for what it takes besides.
 
-    at         seconds since the gateway was made
-    dialog_id  the dialog it was for, where that is known
-    turn       number of the turn of a stream; a retry belongs to the turn that it tries again
-    attempt    requests for the same turn before it
-    tokens     tokens of the stream that had gone out by its end
-    ended      answered, finished, gone (the client went), the `how` of a drop, or "" while it runs
-    """
-
-    at: float
-    method: str
-    path: str
-    status: int = 0
-    dialog_id: str | None = None
-    stream: str | None = None
-    turn: int | None = None
-    attempt: int = 0
-    tokens: int = 0
-    ended: str = ""
-
-
-class SimulatedCognigy:
-    """The simulated vendor. `async with` it, or `start` and `close` it on one event loop.
-
-    corpus          what it serves; our own texts unless said otherwise
-    faults          what goes wrong, for streams that bring no faults of their own
-    prompts         names of streams by prompt, or by dialog id
     first_message   wait for a first message on every stream
     streaming       what the answer to a configuration says
-    speed           of the streams' own times; 0 = as fast as possible
-    token_interval  seconds between tokens, in place of the streams' times
-    token_ttl       seconds for which an access token holds
-    declared_ttl    what `expires_in` says, where it is not that
-    scopes          what the client is granted
 
-    url             its base URL
-    requests        the latest `max_requests` requests, as `Asked`
     configurations  the standing one of every dialog
     variables       what every dialog was sent, in order: name to value
     first_messages  what clients sent on their streams, the latest `max_requests`
-    counts          token_requests, configurations, starts, finished, gone, tokens, variables, drop_fin …,
-                    status_429 …; and of the server beneath: connections, refused_connections, bad_requests
-
-    Raises SettingsError where an argument is wrong or the port is taken.
+    counts          token_requests, configurations, starts, finished, gone, tokens, variables, drop_fin …, status_429 …
     """
 
+    SCOPES = SCOPES
+
     def __init__(
-        self,
-        corpus: Corpus | None = None,
-        *,
-        faults: FaultPlan = "",
-        prompts: Mapping[str, str] | None = None,
-        first_message: bool = False,
-        streaming: bool = True,
-        speed: float = 1.0,
-        token_interval: float | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        client_id: str = CLIENT_ID,
-        client_secret: str = CLIENT_SECRET,
-        scopes: Iterable[str] = SCOPES,
-        token_ttl: float = 3600.0,
-        declared_ttl: float | None = None,
-        max_requests: int = 10_000,
+        self, corpus: Corpus | None = None, *, first_message: bool = False, streaming: bool = True, **options: Any
     ) -> None:
-        for name, value in (("speed", speed), ("token_interval", token_interval or 0.0)):
-            if not (math.isfinite(value) and value >= 0):
-                raise SettingsError(f"{name} must be a number of 0 or more, not {value}")
-        self.corpus = Corpus.builtin() if corpus is None else corpus
-        self.requests: deque[Asked] = deque(maxlen=max_requests)
+        super().__init__(corpus, **options)
         self.configurations: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.variables: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
-        self.first_messages: deque[Any] = deque(maxlen=max_requests)
-        self._prompts = dict(prompts or {})
+        self.first_messages: deque[Any] = deque(maxlen=self.requests.maxlen)
         self._first_message = first_message
         self._streaming = streaming
-        self._pace = Pace(speed, token_interval)
-        self._turns = Turns(self.corpus, faults, prompts)
-        self._general = Progress(self._turns.general)
-        self._access = Access(client_id, client_secret, scopes, SCOPES, token_ttl, declared_ttl)
-        self._changes = Changes()
-        self._started = time.monotonic()
-        self._server = HTTPServer(self._handle, host=host, port=port)
-        self.counts: Counter[str] = self._server.counts
-
-    @property
-    def url(self) -> str:
-        return self._server.url
-
-    async def start(self) -> None:
-        """Take connections. Nothing happens where it already does."""
-        await self._server.listen()
-
-    def refuse(self, seconds: float | None = None) -> None:
-        """Refuse new connections for so long, or until `start`."""
-        self._server.refuse(seconds)
-
-    def revoke_all(self) -> None:
-        """Make every access token invalid, as when a secret was changed."""
-        self._access.revoke_all()
-
-    async def until(self, condition: Callable[[SimulatedCognigy], bool], within: float = 10.0) -> None:
-        """Wait until something holds of this gateway. Raises TimeoutError after `within` seconds."""
-        await self._changes.until(lambda: condition(self), within)
-
-    async def close(self) -> None:
-        """End every connection. Idempotent."""
-        await self._server.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def _handle(self, exchange: Exchange) -> None:
-        request = exchange.request
-        asked = Asked(round(time.monotonic() - self._started, 6), request.method, request.path[:500])
-        self.requests.append(asked)
-        self._changes.notify()
-        try:
-            await self._route(exchange, asked)
-            asked.ended = asked.ended or "answered"
-        except HTTPError as error:
-            await exchange.refuse(error)
-            asked.ended = "answered"
-        finally:
-            asked.status = exchange.status or 0
-            if asked.status:
-                self.counts[f"status_{asked.status}"] += 1
-            if not asked.ended:
-                asked.ended = "gone"
-                self.counts["gone"] += 1
-            self._changes.notify()
 
     async def _route(self, exchange: Exchange, asked: Asked) -> None:
         path = exchange.request.path

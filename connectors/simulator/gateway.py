@@ -15,166 +15,43 @@ import json
 import math
 import time
 from bisect import bisect_right
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from email.utils import formatdate
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 from urllib.parse import parse_qs
 
 import msgspec
 
 from connectors.errors import SettingsError
-from connectors.simulator.access import Access
-from connectors.simulator.corpus import Corpus
-from connectors.simulator.events import Answer, Pace, Piece, read_id
+from connectors.simulator.events import Answer, Piece, read_id
 from connectors.simulator.faults import On, Progress, Refusal
-from connectors.simulator.http import Dropped, Exchange, HTTPError, HTTPServer
-from connectors.simulator.turns import FaultPlan, Turn, Turns
-from connectors.simulator.waiting import Changes
+from connectors.simulator.http import Dropped, Exchange, HTTPError
+from connectors.simulator.turns import Turn
+from connectors.simulator.vendor import Asked, SimulatedVendor
 
 TOKEN_PATH: Final = "/oauth/token"
 STREAM_PATH: Final = "/api/v2/ai/llm/chat/stream"
 SCOPE: Final = "ai:llm:stream"
 
-CLIENT_ID: Final = "simulator"
-CLIENT_SECRET: Final = "s&cret+for=the simulator"
-"""It holds what a form must escape, so that a client that does not is found out."""
-
 BATCH: Final = 64 * 1024
 """Bytes that are gathered into one write where a stream runs as fast as possible."""
 
 
-class Asked(msgspec.Struct):
-    """One request, as far as it may be remembered.
+class CXoneGateway(SimulatedVendor):
+    """The simulated CXone; see SimulatedVendor for what it takes.
 
-    at       seconds since the gateway was made
-    turn     number of the turn; a retry and a continuation belong to the turn that they go on with
-    attempt  requests for the same turn before it
-    tokens   tokens of the stream that had gone out by the end of the answer, repeated ones counted once
-    ended    answered, finished, fin, rst, end, error (a drop), gone (the client went), or "" while it runs
+    counts  token_requests, starts, continuations, finished, gone, tokens (repeated ones too), drop_fin …, status_429 …
     """
 
-    at: float
-    method: str
-    path: str
-    status: int = 0
-    stream: str | None = None
-    turn: int | None = None
-    continuation_id: str | None = None
-    attempt: int = 0
-    tokens: int = 0
-    ended: str = ""
+    SCOPES = (SCOPE,)
 
-
-class CXoneGateway:
-    """The simulated vendor. `async with` it, or `start` and `close` it on one event loop.
-
-    corpus          what it serves; our own texts unless said otherwise
-    faults          what goes wrong, for streams that bring no faults of their own
-    prompts         names of streams by prompt
-    speed           of the streams' own times; 0 = as fast as possible
-    token_interval  seconds between tokens, in place of the streams' times
-    token_ttl       seconds for which an access token holds
-    declared_ttl    what `expires_in` says, where it is not that
-    scopes          what the client is granted
-
-    url       its base URL
-    requests  the latest `max_requests` requests, as `Asked`
-    counts    token_requests, starts, continuations, finished, gone, tokens (repeated ones too), drop_fin …,
-              status_429 …; and of the server beneath: connections, refused_connections, bad_requests
-
-    Raises SettingsError where an argument is wrong or the port is taken.
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus | None = None,
-        *,
-        faults: FaultPlan = "",
-        prompts: Mapping[str, str] | None = None,
-        speed: float = 1.0,
-        token_interval: float | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        client_id: str = CLIENT_ID,
-        client_secret: str = CLIENT_SECRET,
-        scopes: Iterable[str] = (SCOPE,),
-        token_ttl: float = 3600.0,
-        declared_ttl: float | None = None,
-        max_requests: int = 10_000,
-    ) -> None:
-        for name, value in (("speed", speed), ("token_interval", token_interval or 0.0)):
-            if not (math.isfinite(value) and value >= 0):
-                raise SettingsError(f"{name} must be a number of 0 or more, not {value}")
-        self.corpus = Corpus.builtin() if corpus is None else corpus
-        self.requests: deque[Asked] = deque(maxlen=max_requests)
-        self._pace = Pace(speed, token_interval)
-        self._turns = Turns(self.corpus, faults, prompts)
-        self._general = Progress(self._turns.general)
-        self._access = Access(client_id, client_secret, scopes, (SCOPE,), token_ttl, declared_ttl)
-        self._changes = Changes()
-        self._started = time.monotonic()
-        self._server = HTTPServer(self._handle, host=host, port=port)
-        self.counts: Counter[str] = self._server.counts
-
-    @property
-    def url(self) -> str:
-        return self._server.url
-
-    async def start(self) -> None:
-        """Take connections. Nothing happens where it already does."""
-        await self._server.listen()
-
-    def refuse(self, seconds: float | None = None) -> None:
-        """Refuse new connections for so long, or until `start`."""
-        self._server.refuse(seconds)
-
-    def revoke_all(self) -> None:
-        """Make every access token invalid, as when a secret was changed."""
-        self._access.revoke_all()
-
-    async def until(self, condition: Callable[[CXoneGateway], bool], within: float = 10.0) -> None:
-        """Wait until something holds of this gateway. Raises TimeoutError after `within` seconds."""
-        await self._changes.until(lambda: condition(self), within)
-
-    async def close(self) -> None:
-        """End every connection. Idempotent."""
-        await self._server.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def _handle(self, exchange: Exchange) -> None:
-        request = exchange.request
-        asked = Asked(round(time.monotonic() - self._started, 6), request.method, request.path[:200])
-        self.requests.append(asked)
-        self._changes.notify()
-        try:
-            if request.path == TOKEN_PATH:
-                await self._grant(exchange)
-            elif request.path == STREAM_PATH:
-                await self._stream(exchange, asked)
-            else:
-                raise HTTPError(404, "not_found", f"this gateway has {TOKEN_PATH} and {STREAM_PATH}")
-            asked.ended = asked.ended or "answered"
-        except HTTPError as error:
-            await exchange.refuse(error)
-            asked.ended = "answered"
-        finally:
-            asked.status = exchange.status or 0
-            if asked.status:
-                self.counts[f"status_{asked.status}"] += 1
-            if not asked.ended:
-                asked.ended = "gone"
-                self.counts["gone"] += 1
-            self._changes.notify()
+    async def _route(self, exchange: Exchange, asked: Asked) -> None:
+        if exchange.request.path == TOKEN_PATH:
+            await self._grant(exchange)
+        elif exchange.request.path == STREAM_PATH:
+            await self._stream(exchange, asked)
+        else:
+            raise HTTPError(404, "not_found", f"this gateway has {TOKEN_PATH} and {STREAM_PATH}")
 
     async def _grant(self, exchange: Exchange) -> None:
         """POST /oauth/token, form-encoded."""

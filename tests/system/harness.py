@@ -43,7 +43,7 @@ from connectors.reactor import Reactor
 from connectors.records import CLOSE, ERROR, FRAME
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
 from connectors.simulator.cognigy import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows.moderation import Moderator
 from flows.settings import Settings, load
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from connectors.log import LogReader
 from connectors.metrics import open_metrics
+from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.http import Exchange, HTTPServer
 from connectors.turns import Turns
-from connectors.log import LogReader
 from flows import cxone
-from connectors.sessions import SessionRequest
 from flows.settings import parse
 from tests.callers import serving
 from tests.conftest import OtherSide, corpus_of
@@ -111,7 +111,7 @@ def test_a_stream_that_cannot_be_had_ends_honestly_with_what_came(
 
 def test_a_vendor_whose_oauth_is_down_is_waited_for(other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS), "503=4:on=token")
-    with serving(side, tmp_path, cxone=QUICK) as service:
+    with serving(side, tmp_path, cxone={"max_restarts": 50, "retry_base": 0.2, "retry_cap": 1.0}) as service:
         assert service.ask("POST", "/sessions", json={"session_id": "s", "prompt": "stream s"}).status_code == 202
         side.reactor.run(side.desktop.until(lambda desktop: desktop.is_whole("s"), 30))
     holds(side.desktop, "s", TEXT)

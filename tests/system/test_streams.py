@@ -12,7 +12,7 @@ from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
 from connectors.simulator.cognigy import SimulatedCognigy
-from connectors.simulator.gateway import CLIENT_ID, CLIENT_SECRET
+from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.settings import Settings, parse
