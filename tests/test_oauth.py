@@ -75,8 +75,11 @@ async def vendor() -> AsyncIterator[tuple[Vendor, Client]]:
     self = Vendor()
     async with await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=500) as server:
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with Client() as client:
-            yield self, client
+        try:
+            async with Client() as client:
+                yield self, client
+        finally:
+            self.hold.set()  # from Python 3.12 on, a server's end waits for its handlers
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
