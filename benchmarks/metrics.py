@@ -138,7 +138,7 @@ def write() -> None:
 def live(seconds: float, readers: int, hold: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         directory = Path(folder)
-        lander = stack.enter_context(Lander(directory, LanderSettings(interval=2.0)))
+        lander = stack.enter_context(Lander(directory, LanderSettings(interval=2.0), script=script(PRICES)))
         lander.land()
         if hold:
             stack.enter_context(holding(directory))

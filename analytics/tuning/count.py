@@ -26,7 +26,7 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 NONE = "none"
-LANES = 16_384
+LANES = 50000
 """How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
 MAX_TOKENS = 1 << 23
 """How many tokens those may have together; so that place and time fit into one number."""

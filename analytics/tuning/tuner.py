@@ -72,7 +72,7 @@ def tune(
     held = holding(policy)
     groups = _groups(streams.streams, by)
     weights = _weights(groups, shares or {})
-    batches = _deal(groups, max(8, min(BATCHES, 12_000 // len(settings))), seed)
+    batches = _deal(groups, max(1, min(BATCHES, 12_000 // len(settings))), seed)
     total = sum(len(stream.ends) for stream in streams.streams) * len(settings)
     count = 0
 
