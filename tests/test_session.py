@@ -1,0 +1,151 @@
+"""flows.session: what a turn adds up to."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+
+from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
+from connectors.records import Message, Record
+from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
+from flows.session import Session
+
+CREATED = 1_795_176_000_000_000
+OPEN = Record(
+    1_000_000,
+    "s",
+    0,
+    "open",
+    d={"prompt_chars": 10, "model": "m", "tenant": "acme", "language": "de", "created": CREATED},
+)
+
+
+def feed(events: Iterable[Event], opened: Record = OPEN, *, restart: bool = False) -> list[Output]:
+    core = Session("cxone", opened)
+    out: list[Output] = []
+    for event in [opened, *events]:
+        out += core.feed(event)
+        if restart:
+            data = pickle.loads(pickle.dumps(core.snapshot()))
+            core = Session("cxone", opened)
+            core.restore(data)
+    return out
+
+
+def text(t: int, what: str, tokens: int = 1) -> Text:
+    return Text(t, "s", 0, what, tokens)
+
+
+def released(t: int, what: str, *, tokens: int = 1, seq: int = 0) -> Released:
+    message = Message("s", 0, seq, what, "sentence", False, False, t)
+    return Released(t, "s", 0, message, "default", tokens, t - 300_000, t - 100_000, 2)
+
+
+def closed(t: int, reason: str = "finished") -> Record:
+    return Record(t, "s", 0, "close", d={"reason": reason})
+
+
+def turn(out: Iterable[Output]) -> TurnRow:
+    [row] = [each for each in out if isinstance(each, TurnRow)]
+    return row
+
+
+def test_everything_passes_in_its_place_and_rows_follow_what_they_are_of() -> None:
+    events = [text(2, "a"), released(3, "a"), closed(4)]
+    out = feed(events)
+    assert [each for each in out if not isinstance(each, MessageRow | TurnRow)] == [OPEN, *events]
+    assert [type(each) for each in out] == [Record, Text, Released, MessageRow, Record, TurnRow]
+
+
+def test_a_turns_times_are_dated_and_counted_from_its_open() -> None:
+    row = turn(feed([text(1_350_000, "a"), released(1_900_000, "a"), closed(3_000_000)]))
+    assert row.started_at == CREATED + 1_000_000
+    assert row.first_token_at == CREATED + 1_350_000
+    assert (row.time_to_first_token_ms, row.time_to_first_message_ms, row.duration_ms) == (350, 900, 2_000)
+    assert (row.vendor, row.model, row.tenant, row.language) == ("cxone", "m", "acme", "de")
+
+
+def test_a_turn_without_a_token_has_no_first_one() -> None:
+    row = turn(feed([closed(2_000_000, "refused")]))
+    assert (row.first_token_at, row.time_to_first_token_ms, row.first_message_at) == (None, None, None)
+    assert row.outcome == "refused"
+
+
+def test_tokens_messages_and_characters_are_summed() -> None:
+    row = turn(
+        feed(
+            [
+                text(2, "One. "),
+                text(3, "Two", 2),
+                released(4, "One. ", tokens=1),
+                released(5, "Two", tokens=2, seq=1),
+                closed(6),
+            ]
+        )
+    )
+    assert (row.tokens_received, row.tokens_sent, row.messages) == (3, 3, 2)
+    assert (row.chars_received, row.chars_sent) == (8, 8)
+
+
+def test_repeated_tokens_are_received_and_not_sent() -> None:
+    row = turn(feed([text(2, "a"), Repeated(3, "s", 0, 4, False), Repeated(3, "s", 0, 1, True), closed(4)]))
+    assert (row.tokens_received, row.tokens_repeated) == (5, 4)
+
+
+def test_interruptions_and_restarts_are_told_apart() -> None:
+    dropped = Record(3, "s", 0, "error", d={"kind": "disconnected", "status": None, "retry": 1})
+    again = Record(4, "s", 0, "open", d={"continuation_id": "c"})
+    row = turn(feed([dropped, again, closed(5)]))
+    assert (row.interruptions, row.restarts, row.error_kind) == (1, 1, "disconnected")
+
+
+def test_usage_is_the_vendors_last_word() -> None:
+    row = turn(feed([Usage(2, "s", 0, 5, 1, 6), Usage(3, "s", 0, 5, 9, 14), closed(4)]))
+    assert (row.prompt_tokens, row.completion_tokens, row.total_tokens) == (5, 9, 14)
+    assert not row.usage_estimated
+
+
+def test_usage_that_is_not_reported_is_estimated_and_marked_so() -> None:
+    row = turn(feed([text(2, "abcdefghi"), closed(3)]))
+    assert (row.prompt_tokens, row.completion_tokens, row.total_tokens) == (3, 3, 6)
+    assert row.usage_estimated
+
+
+def test_only_findings_that_change_the_text_are_blocks() -> None:
+    found = [Finding(2, "s", 0, 0, "BLOCKED", "rule", action, 0, 3) for action in ("redact", "flag", "drop")]
+    out = feed([*found, closed(3)])
+    assert turn(out).moderation_blocks == 2
+    assert [row.action for row in out if isinstance(row, FindingRow)] == ["redact", "flag", "drop"]
+
+
+def test_a_message_row_says_how_long_the_window_and_moderation_took() -> None:
+    [row] = [each for each in feed([released(2_000_000, "a")]) if isinstance(each, MessageRow)]
+    assert (row.window_ms, row.hold_ms, row.findings) == (200, 100, 2)
+    assert row.released_at == CREATED + 2_000_000
+
+
+def test_a_dead_letter_becomes_a_row() -> None:
+    [row] = [
+        each for each in feed([DeadLetter(2, "s", 0, "moderate", "ValueError")]) if isinstance(each, DeadLetterRow)
+    ]
+    assert (row.step, row.reason) == ("moderate", "ValueError")
+
+
+def test_a_turn_of_a_dialog_leaves_what_was_shown() -> None:
+    opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1", "prompt_chars": 4})
+    out = feed([text(2, "One. Two"), released(3, "One. "), released(4, "Sorry.", seq=1), closed(5, "timeout")], opened)
+    assert [each for each in out if isinstance(each, Summary)] == [Summary(5, "s", 0, "d-1", "One. Sorry.", 1, 2, 3)]
+    assert not [each for each in feed([closed(5)]) if isinstance(each, Summary)]
+
+
+def test_a_restart_between_any_two_events_changes_nothing() -> None:
+    opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1"})
+    events = [
+        text(2, "a"),
+        released(3, "a"),
+        Usage(4, "s", 0, 1, 2, 3),
+        text(5, "b"),
+        released(6, "b", seq=1),
+        closed(7),
+    ]
+    assert feed(events, opened, restart=True) == feed(events, opened)
