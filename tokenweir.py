@@ -27,6 +27,7 @@ from analytics import query as questions
 from analytics import usage
 from analytics.frames import Scope, parse_moment
 from analytics.report import report as make_report
+from analytics.tuning.command import command as tune
 from connectors.commands import complain, err, explained, out, shown
 from connectors.console import ConsoleSink, Screen, Terminal
 from connectors.errors import InputError
@@ -363,7 +364,7 @@ def _print_checks(report: demonstration.Report) -> None:
     )
 
 
-for command in (replay, diff, recordings):
+for command in (replay, diff, recordings, tune):
     main.add_command(command)
 
 

@@ -41,7 +41,10 @@ def by_model(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
 
 
 def daily(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
-    """Tokens and cost per UTC day, tenant, vendor, model and currency, in that order; whole days of the scope."""
+    """Tokens and cost per UTC day, tenant, vendor, model and currency, in that order.
+
+    Days are whole: from that of `since` to the one before that of `until`.
+    """
     since, until = utc(scope.since), utc(scope.until)
     found = frame(
         metrics,

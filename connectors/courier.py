@@ -252,7 +252,7 @@ class Courier:
             self._news.clear()
             entry = self._memory.take(self._name)
             if entry is None:
-                await self._wait_for_news()
+                await self._wait_for_news(socket)
             else:
                 await self._send(socket, entry)
 
@@ -275,11 +275,23 @@ class Courier:
                 await (await socket.ping())
                 self._settle(entry, "pong")
 
-    async def _wait_for_news(self) -> None:
-        """Raises TimeoutError when nothing was confirmed for too long."""
-        if not self._memory.under_way(self._name):
+    async def _wait_for_news(self, socket: ClientConnection) -> None:
+        """Raises TimeoutError when nothing was confirmed for too long.
+
+        A desktop that acknowledges only now and then may wait for more while `in_flight` has no room: it is asked.
+        """
+        under_way = self._memory.under_way(self._name)
+        if not under_way:
             await self._news.wait()
             return
+        if under_way >= self.settings.in_flight and self._acknowledging and self._greets:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.hello_timeout):
+                    await self._news.wait()
+                return
+            await self._greet(socket)
+            if self._news.is_set():
+                return
         async with asyncio.timeout_at(max(self._begun, self._last_progress) + self.settings.confirm_timeout):
             await self._news.wait()
 

@@ -44,6 +44,10 @@ class Outcome(NamedTuple):
 class Gateway(Protocol):
     """A vendor's client."""
 
+    @property
+    def model(self) -> str:
+        """The model of sessions that name none."""
+
     async def converse(self, turn: Turn, lane: Lane) -> Outcome:
         """Run one turn to its end, or continue it if it has frames; logs everything but its first open."""
 
@@ -140,7 +144,7 @@ class Job:
         if turns.is_open(request.session_id):
             raise SessionOpenError(f"session {request.session_id} has a turn under way; wait for its end")
         number = turns.next_turn(request.session_id)
-        opening = request.opening()
+        opening = {"model": self._gateway.model, **request.opening()}
         if self._blocklists and (digest := self._blocklists.current(request.tenant)):
             opening["blocklist"] = digest
         self.lane.append(opened(request.session_id, number, opening))

@@ -108,20 +108,17 @@ class Journal:
         self._on_full = on_full
         self._fd = -1
         self._readers: dict[int, int] = {}
+        self._segments: list[int] = []
         self._messages: Counter[int] = Counter()
         self._unsynced = True
         self._lock = -1
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = self._acquire()
-            for left_over in directory.glob(f"delivery-{lane}-*.tmp"):
-                left_over.unlink()
-            self._segments = self._find()
-            if not self._segments:
-                self._segments = [1]
-                write_segment(self._path(1), header_line(lane, 1, {}))
-            read_header(self._path(self._newest), lane, self._newest)
-            self._open_newest(*measure(self._path(self._newest)))
+            try:
+                self._open()
+            except OSError as error:
+                if error.errno not in _FULL or on_full is None or not on_full():
+                    raise
+                self._open()
         except OSError as error:
             self.close()
             raise self._failure("open", error) from error
@@ -235,6 +232,19 @@ class Journal:
             self._lock = -1
 
     # Within
+
+    def _open(self) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._lock < 0:
+            self._lock = self._acquire()
+        for left_over in self._directory.glob(f"delivery-{self._lane}-*.tmp"):
+            left_over.unlink()
+        self._segments = self._find()
+        if not self._segments:
+            write_segment(self._path(1), header_line(self._lane, 1, {}))
+            self._segments = [1]
+        read_header(self._path(self._newest), self._lane, self._newest)
+        self._open_newest(*measure(self._path(self._newest)))
 
     @property
     def _newest(self) -> int:

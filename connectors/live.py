@@ -100,7 +100,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         writer.fold = turns.snapshot
         self._begun = reader.end()
         lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)
-        partition = LivePartition(lane, reader, sharder, position, settings.keep_bytes)
+        partition = LivePartition(lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard)
         self._reactor.run(self._begin(lane))
         return partition
 

@@ -4,10 +4,12 @@ Rules
 - A file of `size` bytes that are really allocated. When a write finds no space, it is removed and the write tried
   again: running sessions go on, and no new ones are taken (`released`) until it could be put back.
 - It is put back when four times its size is free.
+- `guard` frees it before the disk is full: the recovery store is not ours, and ends the process when a write fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -46,6 +48,14 @@ class Reserve:
         if self.released:
             log.warning("there is room on the disk again: sessions are taken")
         self.released = False
+
+    def guard(self) -> None:
+        """Free the reserve when less than half its size is left beside it. Call it before each snapshot."""
+        if not self._size or self.released:
+            return
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self._path.parent).free < self._size // 2:
+                self.release()
 
     def release(self) -> bool:
         """A write found no space: free the reserve. True if that is worth another try."""

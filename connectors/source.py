@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -136,8 +136,17 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
 class LivePartition(StatefulSourcePartition[Item, State]):
     """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called."""
 
-    def __init__(self, lane: Lane, reader: LogReader, sharder: Sharder, position: Position, keep_bytes: int) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        reader: LogReader,
+        sharder: Sharder,
+        position: Position,
+        keep_bytes: int,
+        before_snapshot: Callable[[], object] = lambda: None,
+    ) -> None:
         """`position` is where to go on, and `sharder` knows the turns that are open there."""
+        self._before_snapshot = before_snapshot
         self._lane = lane
         self._sharder = sharder
         self._position = position
@@ -158,6 +167,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
 
     def snapshot(self) -> State:
         """Sync first: a snapshot must never lie beyond what the disk has."""
+        self._before_snapshot()
         self._lane.sync()
         if len(self._snapshots) == SNAPSHOTS_BACK:
             self._lane.retain(self._snapshots[0], self._keep_bytes)

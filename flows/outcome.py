@@ -92,6 +92,6 @@ def _turn(key: Key, turn: TurnRow | None) -> str:
 
 def _message(message: Message) -> str:
     text = json.dumps(message.text, ensure_ascii=False)
-    last = " final" if message.final else ""
+    last = (" final" if message.final else "") + (" fallback" if message.fallback else "")
     found = f" [{', '.join(message.moderated)}]" if message.moderated else ""
     return f"{message.seq:4} {message.t / 1e6:10.6f} {message.closed_by}{last}{found} {text}"

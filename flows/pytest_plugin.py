@@ -71,19 +71,19 @@ class RecordingFile(pytest.File):
 class RecordingTest(pytest.Function):
     """Replays the recording and compares."""
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]  # Function's own
         """The difference, or an error of ours in its one line; a traceback only for what nobody foresaw."""
         from connectors.errors import TokenweirError
 
-        if isinstance(excinfo.value, Differs | TokenweirError):
+        if isinstance(excinfo.value, DifferenceError | TokenweirError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         return self.path, None, self.path.name
 
 
-class Differs(AssertionError):
+class DifferenceError(AssertionError):
     """A recording does not come to its snapshot."""
 
 
@@ -119,8 +119,10 @@ def _compare(request: pytest.FixtureRequest, replay: Callable[..., Outcome], sna
         return
     renew = "pytest --tokenweir-recordings … --snapshot-update"
     if before is None:
-        raise Differs(f"{path.name} has no snapshot yet. Keep this one, if it is right, with `{renew}`:\n\n{page}")
-    raise Differs(
+        raise DifferenceError(
+            f"{path.name} has no snapshot yet. Keep this one, if it is right, with `{renew}`:\n\n{page}"
+        )
+    raise DifferenceError(
         f"{path.name} does not come to its snapshot {kept.name} any more (- was, + is now).\n"
         f"If that is meant: `{renew}`.\n\n{_difference(before, page)}"
     )

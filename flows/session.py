@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
+from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from connectors.records import CLOSE, ERROR, OPEN, Record
 from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
 from flows.shard import Core
@@ -90,7 +90,9 @@ class Session(Core):
             tally.opens += 1
         elif event.k == ERROR:
             tally.interruptions += 1
-            tally.error_kind = event.d.get("kind") if isinstance(event.d, dict) else None
+            row = self._error(event)
+            tally.error_kind = row.kind
+            return (event, row)
         elif event.k == CLOSE:
             return (event, self._turn(event), *self._summary(event))
         return (event,)
@@ -120,6 +122,19 @@ class Session(Core):
             fallback=message.fallback,
             window_ms=(event.proved - event.began) // 1000,
             hold_ms=(event.t - event.proved) // 1000,
+        )
+
+    def _error(self, event: Record) -> ErrorRow:
+        problem = event.d if isinstance(event.d, dict) else {}
+        return ErrorRow(
+            session_id=event.s,
+            turn=event.n,
+            vendor=self._vendor,
+            tenant=self._request.get("tenant"),
+            at=self._created + event.t,
+            kind=problem.get("kind"),
+            status=problem.get("status"),
+            restart=problem.get("retry"),
         )
 
     def _finding(self, event: Finding) -> FindingRow:

@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 from analytics import query
 from analytics.stream import Stream
 from connectors.errors import SettingsError
-from connectors.metrics import Lander, Price, Row, SloSettings, open_metrics
+from connectors.metrics import Lander, Landing, Price, Row, SloSettings, open_metrics
 from connectors.metrics.dimensions import dimensions_sql
 from connectors.metrics.script import FILES, FOLDER, script
 from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, filled, in_memory, landed, random_rows
@@ -273,7 +273,7 @@ def costs(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         if priced and prompt is not None and completion is not None:
             cost = (prompt * priced.prompt + completion * priced.completion) / 1000
         spent.append((cost, priced.currency if priced else None))
-    columns = {"cost": pl.Decimal(38, 9), "currency": pl.String}
+    columns: dict[str, Any] = {"cost": pl.Decimal(38, 9), "currency": pl.String}
     return pl.concat([frames["turns"], pl.DataFrame(spent, columns, orient="row")], how="horizontal")
 
 
@@ -490,6 +490,15 @@ def test_changed_prices_change_old_costs_at_the_next_landing(tmp_path: Path) -> 
         assert rows(connection, "SELECT sum(cost) FROM usage_daily") == [(Decimal("0.3"),)]
 
 
+def test_a_job_s_landing_brings_prices_and_views(tmp_path: Path) -> None:
+    landing = Landing(tmp_path, "w00", prices=PRICES)
+    landing.start()
+    landing.close()
+    with open_metrics(tmp_path) as connection:
+        assert rows(connection, "SELECT count(*) FROM prices") == [(3,)]
+        assert rows(connection, "FROM usage_daily") == []
+
+
 def test_targets_come_from_the_settings(tmp_path: Path) -> None:
     landed(tmp_path, by_hand(), slo=SloSettings(first_token=0.15))
     with open_metrics(tmp_path) as connection:
@@ -554,3 +563,12 @@ def test_the_documented_settings_are_settings() -> None:
     prices = msgspec.convert(tree["prices"], dict[str, tuple[Price, ...]])
     assert len(prices["gpt-4"]) == 2
     assert script(prices, msgspec.convert(tree["slo"], SloSettings))
+
+
+def test_the_python_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landed(tmp_path / "tokenweir-data", by_hand())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL):
+        exec(code, names)
+    assert names["costs"].height == 4

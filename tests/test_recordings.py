@@ -1,10 +1,11 @@
-"""recordings/: each replayed through the real flow, compared with what it came to before and with the truth."""
+"""recordings/: each replayed through the real flow and compared with the truth.
+
+With what it came to before it is compared by the plugin that users have too (flows/pytest_plugin.py).
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kept import Kept
-from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from connectors.log import LogReader
-from connectors.metrics import DeadLetterRow, FindingRow, TurnRow
-from connectors.records import OPEN, Message, encode_message
+from connectors.records import OPEN, encode_message
 from flows.moderation import Moderator, Policy
 from flows.moderation.policy import HELD
+from flows.outcome import Outcome, outcome
 from flows.replay import replay, vendor_of
 from flows.settings import Settings, load
 from recordings.make import FOLDER, SCENES, SETTINGS, corpus
@@ -33,7 +31,6 @@ Key = tuple[str, int]
 Span = tuple[int, int, str]
 
 
-
 def settings_of(path: Path) -> Settings:
     """What a recording is replayed with: one file for all, over its vendor's preset."""
     return load(SETTINGS, {}, vendor=vendor_of(path).name)
@@ -42,37 +39,13 @@ def settings_of(path: Path) -> Settings:
 each_recording = pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 
 
-class Replayed:
-    """What a recording came to: messages, findings and the row of each turn, and the dead letters."""
-
-    def __init__(self, path: Path) -> None:
-        self.messages: dict[Key, list[Message]] = defaultdict(list)
-        rows = Kept()
-        replay(path, settings_of(path), self._show, rows={"keep_rows": rows})
-        self.turns = {(row.session_id, row.turn): row for row in rows.items if isinstance(row, TurnRow)}
-        self.findings: dict[Key, list[Span]] = defaultdict(list)
-        for row in rows.items:
-            if isinstance(row, FindingRow):
-                self.findings[row.session_id, row.turn].append((row.start, row.end, row.category))
-        self.dead = [row for row in rows.items if isinstance(row, DeadLetterRow)]
-
-    def _show(self, message: Message) -> None:
-        self.messages[message.session_id, message.turn].append(message)
+@cache
+def replayed(path: Path) -> Outcome:
+    return outcome(path, settings_of(path))
 
 
-replayed = cache(Replayed)
-
-
-class Readable(SingleFileSnapshotExtension):
-    """One text file a recording."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "txt"
-
-
-@each_recording
-def test_replay(path: Path, snapshot: SnapshotAssertion) -> None:
-    assert described(replayed(path)) == snapshot(extension_class=Readable)
+def found_in(result: Outcome, key: Key) -> list[Span]:
+    return [(row.start, row.end, row.category) for row in result.findings.get(key, ())]
 
 
 @each_recording
@@ -83,7 +56,7 @@ def test_the_text_is_the_vendors_with_the_findings_replaced(path: Path) -> None:
         if turn.outcome == "finished":
             assert turn.chars_received == len(vendors)
         arrived = vendors[: turn.chars_received]
-        found = result.findings[key]
+        found = found_in(result, key)
         shown = "".join(message.text for message in result.messages[key] if not message.fallback)
         policy = settings_of(path).moderation
         if policy.markdown == "keep":
@@ -117,8 +90,13 @@ def test_a_recording_cut_off_anywhere_gives_the_beginning_of_its_messages(tmp_pa
     cut = data.draw(st.integers(whole.index(b"\n") + 1, len(whole)), label="cut")
     torn = tmp_path / "torn.jsonl"
     torn.write_bytes(whole[:cut])
-    for key, messages in Replayed(torn).messages.items():
+    for key, messages in outcome(torn, settings_of(torn)).messages.items():
         assert messages == replayed(path).messages[key][: len(messages)]
+
+
+def test_every_recording_has_its_snapshot_and_every_snapshot_its_recording() -> None:
+    snapshots = (FOLDER / "__snapshots__").glob("*.txt")
+    assert {path.stem for path in snapshots} == {path.stem for path in RECORDINGS}
 
 
 def test_every_scene_is_recorded_and_listed() -> None:
@@ -169,29 +147,3 @@ def replayed_bytes(path: Path) -> list[bytes]:
     messages: list[bytes] = []
     replay(path, settings_of(path), lambda message: messages.append(encode_message(message)))
     return messages
-
-
-def described(result: Replayed) -> str:
-    """A replay as a page to read and to compare: a paragraph a turn, a line a message, times in seconds."""
-    paragraphs = [
-        [describe_turn(turn), *map(describe_message, result.messages[key])]
-        for key, turn in sorted(result.turns.items())
-    ]
-    dead = [f"dead letter: {row.session_id}/{row.turn} {row.step}: {row.reason}" for row in result.dead]
-    return "\n\n".join("\n".join(lines) for lines in [*paragraphs, sorted(dead)] if lines) + "\n"
-
-
-def describe_turn(turn: TurnRow) -> str:
-    error = f" ({turn.error_kind})" if turn.error_kind else ""
-    return (
-        f"{turn.session_id}/{turn.turn}: {turn.outcome}{error}; "
-        f"{turn.tokens_received} tokens received, {turn.tokens_repeated} repeated, {turn.tokens_sent} sent; "
-        f"{turn.interruptions} interruptions, {turn.restarts} restarts"
-    )
-
-
-def describe_message(message: Message) -> str:
-    text = json.dumps(message.text, ensure_ascii=False)
-    last = (" final" if message.final else "") + (" fallback" if message.fallback else "")
-    found = f" [{', '.join(message.moderated)}]" if message.moderated else ""
-    return f"{message.seq:4} {message.t / 1e6:10.6f} {message.closed_by}{last}{found} {text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable
 
-from connectors.metrics import DeadLetterRow, FindingRow, MessageRow, TurnRow
+from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from connectors.records import Message, Record
 from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
 from flows.session import Session
@@ -95,7 +95,10 @@ def test_repeated_tokens_are_received_and_not_sent() -> None:
 def test_interruptions_and_restarts_are_told_apart() -> None:
     dropped = Record(3, "s", 0, "error", d={"kind": "disconnected", "status": None, "retry": 1})
     again = Record(4, "s", 0, "open", d={"continuation_id": "c"})
-    row = turn(feed([dropped, again, closed(5)]))
+    out = feed([dropped, again, closed(5)])
+    [problem] = [each for each in out if isinstance(each, ErrorRow)]
+    assert (problem.kind, problem.status, problem.restart, problem.at) == ("disconnected", None, 1, CREATED + 3)
+    row = turn(out)
     assert (row.interruptions, row.restarts, row.error_kind) == (1, 1, "disconnected")
 
 

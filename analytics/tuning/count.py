@@ -26,7 +26,7 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 NONE = "none"
-LANES = 50000
+LANES = 32_768
 """How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
 MAX_TOKENS = 1 << 23
 """How many tokens those may have together; so that place and time fit into one number."""
@@ -38,7 +38,7 @@ Silence = tuple[float, float]
 
 
 class Part(NamedTuple):
-    """A row that was walked: sums by stream, and the histogram of the delays; `bins` are those of every token."""
+    """A row that was walked: sums by stream, and by batch the histogram of the delays; `bins` are every token's."""
 
     messages: Ints
     windows: Ints
@@ -57,9 +57,16 @@ class _Task(NamedTuple):
 
 
 class Count:
-    """One batch's count. `policy` as `hold.holding` gives it; the settings share language and abbreviations."""
+    """The count of some batches that are walked together.
 
-    def __init__(self, streams: Sequence[Stream], settings: Sequence[WindowSettings], policy: Policy) -> None:
+    `policy` as `hold.holding` gives it; the settings share language and abbreviations.
+    """
+
+    def __init__(
+        self, batches: Sequence[Sequence[Stream]], settings: Sequence[WindowSettings], policy: Policy
+    ) -> None:
+        streams = [stream for members in batches for stream in members]
+        self._batches = batches
         self._settings = settings
         self._policy = policy
         self._batch = batch = Batch(streams)
@@ -71,10 +78,13 @@ class Count:
         gaps = batch.next_time.astype(np.int64) - batch.times
         self._longest = np.maximum.reduceat(gaps, batch.first)
         self._tokens: dict[bytes, Ints] = {}
-        sessions = len({stream.session for stream in streams})
-        self.tally = Tally(len(settings), sessions, len(streams), sum(stream.tokens for stream in streams))
+        self._of = np.repeat(np.arange(len(batches), dtype=np.int32), [len(members) for members in batches])
+        """By stream: its batch."""
+        self._place = self._of[batch.stream_of] * np.int32(BINS)
+        """By token: where its batch's bins begin in a histogram of all."""
+        self.tallies = [Tally.of(members, len(settings)) for members in batches]
 
-    def run(self, done: Callable[[int], None] = lambda _: None) -> Tally:
+    def run(self, done: Callable[[int], None] = lambda _: None) -> list[Tally]:
         """Count every setting; `done` is told of token-settings as they are done."""
         tokens = len(self._batch.times) - len(self._batch.streams)
         modes: dict[str, list[int]] = {}
@@ -94,7 +104,7 @@ class Count:
                         base = part
                     self._take(task, part, base)
                     done(tokens * len(task.numbers))
-        return self.tally
+        return self.tallies
 
     def _tasks(self, numbers: Sequence[int]) -> Iterator[_Task]:
         """Shape by shape: first without time-outs, for the streams that any of its settings leaves so."""
@@ -124,13 +134,12 @@ class Count:
         if not whole:
             assert base is not None
             part = self._patched(base, part, streams)
-        firsts = np.bincount(bin_of(part.firsts), minlength=BINS)
-        for number in task.numbers:
-            tally = self.tally
-            tally.messages[number] = part.messages.sum()
-            tally.windows[number] = part.windows.sum()
-            tally.broken[number] = part.broken.sum()
-            tally.delays[number], tally.firsts[number] = part.delays, firsts
+        sums = [np.bincount(self._of, each).astype(np.int64) for each in part[:3]]
+        firsts = self._histogram(bin_of(part.firsts), self._of * np.int32(BINS))
+        for batch, tally in enumerate(self.tallies):
+            for number in task.numbers:
+                tally.messages[number], tally.windows[number], tally.broken[number] = (each[batch] for each in sums)
+                tally.delays[number], tally.firsts[number] = part.delays[batch], firsts[batch]
 
     def _patched(self, base: Part, again: Part, streams: Ints) -> Part:
         """The base with these streams as they are now."""
@@ -138,11 +147,9 @@ class Count:
         for column, new in zip(columns, again[:4], strict=True):
             column[streams] = new
         if 2 * len(streams) <= len(self._all):
-            delays = base.delays - _histogram(base.bins[self._tokens_of(streams)], len(streams)) + again.delays
-        else:
-            rest = np.setdiff1d(self._all, streams, assume_unique=True)
-            delays = _histogram(base.bins[self._tokens_of(rest)], len(rest)) + again.delays
-        return Part(*columns, delays, base.bins)
+            return Part(*columns, base.delays - self._delays(base.bins, streams) + again.delays, base.bins)
+        rest = np.setdiff1d(self._all, streams, assume_unique=True)
+        return Part(*columns, self._delays(base.bins, rest) + again.delays, base.bins)
 
     def _parts(self, releases: Releases, rows: Sequence[Ints]) -> Iterator[Part]:
         """Add up what left, row by row."""
@@ -183,10 +190,27 @@ class Count:
                 messages[lanes_of] - empty[lanes_of],
                 broken[lanes_of],
                 firsts[lanes_of],
-                _histogram(bins, len(row)),
+                self._delays(bins, row, only=True),
                 bins,
             )
             begin, first = end, upto
+
+    def _delays(self, bins: Ints, streams: Ints, *, only: bool = False) -> Ints:
+        """By batch: how many tokens of these streams are in each bin. `bins` are every token's, or `only` theirs.
+
+        The tokens that stand for ends, one a stream, are none.
+        """
+        place = self._place
+        if len(streams) < len(self._all):
+            tokens = self._tokens_of(streams)
+            place, bins = place[tokens], bins if only else bins[tokens]
+        counts = self._histogram(bins, place)
+        counts[:, 0] -= np.bincount(self._of[streams], minlength=len(counts))
+        return counts
+
+    def _histogram(self, bins: Ints, place: Ints) -> Ints:
+        size = len(self._batches)
+        return np.bincount(bins + place, minlength=size * BINS).reshape(size, BINS)
 
     def _tokens_of(self, streams: Ints) -> Ints:
         """The tokens of these streams, with those that stand for their ends."""
@@ -208,7 +232,8 @@ class Count:
         longest = int(np.delete(batch.token_end - batch.token_begin, batch.last).max())
         for number in numbers:
             if longest >= self._settings[number].max_chars:
-                self.tally.take(number, plain.tally(batch.streams, [self._settings[number]], self._policy))
+                for members, tally in zip(self._batches, self.tallies, strict=True):
+                    tally.take(number, plain.tally(members, [self._settings[number]], self._policy))
             else:
                 self._take(_Task(Row(self._settings[number], self._all), [number], False), part, None)
 
@@ -227,10 +252,3 @@ def _together(tasks: Iterator[_Task], batch: Batch) -> Iterator[list[_Task]]:
         tokens += len(task.row.streams) * size
     if chunk:
         yield chunk
-
-
-def _histogram(bins: Ints, streams: int) -> Ints:
-    """How many tokens in each bin; the tokens that stand for ends, one a stream, are none."""
-    counts = np.bincount(bins, minlength=BINS)
-    counts[0] -= streams
-    return counts

@@ -16,11 +16,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.tuning.streams import Stream
+
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 BINS = 1536
-RESAMPLES = 400
+RESAMPLES = 200
 INTERVAL = (0.05, 0.95)
 _ZERO = 1024  # microseconds: delays far below it share a bin
 _SHIFT = 17  # what is left of a float32: its exponent, and 6 bits of its fraction
@@ -58,6 +60,12 @@ class Tally:
         self.broken = np.zeros(settings, np.int64)
         self.delays = np.zeros((settings, BINS), np.int32)
         self.firsts = np.zeros((settings, BINS), np.int32)
+
+    @classmethod
+    def of(cls, streams: Sequence[Stream], settings: int) -> Tally:
+        """Nothing counted yet, of these streams."""
+        sessions = len({stream.session for stream in streams})
+        return cls(settings, sessions, len(streams), sum(stream.tokens for stream in streams))
 
     def take(self, number: int, one: Tally) -> None:
         """Take a setting's sums from another tally, of that setting alone."""
@@ -100,7 +108,13 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 NAMES = Figures.__struct_fields__
-_QUANTILES = {"first_p50": 0.5, "first_p95": 0.95, "delay_p50": 0.5, "delay_p95": 0.95, "delay_p99": 0.99}
+_QUANTILES = {
+    "first_p50": ("firsts", 0.5),
+    "first_p95": ("firsts", 0.95),
+    "delay_p50": ("delays", 0.5),
+    "delay_p95": ("delays", 0.95),
+    "delay_p99": ("delays", 0.99),
+}
 
 
 class Sample:
@@ -116,29 +130,39 @@ class Sample:
         """Each figure of the setting: first as it is, then in every resample."""
         messages = self._sum("messages", setting)
         windows = self._sum("windows", setting)
-        firsts, delays = self._histogram("firsts", setting), self._histogram("delays", setting)
         figures = {
             "messages": messages / self._sessions,
             "reduction": 1 - messages / np.maximum(self._tokens, 1e-9),
             "broken": self._sum("broken", setting) / np.maximum(windows, 1e-9),
         }
-        for name, q in _QUANTILES.items():
-            figures[name] = _quantile(firsts if name.startswith("first") else delays, q) / 1000
+        for histogram in ("firsts", "delays"):
+            first, sums = self._sums(histogram, setting)
+            for name, (of, q) in _QUANTILES.items():
+                if of == histogram:
+                    figures[name] = MIDDLES[first + self._quantile(sums, q)] / 1000
         return figures
 
     def _sum(self, name: str, setting: int) -> Floats:
         values: Floats = self.draws @ np.array([getattr(tally, name)[setting] for tally in self._tallies], float)
         return values
 
-    def _histogram(self, name: str, setting: int) -> tuple[int, Floats]:
-        """The first bin that is used, and the cumulative weighted counts from it to the last used, by draw."""
+    def _sums(self, name: str, setting: int) -> tuple[int, Floats]:
+        """The first bin that is used, and by bin and batch how much there is up to it."""
         rows = np.stack([getattr(tally, name)[setting] for tally in self._tallies])
         used = np.flatnonzero(rows.any(axis=0))
-        if not len(used):
-            return 0, np.zeros((len(self.draws), 1))
-        first, last = int(used[0]), int(used[-1])
-        counts = self.draws.astype(np.float32) @ rows[:, first : last + 1].astype(np.float32)
-        return first, np.cumsum(counts, axis=1, dtype=np.float64)
+        first, last = (int(used[0]), int(used[-1])) if len(used) else (0, 0)
+        return first, np.cumsum(rows[:, first : last + 1].T, axis=0, dtype=float)
+
+    def _quantile(self, sums: Floats, q: float) -> NDArray[np.intp]:
+        """By draw: the first bin up to which there is that share of all. Found by halving, for all draws together."""
+        wanted = self.draws @ sums[-1] * (q - 1e-6)
+        low = np.zeros(len(self.draws), np.intp)
+        high = np.full(len(self.draws), len(sums) - 1)
+        while (low < high).any():
+            middle = (low + high) // 2
+            enough = np.einsum("db,db->d", self.draws, sums[middle]) >= wanted
+            high, low = np.where(enough, middle, high), np.where(enough, low, middle + 1)
+        return high
 
 
 def figures(drawn: dict[str, Floats]) -> Figures:
@@ -156,10 +180,3 @@ def _draws(groups: Counts, seed: int) -> Floats:
         share = np.full(len(members), 1 / len(members))
         draws[1:, members] = random.multinomial(len(members), share, size=RESAMPLES)
     return draws
-
-
-def _quantile(histogram: tuple[int, Floats], q: float) -> Floats:
-    first, sums = histogram
-    wanted = q * sums[:, -1:] - 1e-6 * sums[:, -1:]
-    edges: Floats = MIDDLES[first + (sums >= wanted).argmax(axis=1)]
-    return edges

@@ -32,12 +32,13 @@ SENTENCES: Axes = {
 OTHERS: tuple[Axes, ...] = (
     {
         "mode": ("clause",),
-        "timeout": (0.5, 1.0, 2.0),
+        "timeout": (0.5, 2.0),
         "first_timeout": (None, 0.2),
-        "min_chars": (0, 20, 40, 80),
-        "max_chars": (300, 2_000),
+        "min_chars": (0, 40, 80),
+        "first_min_chars": (None, 0),
+        "max_chars": (80, 2_000),
     },
-    {"mode": ("paragraph",), "timeout": (0.5, 1.0, 2.0, 5.0), "first_timeout": (None, 0.2)},
+    {"mode": ("paragraph",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2), "max_chars": (300, 2_000)},
     {"mode": ("none",)},
 )
 

@@ -87,13 +87,13 @@ class Limits:
 
     def _find_clauses(self) -> None:
         """The clauses; each is one as soon as `shown` characters have come, and ends at `end`."""
-        matches = list(_CLAUSE.finditer(self._batch.text))
-        begins = [match.start() for match in matches]
-        ends = [match.end() for match in matches]
-        shown = [match.start() + _least(match.group()) for match in matches]
-        self._clause_begin = np.array([*begins, -1], np.int32)
-        self._clause_end = np.array([*ends, -1], np.int32)
-        self._clauses = _counts(np.array(shown, np.int64), self._batch.length) - 1
+        batch = self._batch
+        spans = [match.span() for match in _CLAUSE.finditer(batch.text)]
+        begins, ends = np.array(spans, np.int32).reshape(-1, 2).T
+        shown = np.where(batch.space[ends - 1], batch.visible_end[ends] + 1, begins + 1)
+        self._clause_begin = np.append(begins, np.int32(-1))
+        self._clause_end = np.append(ends, np.int32(-1))
+        self._clauses = _counts(shown, batch.length) - 1
         """By position: the last clause before it; -1, which is the one at the end of the lists, for none."""
 
     def _are_plain(self) -> Bools:
@@ -103,11 +103,6 @@ class Limits:
         joiner = self._batch.are(lambda character: character == _ZWJ)
         plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
         return plain
-
-
-def _least(clause: str) -> int:
-    """How much of a clause's mark and what belongs to it must have come, for it to be one."""
-    return len(clause.rstrip()) + 1 if clause[-1].isspace() else 1
 
 
 def _counts(places: np.ndarray[tuple[int], np.dtype[np.int64]], length: int) -> Ints:

@@ -35,8 +35,7 @@ def replay(stream: Stream, settings: WindowSettings, policy: Policy) -> list[Eve
 
 def tally(streams: Sequence[Stream], settings: Sequence[WindowSettings], policy: Policy) -> Tally:
     """The sums of all streams by setting; `policy` as `hold.holding` gives it."""
-    sessions = len({stream.session for stream in streams})
-    sums = Tally(len(settings), sessions, len(streams), sum(stream.tokens for stream in streams))
+    sums = Tally.of(streams, len(settings))
     for stream in streams:
         for number, setting in enumerate(settings):
             _add(sums, number, stream, setting, policy)

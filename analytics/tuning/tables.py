@@ -31,6 +31,11 @@ Splitter = Callable[[str | None], SentenceSplitter]
 
 GAP = "\0"
 NEVER = 2**31 - 1
+Found = tuple[int, int, int]
+
+WORD = 16
+"""A token that is longer may well hold more than one word."""
+_MAY_PROVE = re.compile(r"\n\s*\S?|[^\w\s]\s+\S?")
 _PROVED = "。"
 _CLAUSE_MARK = re.compile("[,;:،؛—–、，；：]")
 _SPACES = re.compile(r"\s*")
@@ -60,11 +65,41 @@ class Marks:
         self.of_token = _first_at_least(self.token[:-1], len(batch.times) + 2)
         """By token: the first place that is proved in it or later."""
 
+        self._after = _first_at_least(self.proved[:-1], batch.length + 3)
+
     def prove(self, places: Ints) -> None:
         """Make `proved` exact to the character for these. Here it always is."""
 
     def following(self, token: Ints, fed: Ints) -> Ints:
         """The first place that is proved only after so much of the text, which ends in that token."""
+        return self._after[np.minimum(fed, len(self._after) - 2) + 1]
+
+
+class Sentences(Marks):
+    """Where the splitter cuts. `proved` is the end of the token, until `prove` finds the character."""
+
+    def __init__(self, batch: Batch, splitter: Splitter) -> None:
+        self._batch = batch
+        self._splitter = splitter
+        self.token_begin, self.token_end = batch.token_begin, batch.token_end
+        found: list[Found] = []
+        for stream, begin, first, last in zip(
+            batch.streams, batch.begin.tolist(), batch.first.tolist(), batch.last.tolist(), strict=True
+        ):
+            found += _split(splitter(stream.language), stream, begin, first, last)
+        at, proved, token = ([each[i] for each in found] for i in range(3))
+        super().__init__(batch, at, proved, np.array([*token, NEVER], np.int32))
+        self._exact = self.proved > 0
+        unknown = np.flatnonzero(~self._exact)
+        self.proved[unknown] = batch.token_end[self.token[unknown]]
+
+    def prove(self, places: Ints) -> None:
+        """Make `proved` exact to the character for these, and for all others of their tokens."""
+        for token in dict.fromkeys(self.token[places[~self._exact[places]]].tolist()):
+            if not self._split_again(token, self._likely(token)):
+                self._split_again(token, range(int(self.token_begin[token]) + 1, int(self.token_end[token]) + 1))
+
+    def following(self, token: Ints, fed: Ints) -> Ints:
         place = self.of_token[token]
         while True:
             doubtful = np.flatnonzero((self.token[place] == token) & (self.at[place] <= fed))
@@ -75,31 +110,6 @@ class Marks:
             if not len(passed):
                 return place
             place[passed] += 1
-
-
-class Sentences(Marks):
-    """Where the splitter cuts. `proved` is the end of the token, until `prove` finds the character."""
-
-    def __init__(self, batch: Batch, splitter: Splitter) -> None:
-        at: list[int] = []
-        token: list[int] = []
-        self._splitter = splitter
-        for stream, begin, first, last in zip(
-            batch.streams, batch.begin.tolist(), batch.first.tolist(), batch.last.tolist(), strict=True
-        ):
-            _split(splitter(stream.language), stream, begin, first, last, at, token)
-        self._batch = batch
-        tokens = np.array([*token, NEVER], np.int32)
-        super().__init__(batch, at, batch.token_end[tokens[:-1]].tolist(), tokens)
-        self.token_begin, self.token_end = batch.token_begin, batch.token_end
-        whole = batch.token_end[tokens[:-1]] - batch.token_begin[tokens[:-1]] == 1
-        self._exact = np.append(whole, True)
-
-    def prove(self, places: Ints) -> None:
-        """Make `proved` exact to the character for these, and for all others of their tokens."""
-        for token in dict.fromkeys(self.token[places[~self._exact[places]]].tolist()):
-            if not self._split_again(token, self._likely(token)):
-                self._split_again(token, range(int(self.token_begin[token]) + 1, int(self.token_end[token]) + 1))
 
     def _split_again(self, token: int, stops: Sequence[int]) -> bool:
         """Split the token's part of the text once more, in pieces that end there.
@@ -276,24 +286,33 @@ def _end_of_spaces(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _split(
-    splitter: SentenceSplitter, stream: Stream, begin: int, first: int, last: int, at: list[int], token: list[int]
-) -> None:
-    """Note where the stream is cut, and in which token that is proved."""
+def _split(splitter: SentenceSplitter, stream: Stream, begin: int, first: int, last: int) -> list[Found]:
+    """Where a stream is cut: the place, the character that proves it (0 where that is not known), and its token."""
     feed, text = splitter.feed, stream.text
-    from_, place = 0, begin
+    found: list[Found] = []
+    at, from_ = 0, 0
     for number, to in enumerate(stream.ends.tolist(), first):
-        pieces = feed(text[from_:to])
-        if pieces:
-            for piece in pieces:
-                place += len(piece)
-                at.append(place)
-                token.append(number)
-        from_ = to
+        for stop in (to,) if to - from_ <= WORD else _stops(text, from_, to):
+            pieces = feed(text[from_:stop])
+            if pieces:
+                proved = begin + stop if stop - from_ == 1 else 0
+                for piece in pieces:
+                    at += len(piece)
+                    found.append((begin + at, proved, number))
+            from_ = stop
     for piece in splitter.flush()[:-1]:
-        place += len(piece)
-        at.append(place)
-        token.append(last)
+        at += len(piece)
+        found.append((begin + at, begin + len(text) + 1, last))
+    return found
+
+
+def _stops(text: str, begin: int, end: int) -> list[int]:
+    """Where to cut a long token, so that what proves a sentence is a piece of its own as a rule."""
+    stops = {end}
+    for match in _MAY_PROVE.finditer(text, begin, end):
+        for at in (match.start() + 1, match.end() - 1, match.end()):
+            stops.add(at)
+    return sorted(stop for stop in stops if begin < stop <= end)
 
 
 def _first_at_least(ordered: Ints, size: int) -> Ints:

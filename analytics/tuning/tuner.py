@@ -1,8 +1,8 @@
 """Many settings over many streams: what each of them comes to, and how sure that is.
 
 Rules
-- Sessions are dealt at random (by a seed) into batches; a batch is walked under all settings before the next, so
-  memory does not grow with the number of tokens times settings.
+- Sessions are dealt at random (by a seed) into batches; a few batches are walked under all settings before the next
+  ones are, so memory does not grow with tokens times settings.
 - Weighed by tenant or model, every one counts alike, or as its share says, however many sessions of it were recorded.
 """
 
@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from analytics.tuning.count import Count as Walk
+from analytics.tuning.count import Count
 from analytics.tuning.figures import Figures, Floats, Sample, Tally, figures
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import Stream, Streams
@@ -23,7 +23,9 @@ from connectors.errors import SettingsError
 from flows.moderation import Policy
 from flows.windows import WindowSettings
 
-BATCHES = 48
+BATCHES = 40
+BLOCK = 750_000
+"""Tokens that are walked together, where a batch has no more."""
 MAX_SETTINGS = 1_500
 MAX_GROUPS = 8
 OTHERS = "(others)"
@@ -51,6 +53,15 @@ class Outcome(msgspec.Struct):
     left_out: Counter[str]
     moderated: bool
 
+    def with_more(self, other: Outcome) -> Outcome:
+        """This and other settings over the same streams, drawn by the same seed."""
+        return msgspec.structs.replace(
+            self,
+            settings=self.settings + other.settings,
+            figures=self.figures + other.figures,
+            drawn=self.drawn + other.drawn,
+        )
+
 
 def tune(
     streams: Streams,
@@ -72,7 +83,7 @@ def tune(
     held = holding(policy)
     groups = _groups(streams.streams, by)
     weights = _weights(groups, shares or {})
-    batches = _deal(groups, max(1, min(BATCHES, 12_000 // len(settings))), seed)
+    batches = _deal(groups, max(8, min(BATCHES, 12_000 // len(settings))), seed)
     total = sum(len(stream.ends) for stream in streams.streams) * len(settings)
     count = 0
 
@@ -81,7 +92,9 @@ def tune(
         count += tokens
         done(count, total)
 
-    tallies: list[Tally] = [Walk(members, settings, held).run(progress) for _, members in batches]
+    tallies: list[Tally] = []
+    for together in _blocks([members for _, members in batches]):
+        tallies += Count(together, settings, held).run(progress)
     names = list(groups)
     sample = Sample(
         tallies, [weights[group] for group, _ in batches], [names.index(group) for group, _ in batches], seed
@@ -132,3 +145,17 @@ def _deal(groups: Mapping[str, list[list[Stream]]], batches: int, seed: int) -> 
         for first in range(count):
             dealt.append((group, [turn for i in order[first::count] for turn in sessions[i]]))
     return dealt
+
+
+def _blocks(batches: Sequence[list[Stream]]) -> list[list[list[Stream]]]:
+    """Batches to walk together."""
+    blocks: list[list[list[Stream]]] = []
+    room = 0
+    for members in batches:
+        tokens = sum(len(stream.ends) for stream in members)
+        if not blocks or tokens > room:
+            blocks.append([])
+            room = BLOCK
+        blocks[-1].append(members)
+        room -= tokens
+    return blocks

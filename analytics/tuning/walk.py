@@ -106,12 +106,13 @@ class Walk:
     def _clause(self, lanes: _Lanes, clauses: Clauses, wanted: Ints, fed: Ints) -> Ints:
         """The next clause that is one in its window, as far as it comes before so much of the text."""
         clause = np.maximum(clauses.reaching[wanted], lanes.clause)
-        while True:
-            maybe = np.flatnonzero((clauses.token[clause] <= lanes.last) & (clauses.proved[clause] < fed))
-            refused = maybe[clauses.is_refused(lanes.begin[maybe], clause[maybe])]
-            if not len(refused):
-                return clause
-            clause[refused] += 1
+        asked = np.arange(len(clause))
+        while len(asked):
+            place = clause[asked]
+            asked = asked[(clauses.token[place] <= lanes.last[asked]) & (clauses.proved[place] < fed[asked])]
+            asked = asked[clauses.is_refused(lanes.begin[asked], clause[asked])]
+            clause[asked] += 1
+        return clause
 
     def _prove_overfull(self, lanes: _Lanes, place: Ints, at: Ints, token: Ints) -> None:
         """Where what is left behind a cut is a full window at once, it must be known exactly how much has come."""

@@ -61,6 +61,10 @@ class CognigyGateway:
         self.dialogs = Dialogs(max_dialogs=settings.max_dialogs, one_at_a_time=settings.one_at_a_time)
         self.account.hold()
 
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
     async def check(self) -> None:
         """Get an access token: raises CredentialsError or UpstreamError where there is none to be had."""
         await self.account.auth.token()

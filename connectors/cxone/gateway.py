@@ -68,6 +68,10 @@ class CXoneGateway:
         )
         self.gate = Gate()
 
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
     async def check(self) -> None:
         """Get an access token: raises CredentialsError or UpstreamError where there is none to be had."""
         await self.auth.token()

@@ -13,6 +13,7 @@ from connectors.metrics.segments import MetricsSink, SegmentWriter
 from connectors.metrics.tables import (
     DeadLetterRow,
     DeliveryRow,
+    ErrorRow,
     FindingRow,
     MessageRow,
     Row,
@@ -23,6 +24,7 @@ from connectors.metrics.tables import (
 __all__ = [
     "DeadLetterRow",
     "DeliveryRow",
+    "ErrorRow",
     "FindingRow",
     "LandedMetricsSink",
     "Lander",

@@ -109,6 +109,19 @@ class FindingRow(msgspec.Struct, frozen=True, gc=False):
     end: Annotated[int, "where it ends, exclusive"] = msgspec.field(name="end_char")
 
 
+class ErrorRow(msgspec.Struct, frozen=True, gc=False):
+    """One thing that went wrong on the vendor's side of a turn: a drop, a refusal, a time-out, a restart of the job"""
+
+    session_id: SessionId
+    turn: Turn
+    vendor: Vendor
+    tenant: Annotated[str | None, "the tenant that the session belongs to"]
+    at: Annotated[Moment, "when it happened"] = msgspec.field(name="occurred_at")
+    kind: Annotated[str | None, "disconnected, ended, idle_timeout, rate_limited, status, restarted, …"]
+    status: Annotated[int | None, "the HTTP status, or the WebSocket's close code, where there was one"]
+    restart: Annotated[int | None, "how many times the turn had been begun anew by then"]
+
+
 class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     """One input that a step could not handle and set aside; never its text"""
 
@@ -140,7 +153,7 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     fresh: Annotated[bool, "begun without a snapshot to resume from"]
 
 
-Row: TypeAlias = MessageRow | TurnRow | FindingRow | DeadLetterRow | DeliveryRow | RunRow
+Row: TypeAlias = MessageRow | TurnRow | FindingRow | ErrorRow | DeadLetterRow | DeliveryRow | RunRow
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -208,6 +221,7 @@ TABLES: Final = {
         ("messages", MessageRow, ("released_at",)),
         ("turns", TurnRow, ("started_at",)),
         ("findings", FindingRow, ("found_at",)),
+        ("errors", ErrorRow, ("occurred_at",)),
         ("dead_letters", DeadLetterRow, ("set_aside_at",)),
         ("deliveries", DeliveryRow, ("sent_at", "confirmed_at")),
         ("runs", RunRow, ("happened_at",)),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -14,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.commands import err, explained, out, shown
+from connectors.console import Terminal
+from connectors.deltas import Decoder
 from connectors.errors import InputError
 from connectors.log import LogReader
 from connectors.records import FRAME, Record
@@ -26,6 +29,7 @@ from flows.replay import replay as replay_recording
 from flows.settings import Settings, load
 
 DIFFERS = 9
+LISTED = 200
 
 PATH = click.Path(path_type=Path)
 RECORDINGS = click.argument("paths", metavar="RECORDING…", type=PATH, nargs=-1, required=True)
@@ -154,7 +158,7 @@ def import_(
     "-o", "--output", type=click.File("wb", lazy=True), default="-", help="A file; standard output otherwise."
 )
 @explained
-def export(recording: Path, session: str | None, turn: int | None, output: click.utils.LazyFile) -> None:
+def export(recording: Path, session: str | None, turn: int | None, output: BinaryIO) -> None:
     """Give a turn back as the plain body of one SSE answer."""
     for event in export_body(recording, session, turn):
         output.write(event)
@@ -169,9 +173,9 @@ def list_(paths: tuple[Path, ...]) -> None:
     for heading in ("recording", "vendor", "created"):
         table.add_column(heading, no_wrap=True)
     for heading in ("sessions", "turns", "tokens", "seconds"):
-        table.add_column(heading, justify="right")
-    table.add_column("ended")
-    table.add_column("note", overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("ended", no_wrap=True)
+    table.add_column("note", no_wrap=True, overflow="ellipsis")
     for path in editing.recordings_in(paths):
         summary = editing.summarise(path)
         ended = sorted({turn.ended or "open" for turn in summary.turns})
@@ -186,7 +190,7 @@ def list_(paths: tuple[Path, ...]) -> None:
             ", ".join(ended),
             Text(summary.header.note),
         )
-    out.print(table)
+    Terminal(width=out.width if out.is_terminal else LISTED).print(table)
 
 
 @recordings.command("show")
@@ -197,7 +201,7 @@ def list_(paths: tuple[Path, ...]) -> None:
 def show(recording: Path, session: str | None, raw: bool) -> None:
     """Show a recording record by record. What a customer wrote is in it: this is before moderation."""
     vendor = vendor_of(recording)
-    decoders = {}
+    decoders: dict[tuple[str, int], Decoder] = {}
     reader = LogReader(recording)
     out.print(f"{reader.header.vendor}, {reader.header.created}. {reader.header.note}", highlight=False, markup=False)
     for record, _ in reader.read():

@@ -83,8 +83,9 @@ def summarise(path: Path) -> Summary:
         key = (record.s, record.n)
         if record.k == OPEN and key not in turns:
             request = record.d if isinstance(record.d, dict) else {}
-            named = {name: request.get(name) or "" for name in ("model", "tenant")}
-            turns[key] = TurnSummary(*key, record.t / SECOND, **named), Reassembly(vendor.decoder())
+            turn = TurnSummary(*key, record.t / SECOND)
+            turn.model, turn.tenant = request.get("model") or "", request.get("tenant") or ""
+            turns[key] = turn, Reassembly(vendor.decoder())
         if key not in turns:
             continue
         turn, core = turns[key]

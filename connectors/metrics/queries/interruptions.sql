@@ -9,7 +9,7 @@ SELECT
     t.tenant,                                   -- the tenant; null if none was named
     t.vendor,                                   -- the vendor's gateway
     t.model,                                    -- the model; null if none was named
-    coalesce(t.error_kind, 'none') AS kind,     -- the last interruption: disconnected, rate_limited, …; none: there was none
+    coalesce(t.error_kind, 'none') AS kind,     -- the last interruption: disconnected, …; none: there was none
     t.outcome,                                  -- how the turn ended
     t.interruptions,                            -- drops, refusals and time-outs
     t.restarts,                                 -- attempts after the first
@@ -72,7 +72,8 @@ CROSS JOIN slo AS s
 WHERE CASE s.measure WHEN 'first_token' THEN f.first_token_ms WHEN 'first_sentence' THEN f.first_sentence_ms
         ELSE f.on_desktop_ms END IS NOT NULL
     OR (s.measure <> 'on_desktop' AND f.outcome NOT IN ('finished', 'cancelled'));
-COMMENT ON VIEW turn_slos IS 'Each turn against each target of the table slo. What never came, because the turn failed, is a breach; what no desktop confirms is not judged';
+COMMENT ON VIEW turn_slos IS
+    'Each turn against each target. What a failed turn never gave is a breach; what no desktop confirmed is not judged';
 
 CREATE OR REPLACE VIEW slo_breaches AS
 SELECT

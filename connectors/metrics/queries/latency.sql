@@ -14,13 +14,13 @@ SELECT
     t.outcome,                                  -- how the turn ended
     t.time_to_first_token_ms AS first_token_ms,        -- milliseconds from opening to the first token
     t.time_to_first_message_ms AS first_sentence_ms,   -- milliseconds from opening to the first message
-    t.time_to_first_message_ms + f.delivery_ms AS on_desktop_ms,  -- milliseconds from opening until the desktop confirmed that
+    t.time_to_first_message_ms + f.delivery_ms AS on_desktop_ms,  -- milliseconds until a desktop confirmed that
     CASE WHEN f.turn IS NOT NULL THEN t.time_to_first_token_ms END
         AS vendor_ms,                           -- part 1: milliseconds until the vendor's first token
     t.time_to_first_message_ms - t.time_to_first_token_ms - f.hold_ms
         AS window_ms,                           -- part 2: milliseconds until the sentence was whole
     f.hold_ms AS moderation_ms,                 -- part 3: milliseconds that moderation held it
-    f.delivery_ms                               -- part 4: milliseconds until the desktop confirmed it; two clocks, so at least 0
+    f.delivery_ms                               -- part 4: milliseconds until a desktop confirmed it, at least 0
 FROM turns AS t
 LEFT JOIN (
     SELECT
@@ -61,7 +61,8 @@ FROM (
     FROM first_sentences AS f
     GROUP BY ALL
 ) AS p;
-COMMENT ON VIEW latency_daily IS 'Time to first token, to first sentence and to its arrival, per day, tenant, vendor and model';
+COMMENT ON VIEW latency_daily IS
+    'Time to first token, to first sentence and to its arrival, per day, tenant, vendor and model';
 
 CREATE OR REPLACE MACRO latency(since := NULL, until := NULL, of_tenant := NULL) AS TABLE
 SELECT p.measure, p.turns, p.q[1] AS p50_ms, p.q[2] AS p95_ms, p.q[3] AS p99_ms
@@ -78,7 +79,8 @@ FROM (
     GROUP BY u.measure
 ) AS p
 ORDER BY list_position(['first_token', 'first_sentence', 'on_desktop'], p.measure);
-COMMENT ON MACRO TABLE latency IS 'p50, p95 and p99 to first token, first sentence and its arrival; for a window of time and a tenant';
+COMMENT ON MACRO TABLE latency IS
+    'p50, p95 and p99 to first token, first sentence and its arrival; for a window of time and a tenant';
 
 CREATE OR REPLACE VIEW latency_shares_daily AS
 SELECT
@@ -90,7 +92,7 @@ SELECT
     p.q[2] AS p95_ms,                           -- milliseconds, 95th percentile
     p.q[3] AS p99_ms,                           -- milliseconds, 99th percentile
     p.ms::BIGINT AS total_ms,                   -- milliseconds, the sum over the turns
-    p.ms / nullif(sum(p.ms) OVER (PARTITION BY p.day, p.vendor), 0) AS share  -- the part's share in the time of all parts
+    p.ms / nullif(sum(p.ms) OVER (PARTITION BY p.day, p.vendor), 0) AS share  -- the part's share in all of the time
 FROM (
     SELECT u.day, u.vendor, u.part, count(*) AS turns, percentiles(u.ms) AS q, sum(u.ms) AS ms
     FROM (
@@ -120,7 +122,8 @@ FROM (
     GROUP BY u.vendor, u.part
 ) AS p
 ORDER BY p.vendor, list_position(['vendor', 'window', 'moderation', 'delivery'], p.part);
-COMMENT ON MACRO TABLE latency_shares IS 'What the time to the first sentence was spent on, per vendor; for a window of time and a tenant';
+COMMENT ON MACRO TABLE latency_shares IS
+    'What the time to the first sentence was spent on, per vendor; for a window of time and a tenant';
 
 CREATE OR REPLACE VIEW windows_daily AS
 SELECT
@@ -143,7 +146,8 @@ FROM (
     FROM messages AS m
     GROUP BY ALL
 ) AS p;
-COMMENT ON VIEW windows_daily IS 'What ended the windows, how long they took and how large they were, per day and vendor';
+COMMENT ON VIEW windows_daily IS
+    'What ended the windows, how long they took and how large they were, per day and vendor';
 
 CREATE OR REPLACE MACRO windows(since := NULL, until := NULL, of_tenant := NULL) AS TABLE
 SELECT
@@ -160,7 +164,8 @@ FROM (
     GROUP BY m.closed_by
 ) AS p
 ORDER BY p.messages DESC, p.closed_by;
-COMMENT ON MACRO TABLE windows IS 'What ended the windows, how long they took and how large they were; for a window of time and a tenant';
+COMMENT ON MACRO TABLE windows IS
+    'What ended the windows, how long they took and how large they were; for a window of time and a tenant';
 
 CREATE OR REPLACE VIEW deliveries_daily AS
 SELECT

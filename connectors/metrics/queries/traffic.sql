@@ -20,7 +20,8 @@ FROM (
         AND (of_tenant IS NULL OR m.tenant = of_tenant)
 ) AS e
 GROUP BY ALL;
-COMMENT ON MACRO TABLE traffic IS 'Turns opened, messages, tokens and characters per span of so many seconds and vendor; spans without any are left out';
+COMMENT ON MACRO TABLE traffic IS
+    'Turns, messages, tokens, characters per span of so many seconds and vendor; spans without any are left out';
 
 CREATE OR REPLACE VIEW traffic_hourly AS
 SELECT
@@ -61,7 +62,8 @@ SELECT
     max(t.ended_at) AS ended_at,                -- when its last turn ended
     (epoch_us(max(t.ended_at)) - epoch_us(min(t.started_at))) // 1000 AS duration_ms,  -- milliseconds between the two
     sum(t.duration_ms)::BIGINT AS answering_ms, -- milliseconds in which the vendor was answering
-    arg_min(t.time_to_first_message_ms, t.turn) AS time_to_first_message_ms,  -- milliseconds to the first message of its first turn
+    arg_min(t.time_to_first_message_ms, t.turn)
+        AS time_to_first_message_ms,            -- milliseconds to the first message of its first turn
     sum(t.tokens_received)::BIGINT AS tokens,   -- tokens received
     sum(t.messages)::BIGINT AS messages,        -- messages that left the flow
     sum(t.interruptions)::BIGINT AS interruptions,          -- drops, refusals and time-outs on the vendor's side
@@ -78,4 +80,5 @@ WHERE (since IS NULL OR s.started_at >= since) AND (until IS NULL OR s.started_a
     AND (of_tenant IS NULL OR s.tenant = of_tenant)
 ORDER BY s.duration_ms DESC NULLS LAST, s.session_id
 LIMIT most;
-COMMENT ON MACRO TABLE longest_sessions IS 'The sessions that took longest from first opening to last end; of those that began in a window of time, and of a tenant';
+COMMENT ON MACRO TABLE longest_sessions IS
+    'Sessions that took longest from first opening to last end, of those that began in a window of time';

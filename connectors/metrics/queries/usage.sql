@@ -58,7 +58,8 @@ FROM turn_costs AS c
 WHERE (since IS NULL OR c.started_at >= since) AND (until IS NULL OR c.started_at < until)
     AND (of_tenant IS NULL OR c.tenant = of_tenant)
 GROUP BY ALL;
-COMMENT ON MACRO TABLE usage IS 'Usage and cost per tenant, vendor, model and currency; for a window of time and a tenant';
+COMMENT ON MACRO TABLE usage IS
+    'Usage and cost per tenant, vendor, model and currency; for a window of time and a tenant';
 
 CREATE OR REPLACE VIEW reduction_daily AS
 SELECT
@@ -71,7 +72,8 @@ SELECT
     1 - sum(t.messages) / nullif(sum(t.tokens_received), 0) AS reduction  -- the share of messages saved
 FROM turns AS t
 GROUP BY ALL;
-COMMENT ON VIEW reduction_daily IS 'How many messages windows saved against one message a token, per day, tenant, vendor and model';
+COMMENT ON VIEW reduction_daily IS
+    'How many messages windows saved against one message a token, per day, tenant, vendor and model';
 
 CREATE OR REPLACE MACRO reduction(since := NULL, until := NULL, of_tenant := NULL) AS TABLE
 SELECT

@@ -1,0 +1,179 @@
+"""The command `tune`. It parses, calls and prints; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from analytics.tuning import goal as goals
+from analytics.tuning.advice import Advice, advise, in_words, name_of, toml
+from analytics.tuning.grid import around, grid
+from analytics.tuning.page import as_data, page
+from analytics.tuning.streams import Streams, read
+from analytics.tuning.tuner import By, Outcome, tune
+from connectors.commands import err, explained, out
+from connectors.errors import InputError, SettingsError
+from flows.moderation import Policy
+from flows.settings import load
+
+PATH = click.Path(path_type=Path)
+SHOWN = 16
+
+
+@click.command("tune")
+@click.argument("paths", metavar="RECORDING…", type=PATH, nargs=-1, required=True)
+@click.option("--goal", "wanted", default=goals.DEFAULT, show_default=True, help="What is wanted, in words.")
+@click.option("--settings", type=PATH, help="A TOML file: what is in force now; ./tokenweir.toml if it is there.")
+@click.option("--try", "tried", multiple=True, metavar="NAME=V,V…", help="Values to try, e.g. timeout=0.5,1,2; more than once.")
+@click.option("--refine", default=0, show_default=True, help="Rounds of a finer search around the best.")
+@click.option("--by", type=click.Choice(["tenant", "model"]), help="Every tenant, or model, counts alike.")
+@click.option("--weight", "weights", multiple=True, metavar="NAME=SHARE", help="With --by: one counts so much more.")
+@click.option("--moderation/--no-moderation", default=True, help="With what moderation holds back, or without.")
+@click.option("--seed", default=0, show_default=True, help="Of the resamples that tell how sure it is.")
+@click.option("--html", type=PATH, help="Write a page with the front drawn and every setting to be looked at.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with everything.")
+@explained
+def command(
+    paths: tuple[Path, ...],
+    wanted: str,
+    settings: Path | None,
+    tried: tuple[str, ...],
+    refine: int,
+    by: str | None,
+    weights: tuple[str, ...],
+    moderation: bool,
+    seed: int,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the window settings that serve a goal best on recorded streams.
+
+    RECORDING is a recording, a folder of them, or JSON lines with `tokens` and `t_ms`.
+    """
+    goal, shares = goals.parse(wanted), _shares(weights)
+    if shares and by is None:
+        raise click.UsageError("--weight needs --by tenant or --by model")
+    loaded = load(settings)
+    axes = _axes(tried)
+    window = loaded.window
+    trials = grid(window, axes)
+    policy = loaded.moderation if moderation else Policy(pii=(), blocklist=())
+    with _progress() as bar:
+        streams = bar("reading", lambda _: read(paths))
+
+        def tuned(trials: Sequence[Any]) -> Outcome:
+            return bar(
+                f"{len(trials)} settings, {len(streams.streams)} turns",
+                lambda done: tune(
+                    cast(Streams, streams), trials, policy, by=cast(By | None, by), shares=shares, seed=seed, done=done
+                ),
+            )
+
+        outcome = tuned(trials)
+        advice = advise(outcome, goal)
+        for _ in range(refine):
+            finer = around(outcome.settings[advice.chosen], outcome.settings)
+            if not finer:
+                break
+            outcome = outcome.with_more(tuned(finer))
+            advice = advise(outcome, goal)
+    if html is not None:
+        _write(html, page(outcome, advice))
+    if as_json:
+        click.echo(msgspec.json.encode(as_data(outcome, advice)))
+    else:
+        _print(outcome, advice)
+    if html is not None:
+        err.print(f"wrote {html}", highlight=False, markup=False)
+
+
+def _axes(tried: Sequence[str]) -> dict[str, list[Any]] | None:
+    """`timeout=0.5,1` to an axis; `none` is no value of its own."""
+    axes: dict[str, list[Any]] = {}
+    for each in tried:
+        name, equals, values = each.partition("=")
+        if not equals or not values:
+            raise SettingsError(f"--try {each}: write NAME=VALUE,VALUE, such as timeout=0.5,1,2")
+        axes[name.strip()] = [_value(name.strip(), value.strip()) for value in values.split(",")]
+    return axes or None
+
+
+def _value(name: str, value: str) -> Any:
+    if name == "mode":
+        return value
+    if value == "none":
+        return None
+    try:
+        return int(value) if name.endswith("_chars") else float(value)
+    except ValueError:
+        raise SettingsError(f"--try {name}: {value!r} is not a number") from None
+
+
+def _shares(weights: Sequence[str]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for each in weights:
+        name, _, share = each.rpartition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            shares[name] = -1.0
+        if not name or not 0 < shares[name] < 1e6:
+            raise SettingsError(f"--weight {each}: write NAME=SHARE, such as acme=3")
+    return shares
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, Callable[[Callable[[int, int], None]], Any]], Any]]:
+    """A bar on standard error for each thing done: its name, and what does it and says how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+
+        def bar(name: str, do: Callable[[Callable[[int, int], None]], Any]) -> Any:
+            task = progress.add_task(name, total=None)
+            result = do(lambda done, of: progress.update(task, completed=done, total=of))
+            progress.remove_task(task)
+            return result
+
+        yield bar
+
+
+def _print(outcome: Outcome, advice: Advice) -> None:
+    table = Table(box=SIMPLE_HEAD, title="The front, and the settings in force")
+    table.add_column("")
+    table.add_column("setting", overflow="fold")
+    for heading in ("messages", "first p50", "first p95", "delay p50", "p95", "p99", "broken"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    shown = list(advice.front[:SHOWN])
+    for number in dict.fromkeys((advice.chosen, 0, *shown)):
+        f = outcome.figures[number]
+        times = (f.first_p50, f.first_p95, f.delay_p50, f.delay_p95, f.delay_p99)
+        table.add_row(
+            "→" if number == advice.chosen else "now" if number == 0 else "",
+            Text(name_of(outcome.settings[number])),
+            f"{f.messages.value:.1f}",
+            *(f"{each.value:,.0f} ms" for each in times),
+            f"{f.broken.value:.0%}",
+        )
+    out.print(table)
+    if len(advice.front) > SHOWN:
+        out.print(f"{len(advice.front) - SHOWN} more on the front: --html or --json has all of them.")
+    for words in in_words(outcome, advice):
+        out.print(Text(words))
+    out.print()
+    click.echo(toml(outcome.settings[advice.chosen]), nl=False)

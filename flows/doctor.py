@@ -1,0 +1,238 @@
+"""Checks a data directory and says what a start would do with it. Changes nothing, and needs no settings.
+
+Rules
+- Every finding is of a level: `ok`, `note` (a start deals with it by itself) or `mend` (a start would be refused, or
+  would lose something; the finding says the remedy).
+- It only reads, takes no lock, and may run beside a job; then torn ends and open turns are the job's business.
+- Where a finding names a file it never quotes what is in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import msgspec
+
+from connectors.errors import DataDirError, InputError
+from connectors.log import FOLD, LogReader, Position
+from connectors.segment import Entry, Stored, read_entries, read_header
+from connectors.turns import Turns
+
+Level = Literal["ok", "note", "mend"]
+
+LOW_DISK = 64 << 20
+JOURNAL = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
+FOLDERS = ("log", "recovery", "delivery", "dialog", "spool")
+
+
+class _Name(msgspec.Struct, frozen=True):
+    session_id: str
+    turn: int
+    seq: int
+
+
+_decode_name = msgspec.json.Decoder(_Name).decode
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at. `where` is a path inside the data directory."""
+
+    level: Level
+    where: str
+    what: str
+
+
+def examine(data_dir: Path) -> list[Finding]:
+    """Everything found. Raises DataDirError where there is no such directory."""
+    if not data_dir.is_dir():
+        raise DataDirError(f"{data_dir} is no directory; give the one that --data-dir named")
+    findings: list[Finding] = []
+    lanes = sorted(path for path in (data_dir / "log").glob("*") if path.is_dir())
+    if not lanes:
+        findings.append(Finding("note", "log", "no log: a start begins anew"))
+    for folder in lanes:
+        findings += _lane(data_dir, folder)
+    for name in ("delivery", "dialog"):
+        findings += _journals(data_dir, data_dir / name)
+    findings += _metrics(data_dir)
+    findings += _rights(data_dir)
+    findings += _space(data_dir)
+    return findings
+
+
+def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
+    where = str(folder.relative_to(data_dir))
+    if _is_held(folder / "lock"):
+        yield Finding("note", where, "a job runs on it now")
+    try:
+        reader = LogReader(folder)
+    except InputError as error:
+        yield Finding("mend", where, str(error))
+        return
+    numbers = [number for number, _ in reader.files]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        yield Finding("mend", where, "a file in the middle is missing; restore it, or its sessions have gaps")
+    torn = _torn_bytes(reader.files[-1][1])
+    if torn:
+        yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
+    for _, path in reader.files:
+        kept = path.with_suffix(FOLD)
+        if kept.exists() and not _is_fold(kept):
+            yield Finding("note", str(kept.relative_to(data_dir)), "unreadable fold: a start reads more of the log")
+    turns = Turns()
+    end, records = reader.begin(), 0
+    kept_fold, begin = reader.fold(reader.end())
+    if kept_fold is not None:
+        turns.restore(kept_fold)
+    try:
+        for record, end in reader.read():
+            records += 1
+            if end > begin:
+                turns.feed(record)
+    except InputError as error:
+        yield Finding("mend", where, str(error))
+        return
+    yield Finding("ok", where, f"{len(numbers)} files of {reader.header.vendor}, {records} records")
+    if turns.open:
+        going_on = sum(turn.continuation_id is not None or not turn.frames for turn in turns.open.values())
+        cut = len(turns.open) - going_on
+        yield Finding(
+            "note", where, f"{len(turns.open)} turns are open: a start asks for the rest of {going_on} and ends {cut}"
+        )
+    yield from _recovery(data_dir, folder.name, end)
+
+
+def _recovery(data_dir: Path, lane: str, end: Position) -> Iterator[Finding]:
+    """The store against the log: where the flow would go on."""
+    folder = data_dir / "recovery" / lane
+    where = str(folder.relative_to(data_dir))
+    parts = sorted(folder.glob("part-*.sqlite3"))
+    if not parts:
+        yield Finding("note", where, "no recovery store: a start reads the whole log again")
+        return
+    for path in parts:
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
+                (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
+                snapshots = store.execute("SELECT count(*) FROM snaps").fetchone()[0]
+        except sqlite3.Error as error:
+            yield Finding("mend", where, f"{path.name} cannot be read ({error}); restore it, or move the folder away")
+            continue
+        if verdict != "ok":
+            yield Finding("mend", where, f"{path.name} is damaged; restore it, or move the folder away")
+        else:
+            size = path.stat().st_size >> 10
+            yield Finding("ok", where, f"{path.name}: {snapshots} snapshots, {size} kB; the log ends at {end.file}:{end.offset}")
+
+
+def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
+    lanes: dict[str, list[tuple[int, Path]]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        if found := JOURNAL.fullmatch(path.name):
+            lanes.setdefault(found[1], []).append((int(found[2]), path))
+    for name, segments in lanes.items():
+        where = str((folder / name).relative_to(data_dir))
+        lane = name.removeprefix("delivery-")
+        torn = _torn_bytes(segments[-1][1])
+        waiting: set[tuple[str, str, int, int]] = set()
+        try:
+            for number, path in segments:
+                read_header(path, lane, number)
+                for _, entry in read_entries(path):
+                    _follow(waiting, entry)
+        except DataDirError as error:
+            yield Finding("mend", where, str(error))
+            continue
+        if torn:
+            yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
+        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} messages to send")
+
+
+def _follow(waiting: set[tuple[str, str, int, int]], entry: Entry) -> None:
+    """What is stored waits until it is settled."""
+    if isinstance(entry, Stored):
+        name = _decode_name(entry.d)
+        waiting.add((entry.to, name.session_id, name.turn, name.seq))
+    else:
+        waiting.difference_update((entry.to, entry.s, entry.n, seq) for seq in range(entry.first, entry.last + 1))
+
+
+def _metrics(data_dir: Path) -> Iterator[Finding]:
+    spool, database = data_dir / "spool", data_dir / "metrics.duckdb"
+    if spool.is_dir():
+        waiting = [path for path in spool.glob("*.parquet") if ".schema." not in path.name]
+        unreadable = list((spool / "unreadable").glob("*"))
+        yield Finding("ok", "spool", f"{len(waiting)} files wait to be landed")
+        if unreadable:
+            yield Finding("mend", "spool/unreadable", f"{len(unreadable)} files could not be landed: the disk is failing")
+    if not database.exists():
+        yield Finding("note", "metrics.duckdb", "no database: a start makes it")
+        return
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            rows = connection.sql("SELECT count(*) FROM landed.turns").fetchall()[0][0]
+            yield Finding("ok", "metrics.duckdb", f"{rows} turns landed")
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            yield Finding("note", "metrics.duckdb", "another process writes it now")
+        else:
+            yield Finding("mend", "metrics.duckdb", "it cannot be read; restore it, or move it away for a new one")
+    except duckdb.Error:
+        yield Finding("mend", "metrics.duckdb", "it is no database of ours; restore it, or move it away for a new one")
+
+
+def _rights(data_dir: Path) -> Iterator[Finding]:
+    """What others may read, and what this user may not write."""
+    for name in FOLDERS:
+        for path in sorted((data_dir / name).rglob("*")):
+            mode = path.stat().st_mode
+            ours = str(path.relative_to(data_dir))
+            if not os.access(path, os.R_OK | os.W_OK):
+                yield Finding("mend", ours, "this user may not write it; give it to the job's user")
+            elif name in ("log", "delivery", "dialog") and stat.S_ISREG(mode) and mode & 0o077:
+                yield Finding("mend", ours, "others may read it, and it holds customers' text; chmod 600 it")
+
+
+def _space(data_dir: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(data_dir).free
+    if free < LOW_DISK:
+        yield Finding("mend", ".", f"{free >> 20} MB are free on the disk: sessions may be refused; make room")
+    else:
+        yield Finding("ok", ".", f"{free >> 20} MB are free on the disk")
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds it; asked with a shared lock that is let go of at once."""
+    try:
+        fd = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _torn_bytes(path: Path) -> int:
+    data = path.read_bytes()
+    return len(data) - (data.rfind(b"\n") + 1)
+
+
+def _is_fold(path: Path) -> bool:
+    try:
+        msgspec.json.decode(path.read_bytes())
+    except msgspec.DecodeError:
+        return False
+    return True
