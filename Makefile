@@ -2,7 +2,7 @@
 # Each installs what it needs into .venv first: exactly what requirements.lock names, by its hashes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock
+.PHONY: help demo test check soak lock
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -11,6 +11,7 @@ help:
 	@echo "make demo    run the main job against simulated servers, and check it"
 	@echo "make test    run the tests"
 	@echo "make check   ruff and mypy --strict"
+	@echo "make soak    100 times kill -9 over both vendors, and long fuzzing (half an hour)"
 	@echo "make lock    renew requirements.lock (needs uv)"
 
 demo: $(INSTALLED)
@@ -23,6 +24,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+soak: $(INSTALLED)
+	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100
+	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
 
 lock:
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --universal --no-emit-index-url --all-extras \

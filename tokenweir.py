@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 import click
 import msgspec
 import polars as pl
+from rich import box
 from rich.box import SIMPLE_HEAD
 from rich.measure import Measurement
 from rich.table import Table
@@ -30,17 +31,19 @@ from analytics.report import report as make_report
 from analytics.tuning.command import command as tune
 from connectors.commands import complain, err, explained, out, shown
 from connectors.console import ConsoleSink, Screen, Terminal
-from connectors.errors import InputError
+from connectors.errors import DataDirError, InputError
 from connectors.sessions import SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows import demo as demonstration
+from flows.doctor import examine
 from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
 from flows.moderation import Span
 from flows.recordings.commands import diff, recordings, replay
+from flows.recordings.recorder import Wish, keep_job
 from flows.settings import Settings, load
 
 DIFFERS = 9
@@ -80,7 +83,10 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
     path = click.Path(path_type=Path)
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output."),
-        click.option("--record", type=path, help="Keep the sessions of this run as a recording."),
+        click.option("--why", default="", help="Why it was recorded, for the recording's manifest."),
+        click.option("--fake-pii", is_flag=True, help="Record with personal data replaced by made-up data."),
+        click.option("--sample", type=float, default=1.0, show_default=True, help="Record this share of the sessions."),
+        click.option("--record", type=path, help="Keep this run's sessions: NAME.jsonl, or a folder for one each."),
         click.option("--data-dir", type=path, help="Where everything is kept; job.data_dir."),
         click.option("--settings", type=path, help="A TOML file; ./tokenweir.toml if it is there."),
         click.option("--sessions", type=path, help="A JSON-lines file of sessions to work off."),
@@ -127,23 +133,29 @@ def _run(
     settings: Path | None,
     data_dir: Path | None,
     record: Path | None,
+    sample: float,
+    fake_pii: bool,
+    why: str,
     as_json: bool,
     dialog_id: str | None = None,
 ) -> int:
     if prompt is not None and sessions is not None:
         raise click.UsageError("give --prompt or --sessions, not both")
-    loaded = _load(settings, data_dir, vendor)
+    loaded, wish = _load(settings, data_dir, vendor), Wish(sample, fake_pii, why)
+    if record is not None:  # the log's files stay until it is made
+        loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
     fields = {"session_id": session_id, "prompt": prompt, "model": model, "dialog_id": dialog_id}
     requests, broken = _requests(fields, sessions)
     if vendor == cxone.VENDOR.name or loaded.desktops:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
     with shown(as_json) as show:
-        job = make(loaded, requests=requests, serve=serve, extra={"show": ConsoleSink(show)})
+        once = sessions is not None
+        job = make(loaded, requests=requests, serve=serve, once=once, extra={"show": ConsoleSink(show)})
         job.run()
     if record is not None:
-        count = job.source.record(record)
-        err.print(f"recorded {count} records in {record}", highlight=False)
+        made = keep_job(job.source, record, loaded, wish)
+        err.print(f"recorded {len(made)} file{'s' * (len(made) != 1)} in {record}", highlight=False)
     return _conclude(job, broken, serve=serve)
 
 
@@ -162,6 +174,20 @@ def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: boo
                     click.echo(msgspec.json.encode({"text": name, **msgspec.to_builtins(span.finding)}))
         else:
             _print_spans(name, spans)
+
+
+@main.command()
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@explained
+def doctor(data_dir: Path) -> int:
+    """Check a data directory and say what a start would do with it. Changes nothing."""
+    findings = examine(data_dir)
+    for each in findings:
+        style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
+        out.print(Text.assemble((f"{each.level:4}", style), f"  {each.where}: {each.what}"))
+    broken = sum(each.level == "mend" for each in findings)
+    out.print(f"{broken} to mend." if broken else "Nothing to mend.", highlight=False)
+    return DataDirError.exit_code if broken else 0
 
 
 @main.command()
@@ -274,13 +300,14 @@ def _requests(fields: dict[str, str | None], sessions: Path | None) -> tuple[lis
 
 
 def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
-    """Say how it ended; the exit code is the first fault's."""
+    """Say how it ended; the exit code is the first fault's. A service's failed turns were told as they failed."""
     ended = ", ".join(f"{count} {reason}" for reason, count in sorted(job.outcomes.items()))
     err.print(f"turns: {ended or 'none'}; data in {job.settings.job.data_dir}", highlight=False)
-    codes = [complain(fault) for fault in (*job.faults, *broken)]
-    if not codes and not serve and job.open_turns:
+    faults = job.undelivered if serve else [*job.faults, *broken]
+    codes = [complain(fault) for fault in faults]
+    if job.open_turns:
         err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")
-        return UNFINISHED
+        codes.append(0 if serve else UNFINISHED)
     return codes[0] if codes else 0
 
 
@@ -316,7 +343,7 @@ def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
 def _print_turns(data_dir: Path) -> None:
     """The turns as the database has them, and what windows saved against a message a token."""
     turns = usage.turns(data_dir)
-    table = Table(title="Turns, from DuckDB", title_justify="left")
+    table = Table(title="Turns, from DuckDB", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("session", "ended"):
         table.add_column(heading, no_wrap=True)
     for heading in ("tokens", "messages", "fewer", "first ms", "breaks", "redacted"):

@@ -25,8 +25,8 @@ from connectors.records import CLOSE, FRAME, MARK, OPEN, Header, Record, encode_
 from connectors.simulator.texts import TEXTS, cut
 from flows.events import Released
 from flows.policies import Policies
-from flows.recordings.frames import writer
 from flows.reassembly import Reassembly
+from flows.recordings.frames import writer
 from flows.release import Release
 from flows.replay import replay, vendor_of
 from flows.session import Session
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def write(path: Path, tokens: int, sessions: int) -> int:
-    """A recording of about so many tokens: the simulator's texts, in sessions that run side by side, turn after turn."""
+    """A recording of about so many tokens: the simulator's texts, in sessions side by side, turn after turn."""
     frame = writer("cxone")
     texts = [list(cut(text)) for text in TEXTS if not text.pauses]
     count = 0

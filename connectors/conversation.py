@@ -6,7 +6,7 @@ Rules
 - Every problem is logged before the wait for the next attempt, and every further attempt is logged as an `open`
   before it is made.
 - 429 answers count by themselves (`refusals`); everything else that can be tried again counts as a restart, whose
-  number survives a restart of the job.
+  number survives a restart of the job. A Retry-After beyond the total of `refusals` gives the turn up in any case.
 - An account's requests start one after the other, as its limiter allows.
 """
 
@@ -167,6 +167,8 @@ class Conversation:
             self.gate.failed(problem.fault)
         reason = "timeout" if problem.kind in TIMEOUTS else "interrupted"
         if not self.can_go_on() or self.turn.restarts >= self._restarts.settings.retries:
+            return 0, reason
+        if asked is not None and asked > self.refusals.settings.total:  # `restarts` has no total: a turn may be long
             return 0, reason
         return self._unless_late(now, self._restarts.next(now, asked), reason)
 

@@ -63,7 +63,8 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
         timeout: float = 10.0,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.waiting = 0
+        self._asked = 0  # by Bytewax's thread alone, as the next is by the reactor's
+        self._answered = 0
         self._detectors = dict(detectors)
         self._lane = lane
         self._reactor = reactor
@@ -77,13 +78,18 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Part:
         return _Part(self)
 
+    @property
+    def waiting(self) -> int:
+        """Questions without an answer."""
+        return self._asked - self._answered
+
     def is_idle(self) -> bool:
         """Whether every question was answered."""
         return self.waiting == 0
 
     def ask(self, question: Question) -> None:
         """Ask on the reactor, soon. Called on Bytewax's thread."""
-        self.waiting += 1
+        self._asked += 1
         self._reactor.call(self._start, question)
 
     def _start(self, question: Question) -> None:
@@ -96,7 +102,7 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
             if lane := self._lane_of():
                 lane.append(verdict(question.session_id, question.turn, question.detector, upto, findings))
         finally:
-            self.waiting -= 1
+            self._answered += 1
 
     async def _judge(self, question: Question) -> list[tuple[int, int, str]] | None:
         """The findings, by offsets in the turn's text; None where there is no answer."""

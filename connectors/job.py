@@ -3,7 +3,7 @@
 Rules
 - Runs on the reactor. An `open` is logged before anything is asked of the vendor.
 - `max_sessions` turns run at once. More requests of the job's own list wait; callers are refused.
-- Turns that the log shows as open at start are continued first.
+- Turns that the log shows as open at start are continued first; a request of theirs is not asked again.
 - A session that fails ends alone. Its error is kept for the exit code (`MAX_FAULTS` of them).
 - Without callers a vendor that cannot be used ends the job at once; a service waits for it.
 - `stop` closes the sockets and ends the flow in order: open turns stay open in the log for the next start.
@@ -82,6 +82,8 @@ class Job:
 
     requests  to work off; the job is done when their turns, and those found open, have ended
     frontend  where callers ask for more: then the job runs until `stop`
+    once        the requests were made by one list: a session's n-th is its turn n, and is passed over where the log has
+                that turn, so that starting again works off what is left
     blocklists  the lists that turns begin with, watched while the job runs
     reserve     disk space kept back; while it is released no turn begins
     settled     whether nobody has records to come for turns that are closed, as remote detectors may have
@@ -95,6 +97,7 @@ class Job:
         requests: Iterable[SessionRequest] = (),
         frontend: Frontend | None = None,
         max_sessions: int = 1_000,
+        once: bool = False,
         blocklists: Blocklists | None = None,
         reserve: Reserve | None = None,
         settled: Callable[[], bool] | None = None,
@@ -106,6 +109,7 @@ class Job:
         self._requests = requests
         self._frontend = frontend
         self._max_sessions = max_sessions
+        self._once = once
         self._blocklists = blocklists
         self._reserve = reserve
         self._settled = settled
@@ -191,11 +195,19 @@ class Job:
     async def _work(self) -> None:
         if self._frontend is None:
             await self._gateway.check()
+        continued = {turn.session_id for turn in self.lane.turns.open.values()}
         for turn in list(self.lane.turns.open.values()):
             self._start(turn)
+        asked: Counter[str] = Counter()
         for request in self._requests:
+            number = asked[request.session_id]
+            asked[request.session_id] += 1
+            if self._was_begun(request, number, continued):
+                continue
             while self.running >= self._max_sessions or self.lane.turns.is_open(request.session_id):
                 await self._one_ends()
+            while self._reserve and self._reserve.released:
+                await asyncio.sleep(RESERVE_EVERY)
             self.begin(request)
         if self._frontend is not None:
             await self._frontend.serve(self)
@@ -212,6 +224,12 @@ class Job:
             if quiet > SETTLED_TICKS:
                 return
             await asyncio.sleep(TICK)
+
+    def _was_begun(self, request: SessionRequest, number: int, continued: set[str]) -> bool:
+        """Whether an earlier run began this turn: it is being continued, or, of a list, in the log."""
+        if self._once:
+            return self.lane.turns.next_turn(request.session_id) > number
+        return number == 0 and request.session_id in continued
 
     async def _one_ends(self) -> None:
         await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -233,8 +251,11 @@ class Job:
             self.lane.append(closed(turn.session_id, turn.number, "failed"))
             outcome = Outcome("failed", UpstreamError(f"session {turn.session_id}: {type(fault).__name__}"))
         self.outcomes[outcome.reason] += 1
-        if outcome.fault is not None and len(self.faults) < MAX_FAULTS:
-            self.faults.append(outcome.fault)
+        if outcome.fault is not None:
+            if self._frontend is not None:  # a service has no end at which it could be told
+                log.warning("%s", outcome.fault)
+            if len(self.faults) < MAX_FAULTS:
+                self.faults.append(outcome.fault)
 
     async def _converse_with_room(self, turn: Turn) -> Outcome:
         """Where the disk is full even so, the turn waits for room and is continued."""

@@ -149,9 +149,10 @@ class Lane:
     def _mark(self) -> None:
         now = self._clock.now()
         if now - self._last_logged >= SECOND:
-            self._log_mark()
-        else:
-            self._queue.put(Batch((), now, self._writer.position))
+            with contextlib.suppress(OSError):  # a full disk: time goes on in the flow all the same
+                self._log_mark()
+                return
+        self._queue.put(Batch((), now, self._writer.position))
 
     def _log_mark(self) -> None:
         now = self._clock.now()

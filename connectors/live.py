@@ -18,6 +18,7 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource
 
 from connectors.blocklists import Blocklists
+from connectors.errors import DataDirError
 from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
@@ -48,6 +49,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     folder    where the lane's log is kept
     gateway   builds the vendor's client, once, on start
     requests  sessions to begin; `frontend` lets callers begin more, until `stop`
+    once        see Job
     blocklists  files of terms by tenant, "" for everybody's
     """
 
@@ -63,6 +65,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         requests: Iterable[SessionRequest] = (),
         frontend: Frontend | None = None,
         max_sessions: int = 1_000,
+        once: bool = False,
         blocklists: Mapping[str, Path] | None = None,
     ) -> None:
         self.job: Job | None = None
@@ -75,9 +78,11 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._requests = requests
         self._frontend = frontend
         self._max_sessions = max_sessions
+        self._once = once
         self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
         self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
         self.settled: Callable[[], bool] | None = None
+        self._writer: LogWriter | None = None
         self._begun = Position(0, 0)
         self._stopped = False
         self._running: Future[None] | None = None
@@ -85,16 +90,30 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     def list_parts(self) -> list[str]:
         return [self.lane]
 
+    def claim(self) -> LogWriter:
+        """Open the lane for writing, which nobody else can do from then on.
+
+        The flow's start does it; do it before, and a lane that is taken does not touch the recovery store. Raises
+        DataDirError.
+        """
+        if self._writer is None:
+            size, on_full = self._settings.rotate_bytes, self.reserve.release
+            try:
+                self._writer = LogWriter(self.folder, self._vendor, rotate_bytes=size, on_full=on_full)
+            except OSError as error:
+                raise DataDirError(
+                    f"the log cannot be kept in {self.folder}: {error.strerror}; use another --data-dir"
+                ) from None
+        return self._writer
+
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> LivePartition:
         settings = self._settings
-        writer = LogWriter(
-            self.folder, self._vendor, rotate_bytes=settings.rotate_bytes, on_full=self.reserve.release
-        )
+        writer = self.claim()
         self.reserve.hold()
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)
         turns = fold(reader, position)
-        sharder = Sharder(for_part, reader.created, turns.open)
+        sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
         for record, _ in reader.read(position):
             turns.feed(record)
         writer.fold = turns.snapshot
@@ -132,8 +151,8 @@ class LiveSource(FixedPartitionedSource[Item, State]):
 
     def check(self) -> None:
         """After the flow has ended: raise what ended the job, if it was not its end. OSError is a full disk's."""
-        if self._running is not None and self._running.done():
-            self._running.result()
+        if self._running is not None:
+            self._running.result()  # the flow has its end from the job's last act
 
     async def _begin(self, lane: Lane) -> None:
         self._blocklists.load(lane)
@@ -144,6 +163,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
             requests=self._requests,
             frontend=self._frontend,
             max_sessions=self._max_sessions,
+            once=self._once,
             reserve=self.reserve,
             settled=self.settled,
         )

@@ -109,7 +109,6 @@ class LogReader:
                     ) from None
                 yield record, Position(number, offset)
 
-
     def fold(self, before: Position) -> tuple[Any, Position]:
         """The newest fold kept for a file that is not after `before`, and where that file's records begin.
 
@@ -160,9 +159,9 @@ class LogWriter:
         self.bytes_written = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._owned = _own(folder)
-        numbers = [number for number, _ in _numbered(folder)]
-        if numbers:
-            self.header = self._repair(numbers)
+        header = self._repair([number for number, _ in _numbered(folder)])
+        if header is not None:
+            self.header = header
         else:
             self.header = Header(FORMAT, VERSION, vendor, _format_created(datetime.now(UTC)), note)
             self._begin(1)
@@ -224,11 +223,11 @@ class LogWriter:
     def close(self) -> None:
         """Sync and close. Idempotent."""
         with self._lock:
-            if self._fd >= 0:
-                os.fdatasync(self._fd)
-                os.close(self._fd)
+            fd, self._fd = self._fd, -1  # first: a late append must never meet a number that is another file's by now
+            if fd >= 0:
+                os.fdatasync(fd)
+                os.close(fd)
                 os.close(self._owned)
-                self._fd = -1
 
     def _begin(self, number: int) -> None:
         """Begin a file; where the disk is full, there is none, and nothing has changed."""
@@ -255,11 +254,16 @@ class LogWriter:
             with contextlib.suppress(OSError):  # only the next start's time depends on it
                 write_whole(self._folder / _name(self._number, FOLD), _encode(self.fold()))
 
-    def _repair(self, numbers: list[int]) -> Header:
-        """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes."""
+    def _repair(self, numbers: list[int]) -> Header | None:
+        """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes.
+
+        None where there is no file left.
+        """
+        if not numbers:
+            return None
         newest = self._folder / _name(numbers[-1])
         whole = _whole_length(newest)
-        if whole == 0 and len(numbers) > 1:
+        if whole == 0 and (len(numbers) > 1 or newest.stat().st_size == 0):
             newest.unlink()
             return self._repair(numbers[:-1])
         if whole == 0:

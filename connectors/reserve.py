@@ -59,6 +59,8 @@ class Reserve:
 
     def release(self) -> bool:
         """A write found no space: free the reserve. True if that is worth another try."""
+        if not self._size:
+            return False
         held = self._path.exists()
         self._path.unlink(missing_ok=True)
         if not self.released:

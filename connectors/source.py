@@ -50,19 +50,29 @@ def shard_of(session_id: str) -> int:
 
 
 class Sharder:
-    """Deals a lane's records out to its shards, with the marks that carry time on. `turns` were opened before."""
+    """Deals a lane's records out to its shards, with the marks that carry time on.
 
-    def __init__(self, lane: str, created: datetime, turns: Iterable[tuple[str, int]] = ()) -> None:
+    turns    opened before, and not closed
+    resumed  what was closed before is not known: any shard may have turns that wait for verdicts
+    """
+
+    def __init__(
+        self, lane: str, created: datetime, turns: Iterable[tuple[str, int]] = (), *, resumed: bool = False
+    ) -> None:
         self._created = int(created.timestamp() * SECOND)
         self._keys = [f"{lane}-{shard:02d}" for shard in range(SHARDS)]
         self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
         self._marked = [0] * SHARDS
-        self._closed = [-LINGER] * SHARDS
+        self._lingers_until = [0] * SHARDS
+        self._resumed = resumed
         for session_id, number in turns:
             self._open[shard_of(session_id)].add((session_id, number))
 
     def deal(self, records: Sequence[Record], mark: int, *, last: bool = False) -> list[Item]:
         """The items for these records and this mark; `last` marks every shard with an open turn."""
+        if self._resumed:
+            self._resumed = False
+            self._lingers_until = [mark + LINGER] * SHARDS
         hands: dict[int, list[Record]] = {}
         for record in records:
             if record.s:
@@ -71,7 +81,7 @@ class Sharder:
         items: list[Item] = []
         for shard, key in enumerate(self._keys):
             hand = hands.get(shard)
-            awake = self._open[shard] or mark - self._closed[shard] < LINGER
+            awake = self._open[shard] or mark < self._lingers_until[shard]
             due = awake and (last or mark - self._marked[shard] >= MARK_EVERY)
             if hand or due:
                 self._marked[shard] = mark
@@ -82,7 +92,7 @@ class Sharder:
         """Note what opens and closes; an open is dated."""
         if record.k == CLOSE:
             self._open[shard].discard((record.s, record.n))
-            self._closed[shard] = record.t
+            self._lingers_until[shard] = record.t + LINGER
         if record.k != OPEN:
             return record
         self._open[shard].add((record.s, record.n))
@@ -114,7 +124,8 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
 
     def __init__(self, reader: LogReader, lane: str, resume_state: State | None) -> None:
         self._position = position_of(reader, resume_state)
-        self._sharder = Sharder(lane, reader.created, fold(reader, self._position).open)
+        turns = fold(reader, self._position)
+        self._sharder = Sharder(lane, reader.created, turns.open, resumed=resume_state is not None)
         self._records = reader.read(self._position)
         self._mark = 0
         self._ended = False
@@ -152,6 +163,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         self._position = position
         self._on_disk = reader.read(position)
         self._reading_disk = True
+        self._mark = 0
         self._keep_bytes = keep_bytes
         self._snapshots: deque[Position] = deque(maxlen=SNAPSHOTS_BACK)
         self._ended = False
@@ -182,16 +194,17 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         self._reading_disk = len(batch) == READ_RECORDS
         if not batch:
             return []
-        self._position = batch[-1][1]
-        return self._sharder.deal([record for record, _ in batch], batch[-1][0].t)
+        self._position, self._mark = batch[-1][1], batch[-1][0].t
+        return self._sharder.deal([record for record, _ in batch], self._mark)
 
     def _take(self) -> list[Item]:
         batches, self._ended = self._lane.take(WAIT)
-        if not batches:
+        if batches:
+            self._position, self._mark = batches[-1].position, batches[-1].mark
+        elif not self._ended:
             return []
-        self._position = batches[-1].position
         records = [record for batch in batches for record in batch.records]
-        return self._sharder.deal(records, batches[-1].mark, last=self._ended)
+        return self._sharder.deal(records, self._mark, last=self._ended)
 
 
 def position_of(reader: LogReader, resume_state: State | None) -> Position:

@@ -18,6 +18,7 @@ _SPACE = re.compile(r"\s+")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_MAKES_PLACE = re.compile(rf"[\s、，；：”’」』）]|{_UNSPACED.pattern}")
 _ZWJ = "\u200d"
 
 
@@ -40,6 +41,11 @@ def best_cut(window: str) -> int | None:
     if _UNSPACED.match(window[-1]) and len(window) > 1:
         return _last_character(window)
     return len(window) if not window.strip() else None
+
+
+def may_have_place(window: str) -> bool:
+    """Whether `best_cut` may find a place that was not there before the window's last character came."""
+    return _MAKES_PLACE.search(window, len(window) - 2) is not None
 
 
 def _is_inside(text: str) -> bool:

@@ -9,22 +9,25 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
 import os
+import pickle
 import re
 import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import msgspec
 
 from connectors.errors import DataDirError, InputError
 from connectors.log import FOLD, LogReader, Position
-from connectors.segment import Entry, Stored, read_entries, read_header
+from connectors.segment import Entry, Stored, measure, read_entries, read_header
 from connectors.turns import Turns
 
 Level = Literal["ok", "note", "mend"]
@@ -123,15 +126,37 @@ def _recovery(data_dir: Path, lane: str, end: Position) -> Iterator[Finding]:
         try:
             with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
                 (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
-                snapshots = store.execute("SELECT count(*) FROM snaps").fetchone()[0]
+                query = "SELECT ser_change FROM snaps WHERE step_id LIKE '%.read_log' ORDER BY snap_epoch DESC LIMIT 1"
+                position = _position(store.execute(query).fetchone())
         except sqlite3.Error as error:
             yield Finding("mend", where, f"{path.name} cannot be read ({error}); restore it, or move the folder away")
             continue
         if verdict != "ok":
             yield Finding("mend", where, f"{path.name} is damaged; restore it, or move the folder away")
+        elif position is None:
+            yield Finding("note", where, f"{path.name} holds no position: a start reads the whole log again")
+        elif position > end:
+            yield Finding(
+                "mend", where, f"{path.name} is beyond the log's end: restore the log, or move the folder away"
+            )
         else:
-            size = path.stat().st_size >> 10
-            yield Finding("ok", where, f"{path.name}: {snapshots} snapshots, {size} kB; the log ends at {end.file}:{end.offset}")
+            yield Finding("ok", where, f"a start goes on at file {position.file}, byte {position.offset}")
+
+
+def _position(row: tuple[bytes | None] | None) -> Position | None:
+    """The source's newest snapshot, which holds plain data only."""
+    try:
+        state = _Plain(io.BytesIO(row[0])).load() if row and row[0] else None
+        return Position(state["file"], state["offset"]) if state else None
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError):
+        return None
+
+
+class _Plain(pickle.Unpickler):
+    """Loads no class: what is in a store is not trusted."""
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        raise pickle.UnpicklingError("not plain data")
 
 
 def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
@@ -145,10 +170,14 @@ def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
         torn = _torn_bytes(segments[-1][1])
         waiting: set[tuple[str, str, int, int]] = set()
         try:
+            measure(segments[-1][1])
             for number, path in segments:
                 read_header(path, lane, number)
-                for _, entry in read_entries(path):
-                    _follow(waiting, entry)
+                with (
+                    contextlib.suppress(DataDirError) if torn and path == segments[-1][1] else contextlib.nullcontext()
+                ):
+                    for _, entry in read_entries(path):
+                        _follow(waiting, entry)
         except DataDirError as error:
             yield Finding("mend", where, str(error))
             continue
@@ -173,7 +202,9 @@ def _metrics(data_dir: Path) -> Iterator[Finding]:
         unreadable = list((spool / "unreadable").glob("*"))
         yield Finding("ok", "spool", f"{len(waiting)} files wait to be landed")
         if unreadable:
-            yield Finding("mend", "spool/unreadable", f"{len(unreadable)} files could not be landed: the disk is failing")
+            yield Finding(
+                "mend", "spool/unreadable", f"{len(unreadable)} files could not be landed: the disk is failing"
+            )
     if not database.exists():
         yield Finding("note", "metrics.duckdb", "no database: a start makes it")
         return

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from connectors.errors import InputError
+import msgspec
+
+from connectors.blocklists import parse_terms
+from connectors.errors import InputError, SettingsError
 from connectors.log import LogReader, lists_beside
 from connectors.records import OPEN, Record
 from flows.events import Text
@@ -33,8 +36,21 @@ def inspect(path: Path, settings: Settings, tenant: str | None = None) -> Iterat
         for opened, text in _turns(path):
             yield f"{opened.s}/{opened.n}", spans(text, policies.of(opened))
     else:
-        own = settings.tenants.get(tenant or "")
-        yield path.name, spans(_plain(path), own.moderation if own else settings.moderation)
+        yield path.name, spans(_plain(path), _current(settings, tenant))
+
+
+def _current(settings: Settings, tenant: str | None) -> Policy:
+    """The policy that a turn of this tenant would begin with now, its block list's file included."""
+    own = settings.tenants.get(tenant or "")
+    policy = own.moderation if own else settings.moderation
+    file = (own and own.blocklist_file) or settings.blocklist_file
+    if file is None:
+        return policy
+    try:
+        terms = parse_terms(file.read_bytes(), file)
+    except OSError as error:
+        raise SettingsError(f"block list {file} cannot be read: {error.strerror}") from None
+    return msgspec.structs.replace(policy, blocklist=policy.blocklist + terms)
 
 
 def spans(text: str, policy: Policy) -> list[Span]:

@@ -39,6 +39,7 @@ from flows.settings import Settings
 class LiveJob:
     """One vendor's job. `requests` are worked off; with `serve` callers may ask for more until it is stopped.
 
+    once    the requests are one list, worked off once in a data directory (see Job)
     extra   further sinks of messages, by step id
     dialog  makes the sink of dialog variables, where the vendor has any
     detectors  remote detectors by the names that a policy's `remote` lists
@@ -52,6 +53,7 @@ class LiveJob:
         *,
         requests: Iterable[SessionRequest] = (),
         serve: bool = False,
+        once: bool = False,
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
         dialog: Callable[[LiveJob], DialogSink] | None = None,
         detectors: Mapping[str, Detector] | None = None,
@@ -70,6 +72,7 @@ class LiveJob:
             requests=requests,
             frontend=self.frontend,
             max_sessions=settings.job.max_sessions,
+            once=once,
             blocklists=_blocklist_files(settings),
         )
         self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
@@ -117,15 +120,20 @@ class LiveJob:
     @property
     def faults(self) -> list[TokenweirError]:
         """What went wrong, one error a failed turn, then what no desktop and no dialog took."""
-        faults = list(self.source.job.faults) if self.source.job else []
+        return [*(self.source.job.faults if self.source.job else ()), *self.undelivered]
+
+    @property
+    def undelivered(self) -> list[TokenweirError]:
+        """What no desktop and no dialog took."""
         left = [self.desktops.failure(), self.dialog.failure() if self.dialog else None]
-        return [*faults, *(each for each in left if each is not None)]
+        return [each for each in left if each is not None]
 
     def run(self) -> None:
         """Run to the end of the requests, or to a signal. Raises TokenweirError where the job itself cannot run."""
         settings = self.settings.job
         for policy in (self.settings.moderation, *(tenant.moderation for tenant in self.settings.tenants.values())):
             plan_of(policy)  # what cannot be compiled is told now, not at the first turn
+        self.source.claim()
         try:
             runner.run(
                 self.flow,
@@ -136,8 +144,10 @@ class LiveJob:
             )
             self.source.check()
         finally:
-            self.landing.close()
-            self.reactor.close()
+            try:
+                self.landing.close()
+            finally:
+                self.reactor.close()
 
     def note_dead_letter(self, letter: DialogDeadLetter) -> None:
         """A dialog update that was given up, as a row."""

@@ -31,7 +31,8 @@ class Policies:
     def of(self, opened: Record) -> Policy:
         """The policy of a turn. Raises InputError where its block list is not kept."""
         request = opened.d if isinstance(opened.d, dict) else {}
-        return self._policy(request.get("tenant"), request.get("blocklist"))
+        tenant = request.get("tenant")  # any name: those without settings of their own share one entry
+        return self._policy(tenant if tenant in self._settings.tenants else None, request.get("blocklist"))
 
     def _build(self, tenant: str | None, digest: str | None) -> Policy:
         own = self._settings.tenants.get(tenant or "")

@@ -237,7 +237,7 @@ class Continuation:
     def feed(self, token: str, frame_id: str | None) -> Verdict:
         if self._ids_tell and frame_id in self._ids:
             self._told = True
-            return Verdict(repeated=1)
+            return Verdict(repeated=1, fresh=self._let_through())
         if self._told:
             self.resuming = False
             self.remember(token, frame_id)
@@ -277,6 +277,13 @@ class Continuation:
         self._received = data["received"]
         self._waiting, self._matched = list(data["waiting"]), data["matched"]
         self._starts, self._carried = list(data["starts"]), list(data["carried"])
+
+    def _let_through(self) -> list[str]:
+        """What waits is new: an id that was known came after it, and its own was not."""
+        waiting, self._waiting, self._matched = self._waiting, [], 0
+        for token, frame_id in waiting:
+            self.remember(token, frame_id)
+        return [token for token, _ in waiting]
 
     def _goes_on(self) -> bool:
         """Whether a repetition may be under way that has not reached the end of what was received."""

@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -22,10 +23,10 @@ from typing import Any, TypeAlias
 from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import InconsistentPartitionsError, RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
-from connectors.errors import TokenweirError
+from connectors.errors import DataDirError, TokenweirError
 
 Source: TypeAlias = FixedPartitionedSource[Any, Any]
 
@@ -105,6 +106,11 @@ def run(
             cli_main(build(guard), epoch_interval=timedelta(seconds=epoch), recovery_config=_recovery(recovery))
         except BytewaxRuntimeError as error:
             raise _cause(error) from error
+        except InconsistentPartitionsError as error:
+            raise DataDirError(
+                f"the recovery store {recovery} does not fit its last run; move it away, and the whole log is read "
+                "again (what was delivered is not sent again)"
+            ) from error
     if guard.fault is not None:
         raise guard.fault
 
@@ -112,9 +118,17 @@ def run(
 def _recovery(folder: Path | None) -> RecoveryConfig | None:
     if folder is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not any(folder.iterdir()):
-        init_db_dir(folder, 1)
+    try:
+        if not folder.exists() or not any(folder.iterdir()):
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True, mode=0o700)
+            init_db_dir(partial, 1)
+            partial.replace(folder)  # whole or not at all: half a store could not be resumed from
+    except OSError as error:
+        raise DataDirError(
+            f"the recovery store {folder} cannot be made: {error.strerror}; use another --data-dir"
+        ) from None
     return RecoveryConfig(folder, timedelta(0))
 
 

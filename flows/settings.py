@@ -138,6 +138,8 @@ def parse(
         return msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
+        if what.startswith("Invalid enum value"):  # msgspec quotes this one
+            what = "not one of the values that it may have"
         setting = at.removesuffix("`").lstrip(".").partition("[")[0]
         named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
         place = " and ".join([where, *named]) if not named else " or ".join(named)
@@ -161,7 +163,7 @@ def _with_tenants(tree: dict[str, Any]) -> dict[str, Any]:
         return tree
     merged = {
         name: {**tenant, "moderation": {**common, **tenant.get("moderation", {})}}
-        if isinstance(tenant, dict)
+        if isinstance(tenant, dict) and isinstance(tenant.get("moderation", {}), dict)
         else tenant
         for name, tenant in tenants.items()
     }

@@ -74,7 +74,7 @@ class Shard:
         self._make = make
         self._turns: dict[tuple[str, int], _Turn] = {}
         self._deadlines: list[tuple[int, str, int]] = []
-        self._ignored: set[tuple[str, int]] = set()
+        self._ignored: dict[tuple[str, int], None] = {}
 
     def feed(self, events: Iterable[Event], mark: int) -> list[Output]:
         """Take events in order of time, then let time pass to `mark`."""
@@ -99,7 +99,7 @@ class Shard:
         }
 
     def restore(self, data: dict[str, Any]) -> None:
-        self._ignored = {(s, n) for s, n in data["ignored"]}
+        self._ignored = dict.fromkeys((s, n) for s, n in data["ignored"])
         for t, s, n, d, core_data, closed in data["turns"]:
             opened = Record(t, s, n, OPEN, d=d)
             turn = self._turns[s, n] = _Turn(opened, self._make(opened))
@@ -168,7 +168,8 @@ class Shard:
     def _fail(self, event: Event, error: Exception, out: list[Output]) -> None:
         key = (event.s, event.n)
         turn = self._turns.pop(key)
-        self._ignore(key)
+        if not (turn.closed or (type(event) is Record and event.k == CLOSE)):  # else nothing comes that would end it
+            self._ignore(key)
         out.append(DeadLetter(event.t, *key, self._step, type(error).__name__))
         out.extend(turn.core.abandon(Record(event.t, *key, CLOSE, d={"reason": "failed"})))
 
@@ -177,12 +178,12 @@ class Shard:
         if isinstance(event, DeadLetter) or kind == VERDICT:
             out.append(event)
         elif kind == CLOSE:
-            self._ignored.discard(key)
+            self._ignored.pop(key, None)
         elif key not in self._ignored:
             self._ignore(key)
             out.append(DeadLetter(event.t, *key, self._step, "no open turn"))
 
     def _ignore(self, key: tuple[str, int]) -> None:
         if len(self._ignored) >= MAX_IGNORED:
-            self._ignored.pop()
-        self._ignored.add(key)
+            del self._ignored[next(iter(self._ignored))]
+        self._ignored[key] = None

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.records import CLOSE, Record
-from flows.cuts import best_cut, clause_ends
+from flows.cuts import best_cut, clause_ends, may_have_place
 from flows.events import Boundary, Event, Text
 from flows.sentences import SentenceSplitter
 from flows.shard import Core
@@ -185,8 +185,10 @@ class Windows(Core):
 
     def _close_full(self, t: int, out: list[Event]) -> None:
         """A full window goes where there is a place to cut; without one it waits, but not for ever."""
-        length = best_cut(self._open)
-        if length is None and len(self._open) >= OVERFULL * self._settings.max_chars:
+        most = self._settings.max_chars
+        tried = len(self._open) > most  # when it was a character shorter; looking anew at each would be quadratic
+        length = best_cut(self._open) if not tried or may_have_place(self._open) else None
+        if length is None and len(self._open) >= OVERFULL * most:
             length = len(self._open)
         if length is not None:
             self._cut(t, length, MAX_CHARS, out)

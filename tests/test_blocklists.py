@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connectors.blocklists import kept_terms, parse_terms
+from connectors.blocklists import Blocklists, keep_terms, kept_terms, parse_terms
 from connectors.errors import InputError, SettingsError
-from connectors.log import LogReader, lists_beside
-from connectors.records import Message
+from connectors.lane import Lane
+from connectors.log import Clock, LogReader, LogWriter, lists_beside
+from connectors.records import Message, Record
 from connectors.sessions import SessionRequest
+from connectors.turns import Turns
 from flows import cxone
+from flows.policies import Policies
 from flows.replay import replay
 from flows.settings import parse
 from tests.conftest import OtherSide, corpus_of
@@ -57,8 +60,7 @@ def test_a_list_changes_without_a_restart_and_a_turn_keeps_the_one_it_began_with
     def requests() -> Iterator[SessionRequest]:
         yield SessionRequest(session_id="before", prompt="stream s")
         terms.write_text("twiddle\n")
-        lists = job.source.folder / "lists"
-        while len(list(lists.glob("*.txt"))) < 2:
+        while sum(record.k == "policy" for record, _ in LogReader(job.source.folder).read()) < 2:
             yield SessionRequest(session_id="between", prompt="stream s")
         yield SessionRequest(session_id="after", prompt="stream s")
 
@@ -97,3 +99,29 @@ def test_a_tenants_sessions_get_its_policy(other_side: Start, tmp_path: Path) ->
     job = cxone.job(settings, requests=[SessionRequest(session_id="s", prompt="stream s", tenant="acme")])
     job.run()
     assert side.desktop.transcript("s") == "Never *** or twiddle it. Thanks."
+
+
+def test_tenants_without_settings_of_their_own_share_a_policy(tmp_path: Path) -> None:
+    """Callers name tenants: each name with a list of its own in memory would cost its terms again."""
+    keep_terms(tmp_path, "0" * 64, ("one",))
+    policies = Policies(parse({}), tmp_path)
+    first, second = (
+        policies.of(Record(0, "s", 0, "open", d={"tenant": name, "blocklist": "0" * 64})) for name in ("a", "b")
+    )
+    assert first is second
+
+
+def test_a_list_that_could_not_be_kept_is_tried_again(tmp_path: Path) -> None:
+    terms, folder = tmp_path / "terms.txt", tmp_path / "log" / "lists"
+    terms.write_text("one\n")
+    (tmp_path / "log").mkdir()
+    folder.write_text("no folder can be made here")
+    writer = LogWriter(tmp_path / "lane", "cxone")
+    lane = Lane(writer, Clock(LogReader(tmp_path / "lane").created, None), Turns())
+    lists = Blocklists({"": terms}, folder)
+    with pytest.raises(OSError):  # noqa: PT011  # which one is the system's choice
+        lists.load(lane)
+    folder.unlink()
+    lists.load(lane)
+    assert lists.current(None) is not None
+    lane.close()

@@ -149,6 +149,37 @@ def test_a_data_directory_in_use_is_said_so(other_side: Start, tmp_path: Path) -
         process.communicate()
 
 
+def test_a_refused_second_job_leaves_the_first_ones_recovery_store_alone(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    process = start_service(side, tmp_path)
+    assert post(process, {"session_id": "s-9", "prompt": "stream s"})[0] == 202
+    side.reactor.run(side.desktop.until(lambda desktop: desktop.is_whole("s-9")), 20)
+    assert invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s").exit_code == 8
+    process.terminate()
+    process.communicate(timeout=20)
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream s")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_data_directory_that_is_none_is_one_clear_line(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    (tmp_path / "file").touch()
+    result = invoke(environment(side, tmp_path / "file"), "run", "cxone", "--prompt", "stream s")
+    assert result.exit_code == 8
+    assert str(tmp_path / "file") in complaint(result)
+
+
+def test_a_file_of_sessions_is_worked_off_once(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    sessions = tmp_path / "sessions.jsonl"
+    line = '{"session_id": "a", "prompt": "stream s"}\n'
+    for lines, turns in ((1, 1), (1, 1), (3, 3)):
+        sessions.write_text(line * lines)
+        result = invoke(environment(side, tmp_path / "data"), "run", "cxone", "--sessions", sessions)
+        assert result.exit_code == 0, result.output
+        assert side.desktop.turns() == [("a", turn) for turn in range(turns)]
+
+
 def start_service(side: OtherSide, data_dir: Path) -> subprocess.Popen[str]:
     """A service in a process of its own; returns when it listens."""
     env = {**os.environ, **environment(side, data_dir, FRONTEND_PORT="0")}

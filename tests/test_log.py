@@ -188,3 +188,12 @@ def test_time_goes_on_after_the_last_record_whatever_the_wall_clock_says() -> No
     clock = Clock(created, far)
     assert clock.now() >= far + 1_000_000
     assert clock.now() <= clock.now()
+
+
+def test_an_only_file_that_is_empty_was_never_used(tmp_path: Path) -> None:
+    """What a kill leaves between making the first file and its header."""
+    (tmp_path / "000000000001.jsonl").touch()
+    writer = LogWriter(tmp_path, "cxone")
+    writer.append([record(1)])
+    writer.close()
+    assert [each.t for each in read(tmp_path)] == [1]

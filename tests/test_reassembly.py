@@ -187,3 +187,9 @@ def test_a_drop_anywhere_and_a_repetition_of_any_length_give_the_text_where_ids_
         out += core.feed(record)
     if back:
         assert text_of(out) == "".join(tokens)
+
+
+def test_tokens_of_new_ids_before_one_of_a_known_id_are_not_lost() -> None:
+    sent = [token("Hello", "c0"), token(" there", "c1"), token(" my", "c2"), token(" friend", "c3")]
+    again = [AGAIN, token(" there", "c9"), token(" my", "c2"), token(" friend", "c3"), token(" new", "c4")]
+    assert text_of(reassemble([*sent, *again])) == "Hello there my friend there new"

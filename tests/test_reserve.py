@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from connectors.log import LogReader, LogWriter
-from connectors.records import frame
+from connectors.lane import Lane
+from connectors.log import Clock, LogReader, LogWriter
+from connectors.records import Record, frame
 from connectors.reserve import Reserve
+from connectors.turns import Turns
 
 MEGABYTE = 1 << 20
 
@@ -94,3 +98,26 @@ def test_a_log_goes_on_in_the_reserve_and_then_refuses_whole_appends_only(small_
     writer.append([frame("s", 0, "after")])
     writer.close()
     assert [record.d for record, _ in LogReader(small_disk / "log").read()][-1] == "after"
+
+
+def test_time_goes_on_in_the_flow_while_the_disk_takes_no_marks(small_disk: Path) -> None:
+    class Fast(Clock):
+        def now(self) -> int:
+            return super().now() * 100
+
+    async def tick() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await lane.tick()
+
+    writer = LogWriter(small_disk / "log", "cxone")
+    lane = Lane(writer, Fast(datetime.now(UTC), None), Turns())
+    fill(small_disk)
+    with contextlib.suppress(OSError):
+        while True:
+            writer.append([Record(1)])
+    asyncio.run(tick())
+    batches, ended = lane.take(0)
+    assert len(batches) > 1
+    assert not ended
+    lane.close()

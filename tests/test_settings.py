@@ -104,3 +104,14 @@ def test_cognigys_preset_lies_beneath_the_settings() -> None:
     preset = parse({"moderation": {"marks": {"US_SSN": "[SSN]"}}}, vendor="cognigy").moderation
     assert (preset.markdown, preset.marks) == ("strip", {"BLOCKED": "[FILTERED]", "US_SSN": "[SSN]"})
     assert parse({"moderation": {"markdown": "keep"}}, vendor="cognigy").moderation.markdown == "keep"
+
+
+def test_an_error_never_shows_the_value_that_is_not_one_of_several() -> None:
+    with pytest.raises(SettingsError, match=r"window\.mode: not one of") as error:
+        parse({"window": {"mode": "hunter2"}})
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_tenants_moderation_that_is_no_table_is_named() -> None:
+    with pytest.raises(SettingsError, match="tenants"):
+        parse({"tenants": {"acme": {"moderation": "none"}}})

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
 from connectors.records import Record
+from flows import shard as shard_module
 from flows.events import DeadLetter, Event, Text
 from flows.shard import Core, Shard
 
@@ -122,3 +125,24 @@ def test_a_deadline_that_moves_with_every_text_costs_one_entry() -> None:
     step = shard()
     step.feed([opened(), *(text(t) for t in range(1, 9))], 8)
     assert len(step._deadlines) == 1
+
+
+def test_of_the_turns_to_ignore_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_module, "MAX_IGNORED", 2)
+    ignoring = shard()
+    for t, name in enumerate("abc"):
+        assert len(ignoring.feed([text(t, s=name)], t)) == 1
+    assert ignoring.snapshot()["ignored"] == [("b", 0), ("c", 0)]
+
+
+def test_a_turn_that_fails_at_its_close_is_not_remembered() -> None:
+    class Last(Alarm):
+        def feed(self, event: Event) -> Iterable[Event]:
+            if isinstance(event, Record) and event.k == "close":
+                raise RuntimeError
+            return (event,)
+
+    failing = Shard("step", lambda _: Last())
+    out = failing.feed([opened(), closed(1)], 1)
+    assert isinstance(out[1], DeadLetter)
+    assert failing.snapshot()["ignored"] == []

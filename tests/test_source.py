@@ -14,6 +14,7 @@ from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, write_recording
 from connectors.records import Header, Record, closed, frame, opened
 from connectors.source import (
+    LINGER,
     MARK_EVERY,
     READ_RECORDS,
     SHARDS,
@@ -183,3 +184,23 @@ def test_a_record_wakes_a_waiting_flow(tmp_path: Path) -> None:
     assert [record.k for record in batches[0].records] == ["open"]
     assert not ended
     lane.close()
+
+
+def test_a_resumed_lane_marks_shards_whose_closed_turns_may_await_a_verdict() -> None:
+    """What was closed before the snapshot is not in the fold, and may linger in the flow all the same."""
+    sharder = Sharder("w00", CREATED, resumed=True)
+    assert len(sharder.deal([], 10**12)) == SHARDS
+    assert len(sharder.deal([], 10**12 + MARK_EVERY)) == SHARDS
+    assert sharder.deal([], 10**12 + LINGER) == []
+
+
+def test_the_end_of_a_lane_marks_every_open_shard_though_no_mark_comes_with_it(tmp_path: Path) -> None:
+    """The last mark may have been taken a moment before the end, or a full disk refused it."""
+    lane, part = live(tmp_path)
+    lane.append(opened("s-1", 0, {}))
+    assert [*part.next_batch(), *part.next_batch()]
+    lane.append(opened("s-2", 0, {}))
+    (_, (_, mark)) = part.next_batch()[0]
+    lane.close()
+    lane.finish()
+    assert part.next_batch() == [(f"w00-{shard:02d}", ((), mark)) for shard in (4, 14)]

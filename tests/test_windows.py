@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.records import Record
-from flows.cuts import best_cut
+from flows.cuts import best_cut, may_have_place
 from flows.events import Boundary, Event, Text
 from flows.windows import OVERFULL, Windows, WindowSettings
 
@@ -201,3 +201,9 @@ def test_the_cuts_are_the_same_under_every_chunking(
 def test_a_cut_leaves_something_on_its_left(window: str) -> None:
     cut = best_cut(window)
     assert cut is None or 1 <= cut <= len(window)
+
+
+@given(st.text(alphabet="ab1 \n,、，”)。漢é‍\u0301", min_size=1, max_size=12), st.sampled_from("ab1 \n,、，”)漢\u0301"))
+def test_where_no_place_can_have_come_none_has(window: str, char: str) -> None:
+    if best_cut(window) is None and not may_have_place(window + char):
+        assert best_cut(window + char) is None

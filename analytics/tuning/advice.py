@@ -47,16 +47,18 @@ def advise(outcome: Outcome, goal: Goal) -> Advice:
     excess, wanted = _excess(outcome, goal), _costs(outcome, goal.best)
     order = np.lexsort(
         (
-            [_changes(outcome.settings[0], setting) for setting in outcome.settings],
-            [figures.delay_p95.value for figures in outcome.figures],
-            [round(figures.broken.value, 2) for figures in outcome.figures],
+            np.array([_changes(outcome.settings[0], setting) for setting in outcome.settings]),
+            np.array([figures.delay_p95.value for figures in outcome.figures]),
+            np.array([round(figures.broken.value, 2) for figures in outcome.figures]),
             _graded(wanted[:, 0]),
             _graded(excess[:, 0]),
         )
     )
     chosen = int(order[0])
     beyond, least = excess[:, 1:], np.where(excess[:, 1:] <= 0, wanted[:, 1:], np.inf)
-    nearest = np.where(np.isfinite(least).any(axis=0), beyond[chosen] <= 0, beyond[chosen] <= beyond.min(axis=0) + ALIKE)
+    nearest = np.where(
+        np.isfinite(least).any(axis=0), beyond[chosen] <= 0, beyond[chosen] <= beyond.min(axis=0) + ALIKE
+    )
     rival = np.where(np.isfinite(least).any(axis=0), least.min(axis=0), wanted[chosen, 1:])
     best = nearest & (wanted[chosen, 1:] <= rival * (1 + ALIKE))
     return Advice(
@@ -104,10 +106,12 @@ def in_words(outcome: Outcome, advice: Advice) -> list[str]:
         f"For “{advice.goal.text}”: {said}."
         if advice.met
         else f"Nothing that was tried meets “{advice.goal.text}”. What comes nearest: {said}.",
-        f"95 of 100 turns show their first words within {_ms(figures.first_p95)} of their first token, and 95 of 100 "
-        f"tokens are shown within {_ms(figures.delay_p95)} of their arrival, {held}; "
-        f"{_number(figures.messages)} messages a session instead of {tokens:.0f} tokens "
-        f"({_share(figures.reduction.value)} fewer); {_share(figures.broken.value)} of them break off a sentence.",
+        (
+            f"95 of 100 turns show their first words within {_ms(figures.first_p95)} of their first token, and 95 of "
+            f"100 tokens are shown within {_ms(figures.delay_p95)} of their arrival, {held}; "
+            f"{_number(figures.messages)} messages a session instead of {tokens:.0f} tokens "
+            f"({_share(figures.reduction.value)} fewer); {_share(figures.broken.value)} of them break off a sentence."
+        ),
     ]
     if advice.chosen:
         words.append(

@@ -18,12 +18,13 @@ from analytics.tuning import goal as goals
 from analytics.tuning.advice import Advice, advise, in_words, name_of, toml
 from analytics.tuning.grid import around, grid
 from analytics.tuning.page import as_data, page
-from analytics.tuning.streams import Streams, read
+from analytics.tuning.streams import read
 from analytics.tuning.tuner import By, Outcome, tune
 from connectors.commands import err, explained, out
 from connectors.errors import InputError, SettingsError
 from flows.moderation import Policy
 from flows.settings import load
+from flows.windows import WindowSettings
 
 PATH = click.Path(path_type=Path)
 SHOWN = 16
@@ -33,7 +34,9 @@ SHOWN = 16
 @click.argument("paths", metavar="RECORDING…", type=PATH, nargs=-1, required=True)
 @click.option("--goal", "wanted", default=goals.DEFAULT, show_default=True, help="What is wanted, in words.")
 @click.option("--settings", type=PATH, help="A TOML file: what is in force now; ./tokenweir.toml if it is there.")
-@click.option("--try", "tried", multiple=True, metavar="NAME=V,V…", help="Values to try, e.g. timeout=0.5,1,2; more than once.")
+@click.option(
+    "--try", "tried", multiple=True, metavar="NAME=V,V…", help="Values to try, e.g. timeout=0.5,1,2; more than once."
+)
 @click.option("--refine", default=0, show_default=True, help="Rounds of a finer search around the best.")
 @click.option("--by", type=click.Choice(["tenant", "model"]), help="Every tenant, or model, counts alike.")
 @click.option("--weight", "weights", multiple=True, metavar="NAME=SHARE", help="With --by: one counts so much more.")
@@ -63,29 +66,23 @@ def command(
     if shares and by is None:
         raise click.UsageError("--weight needs --by tenant or --by model")
     loaded = load(settings)
-    axes = _axes(tried)
-    window = loaded.window
-    trials = grid(window, axes)
     policy = loaded.moderation if moderation else Policy(pii=(), blocklist=())
-    with _progress() as bar:
-        streams = bar("reading", lambda _: read(paths))
+    trials = grid(loaded.window, _axes(tried))
+    with _bar("reading"):
+        streams = read(paths)
 
-        def tuned(trials: Sequence[Any]) -> Outcome:
-            return bar(
-                f"{len(trials)} settings, {len(streams.streams)} turns",
-                lambda done: tune(
-                    cast(Streams, streams), trials, policy, by=cast(By | None, by), shares=shares, seed=seed, done=done
-                ),
-            )
+    def tuned(trials: Sequence[WindowSettings]) -> Outcome:
+        with _bar(f"{len(trials)} settings, {len(streams.streams)} turns") as done:
+            return tune(streams, trials, policy, by=cast(By | None, by), shares=shares, seed=seed, done=done)
 
-        outcome = tuned(trials)
+    outcome = tuned(trials)
+    advice = advise(outcome, goal)
+    for _ in range(refine):
+        finer = around(outcome.settings[advice.chosen], outcome.settings)
+        if not finer:
+            break
+        outcome = outcome.with_more(tuned(finer))
         advice = advise(outcome, goal)
-        for _ in range(refine):
-            finer = around(outcome.settings[advice.chosen], outcome.settings)
-            if not finer:
-                break
-            outcome = outcome.with_more(tuned(finer))
-            advice = advise(outcome, goal)
     if html is not None:
         _write(html, page(outcome, advice))
     if as_json:
@@ -139,40 +136,35 @@ def _write(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, Callable[[Callable[[int, int], None]], Any]], Any]]:
-    """A bar on standard error for each thing done: its name, and what does it and says how far it is."""
+def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, for as long as this takes: it is told how much is done, of how much."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
-
-        def bar(name: str, do: Callable[[Callable[[int, int], None]], Any]) -> Any:
-            task = progress.add_task(name, total=None)
-            result = do(lambda done, of: progress.update(task, completed=done, total=of))
-            progress.remove_task(task)
-            return result
-
-        yield bar
+        task = progress.add_task(name, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _print(outcome: Outcome, advice: Advice) -> None:
-    table = Table(box=SIMPLE_HEAD, title="The front, and the settings in force")
+    table = Table(box=SIMPLE_HEAD, title="The front, and the settings in force", title_justify="left")
     table.add_column("")
-    table.add_column("setting", overflow="fold")
-    for heading in ("messages", "first p50", "first p95", "delay p50", "p95", "p99", "broken"):
+    table.add_column("setting")
+    for heading in ("messages", "first words", "delay", "broken"):
         table.add_column(heading, justify="right", no_wrap=True)
-    shown = list(advice.front[:SHOWN])
-    for number in dict.fromkeys((advice.chosen, 0, *shown)):
-        f = outcome.figures[number]
-        times = (f.first_p50, f.first_p95, f.delay_p50, f.delay_p95, f.delay_p99)
+    for number in dict.fromkeys((advice.chosen, 0, *advice.front[:SHOWN])):
+        figures = outcome.figures[number]
         table.add_row(
             "→" if number == advice.chosen else "now" if number == 0 else "",
             Text(name_of(outcome.settings[number])),
-            f"{f.messages.value:.1f}",
-            *(f"{each.value:,.0f} ms" for each in times),
-            f"{f.broken.value:.0%}",
+            f"{figures.messages.value:.1f}",
+            f"{figures.first_p95.value:,.0f} ms",
+            f"{figures.delay_p95.value:,.0f} ms",
+            f"{figures.broken.value:.0%}",
         )
     out.print(table)
     if len(advice.front) > SHOWN:
-        out.print(f"{len(advice.front) - SHOWN} more on the front: --html or --json has all of them.")
+        out.print(
+            f"{len(advice.front) - SHOWN} more on the front: --html and --json have all of them.", highlight=False
+        )
     for words in in_words(outcome, advice):
         out.print(Text(words))
     out.print()

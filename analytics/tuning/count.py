@@ -9,7 +9,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +26,7 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 NONE = "none"
-LANES = 32_768
+LANES = 8_192
 """How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
 MAX_TOKENS = 1 << 23
 """How many tokens those may have together; so that place and time fit into one number."""
@@ -49,11 +49,11 @@ class Part(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """A row, and the settings that it is for; `base` where it is a shape without time-outs."""
+    """A row, and the settings that it is for. Its setting is the shape itself where it is walked without time-outs."""
 
     row: Row
     numbers: list[int]
-    base: bool
+    shape: WindowSettings
 
 
 class Count:
@@ -62,9 +62,7 @@ class Count:
     `policy` as `hold.holding` gives it; the settings share language and abbreviations.
     """
 
-    def __init__(
-        self, batches: Sequence[Sequence[Stream]], settings: Sequence[WindowSettings], policy: Policy
-    ) -> None:
+    def __init__(self, batches: Sequence[Sequence[Stream]], settings: Sequence[WindowSettings], policy: Policy) -> None:
         streams = [stream for members in batches for stream in members]
         self._batches = batches
         self._settings = settings
@@ -96,44 +94,43 @@ class Count:
                 done(tokens * len(numbers))
                 continue
             walk = Walk(self._batch, self._sentences, self._hold, self._limits, mode)
-            base: Part | None = None
+            bases: dict[WindowSettings, Part] = {}
             for tasks in _together(self._tasks(numbers), self._batch):
                 parts = self._parts(walk.walk([task.row for task in tasks]), [task.row.streams for task in tasks])
                 for task, part in zip(tasks, parts, strict=True):
-                    if task.base:
-                        base = part
-                    self._take(task, part, base)
+                    if task.row.setting == task.shape:
+                        bases[task.shape] = part
+                    self._take(task, part, bases)
                     done(tokens * len(task.numbers))
         return self.tallies
 
     def _tasks(self, numbers: Sequence[int]) -> Iterator[_Task]:
-        """Shape by shape: first without time-outs, for the streams that any of its settings leaves so."""
+        """Every shape without time-outs, where that helps; then the streams that have a silence for theirs."""
         shapes: dict[WindowSettings, dict[Silence, list[int]]] = {}
         for number in sorted(numbers, key=lambda number: self._settings[number].max_chars):
             setting = self._settings[number]
             first = setting.timeout if setting.first_timeout is None else setting.first_timeout
             shape = msgspec.structs.replace(setting, timeout=0.0, first_timeout=None)
             shapes.setdefault(shape, {}).setdefault((setting.timeout, first), []).append(number)
+        reached = {silence: self._reached(silence) for silences in shapes.values() for silence in silences}
         for shape, silences in shapes.items():
-            again = {silence: self._reached(silence) for silence in silences}
-            if any(len(streams) < len(self._all) for streams in again.values()):
-                same = [n for silence, streams in again.items() if not len(streams) for n in silences[silence]]
-                yield _Task(Row(shape, self._all), same, True)
-            for silence, streams in again.items():
-                if len(streams):
-                    yield _Task(Row(self._settings[silences[silence][0]], streams), silences[silence], False)
+            if any(len(reached[silence]) < len(self._all) for silence in silences):
+                same = [n for silence in silences if not len(reached[silence]) for n in silences[silence]]
+                yield _Task(Row(shape, self._all), same, shape)
+        for shape, silences in shapes.items():
+            for silence, same in silences.items():
+                if len(reached[silence]):
+                    yield _Task(Row(self._settings[same[0]], reached[silence]), same, shape)
 
     def _reached(self, silence: Silence) -> Ints:
         """The streams with a silence that is longer."""
         shortest = min((round(seconds * 1_000_000) for seconds in silence if seconds), default=LONGEST)
         return np.flatnonzero(self._longest > shortest).astype(np.int32)
 
-    def _take(self, task: _Task, part: Part, base: Part | None) -> None:
-        streams = task.row.streams
-        whole = len(streams) == len(self._all)
-        if not whole:
-            assert base is not None
-            part = self._patched(base, part, streams)
+    def _take(self, task: _Task, part: Part, bases: Mapping[WindowSettings, Part]) -> None:
+        """Put a row's sums where its settings' are, with those of the streams that it leaves out."""
+        if len(task.row.streams) < len(self._all):
+            part = self._patched(bases[task.shape], part, task.row.streams)
         sums = [np.bincount(self._of, each).astype(np.int64) for each in part[:3]]
         firsts = self._histogram(bin_of(part.firsts), self._of * np.int32(BINS))
         for batch, tally in enumerate(self.tallies):
@@ -143,13 +140,14 @@ class Count:
 
     def _patched(self, base: Part, again: Part, streams: Ints) -> Part:
         """The base with these streams as they are now."""
-        columns = [column.copy() for column in base[:4]]
-        for column, new in zip(columns, again[:4], strict=True):
-            column[streams] = new
+        messages, windows, broken, firsts = (column.copy() for column in base[:4])
+        messages[streams], windows[streams], broken[streams], firsts[streams] = again[:4]
         if 2 * len(streams) <= len(self._all):
-            return Part(*columns, base.delays - self._delays(base.bins, streams) + again.delays, base.bins)
-        rest = np.setdiff1d(self._all, streams, assume_unique=True)
-        return Part(*columns, self._delays(base.bins, rest) + again.delays, base.bins)
+            delays = base.delays - self._delays(base.bins, streams) + again.delays
+        else:
+            rest = np.setdiff1d(self._all, streams, assume_unique=True)
+            delays = self._delays(base.bins, rest) + again.delays
+        return Part(messages, windows, broken, firsts, delays, base.bins)
 
     def _parts(self, releases: Releases, rows: Sequence[Ints]) -> Iterator[Part]:
         """Add up what left, row by row."""
@@ -235,7 +233,8 @@ class Count:
                 for members, tally in zip(self._batches, self.tallies, strict=True):
                     tally.take(number, plain.tally(members, [self._settings[number]], self._policy))
             else:
-                self._take(_Task(Row(self._settings[number], self._all), [number], False), part, None)
+                setting = self._settings[number]
+                self._take(_Task(Row(setting, self._all), [number], setting), part, {})
 
 
 def _together(tasks: Iterator[_Task], batch: Batch) -> Iterator[list[_Task]]:

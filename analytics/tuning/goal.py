@@ -36,7 +36,9 @@ _BEST = {
     "earliest first words": "first_p95",
     "fewest broken sentences": "broken",
 }
-_LIMIT = re.compile(r"(?P<figure>[a-z0-9 ]+?) (?P<way>within|under|below|at most|at least) (?P<number>[\d.]+) ?(?P<unit>ms|s|%|)")
+_LIMIT = re.compile(
+    r"(?P<figure>[a-z0-9 ]+?) (?P<way>within|under|below|at most|at least) (?P<number>[\d.]+) ?(?P<unit>ms|s|%|)"
+)
 _UNITS = {"first": {"ms": 1.0, "s": 1_000.0}, "delay": {"ms": 1.0, "s": 1_000.0}, "messa": {"": 1.0}}
 _SHARE = {"%": 0.01}
 _SAYING = (

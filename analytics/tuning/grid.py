@@ -24,21 +24,21 @@ TUNED = ("mode", "timeout", "first_timeout", "min_chars", "first_min_chars", "ma
 SENTENCES: Axes = {
     "mode": ("sentence",),
     "timeout": (0.25, 0.5, 1.0, 2.0, 5.0),
-    "first_timeout": (None, 0.2),
-    "min_chars": (0, 40, 80, 160),
+    "first_timeout": (None, 0.15, 0.3),
+    "min_chars": (0, 40, 120),
     "first_min_chars": (None, 0),
-    "max_chars": (300, 2_000),
+    "max_chars": (200, 2_000),
 }
 OTHERS: tuple[Axes, ...] = (
     {
         "mode": ("clause",),
-        "timeout": (0.5, 2.0),
+        "timeout": (0.5, 1.0, 2.0),
         "first_timeout": (None, 0.2),
-        "min_chars": (0, 40, 80),
+        "min_chars": (0, 40),
         "first_min_chars": (None, 0),
-        "max_chars": (80, 2_000),
+        "max_chars": (160, 400),
     },
-    {"mode": ("paragraph",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2), "max_chars": (300, 2_000)},
+    {"mode": ("paragraph",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2), "max_chars": (200, 2_000)},
     {"mode": ("none",)},
 )
 

@@ -72,7 +72,8 @@ class Hold:
         late = (held > 0) & (batch.times[since].astype(np.int64) + self._hold < batch.next_time)
         late |= batch.token_end - batch.token_begin > policy.max_hold_chars - LONGEST_WORD - 2
         late[batch.last] = False
-        return np.unique(batch.stream_of[late]).tolist()
+        numbers: list[int] = np.unique(batch.stream_of[late]).tolist()
+        return numbers
 
     def _moderate(self, batch: Batch, number: int, policy: Policy) -> None:
         stream: Stream = batch.streams[number]

@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import numpy as np
@@ -16,6 +17,8 @@ from flows.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, no
 from flows.windows import OVERFULL
 
 NOWHERE = 0
+_MAY_CUT = re.compile(r"[^!-~]|(?<=\s).")
+"""One more character can make a place to cut only if it is not of ASCII, or a space, or behind one."""
 Cut = tuple[int, int]
 
 
@@ -31,8 +34,8 @@ class Limits:
         """Build the tables; where no window is ever full there is no need."""
         self._ready, batch = True, self._batch
         self._digit = np.append(batch.are(str.isdigit), False)
-        edges = np.diff(np.concatenate(([0], batch.space.astype(np.int8), [0])))
-        begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        edges = np.flatnonzero(np.diff(batch.space, prepend=False))
+        begins, ends = edges[::2], edges[1::2]
         good = ~(self._digit[begins - 1] & self._digit[ends])
         self._space_begin = np.append(begins, batch.length).astype(np.int32)
         self._space_end = np.append(ends, batch.length).astype(np.int32)
@@ -77,19 +80,24 @@ class Limits:
         return self._known[key]
 
     def _ask(self, begin: int, fed: int, max_chars: int, text_end: int) -> Cut:
-        for end in range(fed, text_end + 1):
-            length = best_cut(self._batch.text[begin:end])
-            if length is None and end - begin >= OVERFULL * max_chars:
+        text, last = self._batch.text, begin + OVERFULL * max_chars
+        end = fed
+        while end <= text_end:
+            length = best_cut(text[begin:end])
+            if length is None and end >= last:
                 length = end - begin
             if length is not None:
                 return begin + length, end
+            match = _MAY_CUT.search(text, end, min(text_end, last))
+            end = match.end() if match else max(end + 1, last)
         return NOWHERE, fed
 
     def _find_clauses(self) -> None:
         """The clauses; each is one as soon as `shown` characters have come, and ends at `end`."""
         batch = self._batch
         spans = [match.span() for match in _CLAUSE.finditer(batch.text)]
-        begins, ends = np.array(spans, np.int32).reshape(-1, 2).T
+        places: Ints = np.array(spans, np.int32).reshape(-1, 2)
+        begins, ends = places[:, 0], places[:, 1]
         shown = np.where(batch.space[ends - 1], batch.visible_end[ends] + 1, begins + 1)
         self._clause_begin = np.append(begins, np.int32(-1))
         self._clause_end = np.append(ends, np.int32(-1))
@@ -99,6 +107,8 @@ class Limits:
     def _are_plain(self) -> Bools:
         """By position: a character of a script without spaces that stands for itself."""
         unspaced = self._batch.are(lambda character: _UNSPACED.match(character) is not None)
+        if not unspaced.any():
+            return unspaced
         mark = self._batch.are(lambda character: unicodedata.category(character) in ("Mn", "Mc", "Me"))
         joiner = self._batch.are(lambda character: character == _ZWJ)
         plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
@@ -107,4 +117,4 @@ class Limits:
 
 def _counts(places: np.ndarray[tuple[int], np.dtype[np.int64]], length: int) -> Ints:
     """By position: how many of the places are at most that."""
-    return np.cumsum(np.bincount(places, minlength=length + 2)).astype(np.int32)
+    return np.cumsum(np.bincount(places, minlength=length + 2), dtype=np.int32)

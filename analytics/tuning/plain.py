@@ -7,13 +7,14 @@ not reach.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from analytics.tuning.figures import BINS, Tally, bin_of
 from analytics.tuning.streams import Stream
 from connectors.records import CLOSE, OPEN, Record
-from flows.events import Event, Finding, Released, Text
+from flows.events import Event, Finding, Output, Released, Text
 from flows.moderation import Policy
 from flows.release import Release
 from flows.shard import Shard
@@ -22,14 +23,14 @@ from flows.windows import Windows, WindowSettings
 SESSION = ("s", 0)
 
 
-def replay(stream: Stream, settings: WindowSettings, policy: Policy) -> list[Event]:
+def replay(stream: Stream, settings: WindowSettings, policy: Policy) -> list[Output]:
     """What leaves moderation of a stream: `Released` and `Finding` among what passes through."""
     opened = Record(0, *SESSION, OPEN, d={"language": stream.language})
     texts = [Text(t, *SESSION, text, 1) for t, text in zip(stream.times.tolist(), stream.pieces(), strict=True)]
     closed = Record(stream.closed, *SESSION, CLOSE, d={"reason": "finished"})
     windows = Shard("split_sentences", lambda opened: Windows(settings, opened))
     release = Shard("moderate", lambda opened: Release(policy, opened))
-    events = windows.feed([opened, *texts, closed], stream.closed)
+    events = cast(list[Event], windows.feed([opened, *texts, closed], stream.closed))
     return [event for event in release.feed(events, stream.closed) if not isinstance(event, Text)]
 
 
@@ -56,7 +57,7 @@ def _add(sums: Tally, number: int, stream: Stream, setting: WindowSettings, poli
     sums.firsts[number, bin_of(np.array([released[0].t]))[0]] += 1
 
 
-def _ends(events: Sequence[Event]) -> list[int]:
+def _ends(events: Sequence[Output]) -> list[int]:
     """Where in the stream's text each message ends."""
     ends, end, hidden = [], 0, 0
     for event in events:

@@ -210,7 +210,7 @@ def _row(row: _Row, name: str) -> Stream | str:
     if not np.isfinite(ms).all() or ms[0] < 0 or (np.diff(ms) < 0).any():
         raise msgspec.ValidationError("`t_ms` runs backwards, or is not a time")
     times = np.round(ms * 1000).astype(np.int64)
-    of = {"tenant": row.tenant or "", "model": row.model or "", "language": row.language}
+    of: dict[str, Any] = {"tenant": row.tenant or "", "model": row.model or "", "language": row.language}
     session, closed, tokens = row.id or name, int(times[-1]), len(row.tokens)
     text = "".join(row.tokens)
     if "<0x" in text or not all(row.tokens) or not _is_whole(text):

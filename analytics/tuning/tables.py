@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +25,17 @@ from flows.cuts import clause_ends
 from flows.sentences import SentenceSplitter
 from flows.windows import _BLANK_LINE, _WORD_BEGINS  # the rule itself, not a copy of it
 
-Ints = NDArray[np.int32]
+Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
-Times = NDArray[np.signedinteger]
+Times = Ints
+"""Microseconds: 32 bits where they fit, else 64."""
+Cut = tuple[int, int]
 Splitter = Callable[[str | None], SentenceSplitter]
 
 GAP = "\0"
 NEVER = 2**31 - 1
-Found = tuple[int, int, int]
-
-WORD = 16
-"""A token that is longer may well hold more than one word."""
-_MAY_PROVE = re.compile(r"\n\s*\S?|[^\w\s]\s+\S?")
 _PROVED = "。"
-_CLAUSE_MARK = re.compile("[,;:،؛—–、，；：]")
+_CLAUSE_MARK = re.compile(r"[,;:،؛—–](?=\S?\s)|[、，；：]")
 _SPACES = re.compile(r"\s*")
 _BLANK = re.compile(_BLANK_LINE.pattern.removesuffix("$"))
 
@@ -72,7 +70,8 @@ class Marks:
 
     def following(self, token: Ints, fed: Ints) -> Ints:
         """The first place that is proved only after so much of the text, which ends in that token."""
-        return self._after[np.minimum(fed, len(self._after) - 2) + 1]
+        place: Ints = self._after[np.minimum(fed, len(self._after) - 2) + 1]
+        return place
 
 
 class Sentences(Marks):
@@ -81,17 +80,16 @@ class Sentences(Marks):
     def __init__(self, batch: Batch, splitter: Splitter) -> None:
         self._batch = batch
         self._splitter = splitter
+        self._known: dict[str | None, dict[str, Any]] = {}
         self.token_begin, self.token_end = batch.token_begin, batch.token_end
-        found: list[Found] = []
+        cuts: list[Cut] = []
         for stream, begin, first, last in zip(
             batch.streams, batch.begin.tolist(), batch.first.tolist(), batch.last.tolist(), strict=True
         ):
-            found += _split(splitter(stream.language), stream, begin, first, last)
-        at, proved, token = ([each[i] for each in found] for i in range(3))
-        super().__init__(batch, at, proved, np.array([*token, NEVER], np.int32))
-        self._exact = self.proved > 0
-        unknown = np.flatnonzero(~self._exact)
-        self.proved[unknown] = batch.token_end[self.token[unknown]]
+            cuts += _split(splitter(stream.language), stream, begin, first, last)
+        token = np.array([*(token for _, token in cuts), NEVER], np.int32)
+        super().__init__(batch, [at for at, _ in cuts], self.token_end[token[:-1]].tolist(), token)
+        self._exact = np.append(self.token_end[token[:-1]] - self.token_begin[token[:-1]] == 1, True)
 
     def prove(self, places: Ints) -> None:
         """Make `proved` exact to the character for these, and for all others of their tokens."""
@@ -136,21 +134,33 @@ class Sentences(Marks):
         Behind a line break a splitter is as new; behind any other cut it is as behind a full stop that needs no proof.
         """
         number = int(self._batch.stream_of[token])
-        splitter, begin = self._splitter(self._batch.streams[number].language), int(self._batch.begin[number])
+        language, begin = self._batch.streams[number].language, int(self._batch.begin[number])
+        splitter = self._splitter(language)
         last = int(self.at[place - 1]) if place else 0
         if last <= begin:
             return splitter, begin
-        if self._batch.text[last - 1] != "\n" and splitter.feed(_PROVED) != [_PROVED]:
-            raise SettingsError(f"window.flush_overrides: the tuner needs {_PROVED!r} to end a sentence; allow that")
+        if self._batch.text[last - 1] != "\n":
+            splitter.restore(self._behind_stop(language))
         return splitter, last
 
+    def _behind_stop(self, language: str | None) -> dict[str, Any]:
+        """What a splitter of that language knows behind a cut in the middle of a line."""
+        if language not in self._known:
+            splitter = self._splitter(language)
+            if splitter.feed(_PROVED) != [_PROVED]:
+                raise SettingsError(f"window.flush_overrides: the tuner needs {_PROVED!r} to end a sentence; allow it")
+            self._known[language] = splitter.snapshot()
+        return self._known[language]
+
     def _likely(self, token: int) -> list[int]:
-        """Where the token's places are proved as a rule: by the last character before it, or by the next visible one."""
+        """Where the token's places are proved as a rule: by the next visible character, or by their last one."""
         begin, end = int(self.token_begin[token]), int(self.token_end[token])
-        at = self.at[self.of_token[token] : self.of_token[token + 1]]
-        stops = {end}
-        for ends, shown in zip(at.tolist(), self._batch.visible_from[at].tolist(), strict=True):
-            stops.update((ends - 1, ends, shown, shown + 1))
+        text, stops = self._batch.text, {end}
+        for at in self.at[self.of_token[token] : self.of_token[token + 1]].tolist():
+            shown = int(self._batch.visible_from[at])
+            stops.update((shown, shown + 1))
+            if text[at - 1] == "\n" or not text[at - 1].isascii():
+                stops.update((at - 1, at))
         return sorted(stop for stop in stops if begin < stop <= end)
 
 
@@ -175,7 +185,10 @@ class Batch:
         self.end = (np.cumsum(sizes) - 1).astype(np.int32)
         self.begin = (self.end - sizes + 1).astype(np.int32)
         self.stream_of = np.repeat(np.arange(len(streams), dtype=np.int32), counts)
-        ends = [np.append(stream.ends, len(stream.text) + 1) + begin for stream, begin in zip(streams, self.begin)]  # noqa: B905  # made of one another
+        ends = [
+            np.append(stream.ends, len(stream.text) + 1) + begin
+            for stream, begin in zip(streams, self.begin.tolist(), strict=True)
+        ]
         self.token_end = np.concatenate(ends).astype(np.int32)
         self.token_begin = np.append(np.int32(0), self.token_end[:-1])
         self.token = np.repeat(np.arange(len(self.token_end), dtype=np.int32), self.token_end - self.token_begin)
@@ -245,8 +258,8 @@ class Clauses(Marks):
         self._round = _sums(code == ord("(")) - _sums(code == ord(")"))
         self._square = _sums(code == ord("[")) - _sums(code == ord("]"))
         # A clause that is proved in the same token as a sentence before it may be proved sooner.
-        behind = np.searchsorted(self.proved, sentences.at[:-1])
-        shared = self.token[behind] == sentences.token[:-1]
+        following = np.searchsorted(self.proved, sentences.at[:-1])
+        shared = self.token[following] == sentences.token[:-1]
         sentences.prove(np.flatnonzero(shared).astype(np.int32))
 
     def is_refused(self, window: Ints, places: Ints) -> Bools:
@@ -265,7 +278,8 @@ class Clauses(Marks):
 def paragraphs(batch: Batch, sentences: Sentences) -> Marks:
     """Where a paragraph ends: before a word behind a blank line, if the splitter's last sentence ended in it."""
     blank = [match.span() for match in _BLANK.finditer(batch.text) if batch.begins_word(match.end())]
-    begin, end = np.array(blank, np.int32).reshape(-1, 2).T
+    spans: Ints = np.array(blank, np.int32).reshape(-1, 2)
+    begin, end = spans[:, 0], spans[:, 1]
     token = batch.token[end]
     shared = np.isin(sentences.token[:-1], token)
     sentences.prove(np.flatnonzero(shared).astype(np.int32))
@@ -286,40 +300,32 @@ def _end_of_spaces(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _split(splitter: SentenceSplitter, stream: Stream, begin: int, first: int, last: int) -> list[Found]:
-    """Where a stream is cut: the place, the character that proves it (0 where that is not known), and its token."""
+def _split(splitter: SentenceSplitter, stream: Stream, begin: int, first: int, last: int) -> list[Cut]:
+    """Where a stream is cut, and in which token that is proved."""
     feed, text = splitter.feed, stream.text
-    found: list[Found] = []
-    at, from_ = 0, 0
-    for number, to in enumerate(stream.ends.tolist(), first):
-        for stop in (to,) if to - from_ <= WORD else _stops(text, from_, to):
-            pieces = feed(text[from_:stop])
-            if pieces:
-                proved = begin + stop if stop - from_ == 1 else 0
-                for piece in pieces:
-                    at += len(piece)
-                    found.append((begin + at, proved, number))
-            from_ = stop
+    cuts: list[Cut] = []
+    at, from_ = begin, 0
+    for token, to in enumerate(stream.ends.tolist(), first):
+        pieces = feed(text[from_:to])
+        if pieces:
+            for piece in pieces:
+                at += len(piece)
+                cuts.append((at, token))
+        from_ = to
     for piece in splitter.flush()[:-1]:
         at += len(piece)
-        found.append((begin + at, begin + len(text) + 1, last))
-    return found
-
-
-def _stops(text: str, begin: int, end: int) -> list[int]:
-    """Where to cut a long token, so that what proves a sentence is a piece of its own as a rule."""
-    stops = {end}
-    for match in _MAY_PROVE.finditer(text, begin, end):
-        for at in (match.start() + 1, match.end() - 1, match.end()):
-            stops.add(at)
-    return sorted(stop for stop in stops if begin < stop <= end)
+        cuts.append((at, last))
+    return cuts
 
 
 def _first_at_least(ordered: Ints, size: int) -> Ints:
     """For every number below `size` the index of the first that is not smaller."""
-    counts = np.cumsum(np.bincount(ordered, minlength=size)[: size - 1])
-    return np.append(0, counts).astype(np.int32)
+    counts = np.zeros(size, np.int32)
+    np.cumsum(np.bincount(ordered, minlength=size)[: size - 1], out=counts[1:])
+    return counts
 
 
 def _sums(flags: Bools) -> Ints:
-    return np.append(0, np.cumsum(flags)).astype(np.int32)
+    sums = np.zeros(len(flags) + 1, np.int32)
+    np.cumsum(flags, out=sums[1:])
+    return sums

@@ -24,7 +24,7 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 BATCHES = 40
-BLOCK = 750_000
+BLOCK = 250_000
 """Tokens that are walked together, where a batch has no more."""
 MAX_SETTINGS = 1_500
 MAX_GROUPS = 8
@@ -142,8 +142,7 @@ def _deal(groups: Mapping[str, list[list[Stream]]], batches: int, seed: int) -> 
     for group, sessions in groups.items():
         count = min(len(sessions), max(2, round(batches * len(sessions) / total)))
         order = random.permutation(len(sessions))
-        for first in range(count):
-            dealt.append((group, [turn for i in order[first::count] for turn in sessions[i]]))
+        dealt += [(group, [turn for i in order[k::count] for turn in sessions[i]]) for k in range(count)]
     return dealt
 
 

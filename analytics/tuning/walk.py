@@ -2,8 +2,8 @@
 
 Rules
 - A lane is one stream under one setting. It stands where its window begins, behind what proved the last cut. In a step
-  each lane finds the first of: the next place where a window may end and is long enough (`Marks`), the place where it is
-  full (`Limits`), silence, the turn's end.
+  each lane finds the first of: the next place where a window may end and is long enough (`Marks`), the place where it
+  is full (`Limits`), silence, the turn's end.
 - What ends a window is the windows' business alone, when it leaves is moderation's (`Hold`): the cuts of a step are
   made into releases last.
 - It does what `flows.windows` and `flows.release` do, text by text; tests hold it against them (`plain`).
@@ -47,17 +47,17 @@ class Walk:
         self._marks: Marks = paragraphs(batch, sentences) if mode == PARAGRAPH else sentences
         self._clauses = Clauses(batch, sentences) if mode == CLAUSE else None
         self._silences: dict[float, Ints] = {}
-        self._out_of_order = False
+        self._waited = np.zeros(0, bool)
 
     def walk(self, rows: Sequence[Row]) -> Releases:
         """Every release before the turns' last; lanes are numbered row by row, stream by stream."""
         lanes = _Lanes(self._batch, rows, self._silent_after)
         steps: list[Releases] = []
-        self._out_of_order = False
+        waited = self._waited = np.zeros(len(lanes.lane), bool)
         while len(lanes.lane):
             steps.append(self._step(lanes))
         releases = Releases(*(np.concatenate(each) for each in zip(*steps, strict=True)))
-        return _in_order(releases) if self._out_of_order else releases
+        return _in_order(releases, waited[releases.lane]) if waited.any() else releases
 
     def _silent_after(self, timeout: float) -> Ints:
         if timeout not in self._silences:
@@ -69,7 +69,7 @@ class Walk:
         batch, marks, clauses, last = self._batch, self._marks, self._clauses, lanes.last
         visible = batch.visible_from[lanes.begin]
         wanted = np.minimum(visible + lanes.least, batch.length)
-        silence = np.minimum(lanes.silences[lanes.row + np.maximum(lanes.token, batch.token[visible])], last)
+        silence = last if lanes.patient else lanes.silence(batch.token[visible])
         place = np.maximum(marks.reaching[wanted], lanes.place)
         next_place = place + 1
         at, token = marks.at[place], marks.token[place]
@@ -129,15 +129,13 @@ class Walk:
         tried = np.flatnonzero((whole <= lanes.text_end) & (in_token <= np.minimum(token, silence)))
         if not len(tried):
             return tried
-        cut, proved = self._limits.cut(
-            lanes.begin[tried], whole[tried], lanes.max_chars[tried], lanes.text_end[tried]
-        )
+        cut, proved = self._limits.cut(lanes.begin[tried], whole[tried], lanes.max_chars[tried], lanes.text_end[tried])
         in_token = self._batch.token[proved - 1]
         tied = tried[(in_token == token[tried]) & (self._marks.at[place[tried]] <= proved)]
         self._marks.prove(place[tied])
         fed[tied] = np.minimum(fed[tied], self._marks.proved[place[tied]])
         won = (cut != NOWHERE) & (proved < fed[tried])
-        full = tried[won]
+        full: Ints = tried[won]
         at[full], token[full], fed[full] = cut[won], in_token[won], proved[won]
         return full
 
@@ -157,7 +155,7 @@ class Walk:
             end[quiet] = np.where(given_up, at[quiet], np.minimum(at[quiet], hold.let_go[token[quiet]]))
         late = np.flatnonzero(waits)
         if len(late):
-            self._out_of_order = True
+            self._waited[lanes.lane[late]] = True
             time[late] = hold.released(at[late], token[late], batch.times)
         fresh = np.flatnonzero(live & (end > lanes.released))
         shown = fresh[~waits[fresh]] if len(late) else fresh
@@ -179,10 +177,13 @@ class _Lanes:
         firsts = [s.timeout if s.first_timeout is None else s.first_timeout for s in settings]
         timeouts = sorted({*firsts, *(s.timeout for s in settings)})
         tables = [silent_after(timeout) for timeout in timeouts]
-        self.silences = np.concatenate(tables)
+        self.patient = timeouts == [0]
+        self._silences = np.concatenate(tables)
         self.row = by_lane([timeouts.index(first) * len(tables[0]) for first in firsts])
         self.timeout = by_lane([_microseconds(first) for first in firsts])
-        self.least = by_lane([max(1, s.min_chars if s.first_min_chars is None else s.first_min_chars) for s in settings])
+        self.least = by_lane(
+            [max(1, s.min_chars if s.first_min_chars is None else s.first_min_chars) for s in settings]
+        )
         self._later: tuple[Ints, ...] = (
             by_lane([timeouts.index(s.timeout) * len(tables[0]) for s in settings]),
             by_lane([_microseconds(s.timeout) for s in settings]),
@@ -198,6 +199,11 @@ class _Lanes:
         self.clause = np.zeros_like(self.lane)
         self.full_from = np.zeros_like(self.lane)
 
+    def silence(self, visible: Ints) -> Ints:
+        """The token after which it is silent for too long, once something visible is there; the last for none."""
+        after: Ints = np.minimum(self._silences[self.row + np.maximum(self.token, visible)], self.last)
+        return after
+
     def go_on(self, live: Bools, begin: Ints, token: Ints, place: Ints, clause: Ints, full_from: Ints) -> None:
         """Behind what was cut; lanes that are not live are dropped."""
         self.begin, self.token, self.place, self.clause, self.full_from = begin, token, place, clause, full_from
@@ -210,17 +216,31 @@ class _Lanes:
                 setattr(self, name, getattr(self, name)[kept])
 
 
-_BY_LANE = ["lane", "row", "timeout", "least", "max_chars", "last", "text_end", "begin", "token", "released", "place", "clause", "full_from"]
+_BY_LANE = [
+    "lane",
+    "row",
+    "timeout",
+    "least",
+    "max_chars",
+    "last",
+    "text_end",
+    "begin",
+    "token",
+    "released",
+    "place",
+    "clause",
+    "full_from",
+]
 
 
 def _microseconds(seconds: float) -> int:
     return min(round(seconds * 1_000_000), NEVER)
 
 
-def _in_order(releases: Releases) -> Releases:
-    """By lane and place, each place once: at the earliest time."""
-    lane, at, time = releases
+def _in_order(releases: Releases, waited: Bools) -> Releases:
+    """With the lanes in which a window waited for moderation by place, each place once: at the earliest time."""
+    lane, at, time = (each[waited] for each in releases)
     order = np.lexsort((time, at, lane))
-    lane, at, time = lane[order], at[order], time[order]
-    new = np.flatnonzero(np.append(True, (np.diff(lane) != 0) | (np.diff(at) != 0))[: len(lane)])
-    return Releases(lane[new], at[new], time[new])
+    order = order[np.append(True, (np.diff(lane[order]) != 0) | (np.diff(at[order]) != 0))]
+    rest = (each[~waited] for each in releases)
+    return Releases(*(np.append(a, b[order]) for a, b in zip(rest, (lane, at, time), strict=True)))

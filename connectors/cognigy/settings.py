@@ -16,7 +16,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 class CognigySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to reach Cognigy.AI's LLM gateway (DESIGN.md section 7).
+    """How to reach Cognigy.AI's LLM gateway.
 
     base_url                 COGNIGY_BASE_URL; http:// means ws:// for the stream
     environment              fills "{environment}" in base_url
@@ -27,7 +27,7 @@ class CognigySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
                              "{session_id}", "{turn}", "{dialog_id}", "{model}", "{language}" and "{tenant}" filled in;
                              empty: nothing is sent, as the documented contract has it
     one_at_a_time            starts follow one another on the whole account, not only in a dialog: for a gateway
-                             that gives a stream the account's latest configuration (see dialogs.py)
+                             that gives a stream the account's latest configuration
     max_dialogs              whose configuration is remembered; one forgotten is configured again
     connect_timeout          seconds for a hand-shake with its connection, for a token, and for a configuration
     idle_timeout             seconds without a message after which a stream counts as timed out (0: never)

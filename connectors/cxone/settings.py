@@ -8,7 +8,7 @@ from connectors.secret import Secret
 
 
 class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to reach CXone's LLM gateway (DESIGN.md section 7).
+    """How to reach CXone's LLM gateway.
 
     base_url                 CXONE_BASE_URL
     client_id, client_secret CXONE_CLIENT_ID, CXONE_CLIENT_SECRET

@@ -245,7 +245,7 @@ class Frontend:
         turns = job.lane.turns
         key = (wanted.session_id, turns.next_turn(wanted.session_id) - 1)
         turn, state = turns.open.get(key), self.hub.state(key)
-        if turn and state and state.state == "running" and _asked(turn) == wanted.opening():
+        if turn and state and state.state == "running" and wanted.opening().items() <= _asked(turn).items():
             return key
         self.hub.check_room(callers=1)
         return self._open(job, wanted)

@@ -21,7 +21,7 @@ from connectors.errors import InputError
 from connectors.log import LogReader
 from connectors.records import FRAME, Record
 from flows.comparison import Comparison, Figures, TurnDifference, quantile
-from flows.recordings import captures, editing, shapes
+from flows.recordings import captures, editing, recorder, shapes
 from flows.recordings.export import export as export_body
 from flows.recordings.variants import Variant
 from flows.replay import outputs, vendor_of
@@ -175,7 +175,7 @@ def list_(paths: tuple[Path, ...]) -> None:
     for heading in ("sessions", "turns", "tokens", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ended", no_wrap=True)
-    table.add_column("note", no_wrap=True, overflow="ellipsis")
+    table.add_column("note", no_wrap=True, overflow="ellipsis", max_width=60)
     for path in editing.recordings_in(paths):
         summary = editing.summarise(path)
         ended = sorted({turn.ended or "open" for turn in summary.turns})
@@ -225,6 +225,21 @@ def trim(recording: Path, output: Path, sessions: tuple[str, ...], begin: float 
     err.print(f"{count} records in {output}", highlight=False, markup=False)
 
 
+@recordings.command("keep")
+@click.argument("recording", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="NAME.jsonl, or a folder for one a session.")
+@click.option("--sample", type=float, default=1.0, show_default=True, help="Keep this share of the sessions.")
+@click.option("--fake-pii", is_flag=True, help="Replace personal data by made-up data of the same shape.")
+@click.option("--why", default="", help="Why, for the manifest.")
+@SETTINGS
+@explained
+def keep(recording: Path, output: Path, sample: float, fake_pii: bool, why: str, settings: Path | None) -> None:
+    """Keep a recording, or a lane's log (DATA_DIR/log/w00), with its manifest; as `run --record` does."""
+    loaded = load(settings, vendor=vendor_of(recording).name)
+    for path in recorder.keep(recording, output, loaded, recorder.Wish(sample, fake_pii, why)):
+        click.echo(path)
+
+
 @recordings.command("split")
 @click.argument("recording", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="A folder.")
@@ -264,7 +279,7 @@ def _progress(paths: list[Path], *, quiet: bool = False) -> Iterator[Iterable[Pa
 
 
 def _file(path: Path, vendor: str) -> Settings:
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path} is not there; give two settings files, then recordings")
     return load(path, {}, vendor=vendor)
 

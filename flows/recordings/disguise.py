@@ -5,7 +5,8 @@ Rules
   character, where it stands in the vendor's own JSON: over token seams, in split and packed messages, and again
   where a continuation repeated it. So seams, findings, seq and times stay.
 - It is proved turn by turn: the disguised frames must give events of the same kind, time and length, and the same
-  findings. A turn for which they do not is an error, never a recording.
+  findings. A turn for which they do not is an error, never a recording; so is one in which a value cannot be
+  replaced everywhere.
 - What the policy does not look for stays, and so do blocked words: they are the list's, not the customer's. Only a
   raw recording replays to the same bytes.
 """
@@ -33,10 +34,8 @@ SHORTEST = 6
 
 Cell = tuple[int, int] | None
 
-_LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\s*:)', re.DOTALL)
-_UNIT = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
-)
+_LITERAL = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
+_UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
 _BEFORE_TOKEN = re.compile(r'(?:"token"\s*:|[\[,])\s*\Z')
 
 
@@ -71,16 +70,18 @@ class _Attempt:
         self.used: set[int] = set()
         self.raw: list[str] = []
         self.fresh = 0
+        self.loose: list[tuple[int, int]] = []
         self._cursor = 0
 
     def add(self, token: str, characters: Characters) -> None:
         """Find a token's literal; what comes of it as clean text, with its cells."""
         cells: list[Cell] = [None] * len(token)
-        for match in _LITERAL.finditer(self.buffer, self._cursor):
-            if _BEFORE_TOKEN.search(self.buffer, max(0, match.start() - 24), match.start()) and _value(match[0]) == token:
-                self._cursor = match.end()
-                self.used.add(match.start())
-                units = [(unit.start(), unit.end()) for unit in _UNIT.finditer(self.buffer, match.start(1), match.end(1))]
+        for begin, end in _strings(self.buffer, self._cursor):
+            literal = self.buffer[begin:end]
+            if _BEFORE_TOKEN.search(self.buffer, max(0, begin - 24), begin) and _value(literal) == token:
+                self._cursor = end
+                self.used.add(begin)
+                units = _units(self.buffer, begin, end)
                 cells = list(units) if len(units) == len(token) else cells
                 break
         text = characters.feed(token)
@@ -90,15 +91,21 @@ class _Attempt:
         self.tokens.append(text)
         self.cells += [*([None] * (len(text) - same)), *cells[len(token) - same :]]
 
-    def write(self, cell: Cell, char: str) -> None:
-        """Put a character where another one stands, in as many characters of JSON."""
-        if cell is None:
-            return
-        begin, end = cell
-        if end - begin == 1 and char not in '"\\':
+    def end(self, pending: str) -> None:
+        """The connection is over, and this message only begun."""
+        if pending:
+            self.loose.append((len(self.buffer) - len(pending), len(self.buffer)))
+
+    def write(self, cell: Cell, char: str) -> bool:
+        """Put a character where another one stands, in as many characters of JSON; False where that cannot be."""
+        begin, end = cell or (0, 0)
+        if end - begin == 1:
             self.raw[begin] = char
-        elif end - begin == 6:
+        elif end - begin == 6 and ord(char) <= 0xFFFF:
             self.raw[begin:end] = f"\\u{ord(char):04x}"
+        else:
+            return False
+        return True
 
 
 class _Turn:
@@ -115,12 +122,12 @@ class _Turn:
         attempts = self._attempts()
         for attempt in attempts:
             self._write_others(attempt)
-        self._write_text(attempts, text, self._faked(text, findings, proved=True))
+        faked = self._faked(text, findings, proved=True)
+        self._write_text(attempts, text, faked)
         made = self._rebuilt(attempts)
         now = list(self._events(made))
-        if list(map(_shape, now)) != list(map(_shape, events)) or findings != self._findings(
-            "".join([event.text for event in now if isinstance(event, Text)])
-        ):
+        same = list(map(_shape, now)) == list(map(_shape, events))
+        if not same or faked != "".join([event.text for event in now if isinstance(event, Text)]):
             raise self._refusal()
         return made
 
@@ -132,16 +139,21 @@ class _Turn:
             fresh = sum(len(event.text) for event in core.feed(record) if isinstance(event, Text))
             attempts[-1].fresh += fresh
             if record.k == OPEN:
+                attempts[-1].end(decoder.pending)
                 decoder.restart()
                 attempts.append(_Attempt())
             elif record.k == FRAME and isinstance(record.d, str):
                 attempt = attempts[-1]
                 attempt.frames.append(place)
+                begin = len(attempt.buffer)
                 attempt.buffer += record.d
-                if record.e != "error":
-                    for delta in decoder.feed(record.d, record.id):
-                        for token in delta.tokens:
-                            attempt.add(token, characters)
+                deltas = decoder.feed(record.d, record.id) if record.e != "error" else []
+                if (not deltas and not decoder.pending) or any(delta.malformed for delta in deltas):
+                    attempt.loose.append((begin, len(attempt.buffer)))
+                for delta in deltas:
+                    for token in delta.tokens:
+                        attempt.add(token, characters)
+        attempts[-1].end(decoder.pending)
         for attempt in attempts:
             attempt.raw = list(attempt.buffer)
         return attempts
@@ -155,33 +167,33 @@ class _Turn:
             begin = end - len(sent)
             if begin < 0 or text[begin:end] != sent:  # broken off within a repetition
                 begin = text.rfind(sent)
-            if begin < 0:
-                begin = len(text)
-            for place in range(begin, min(begin + len(sent), len(text))):
-                if place in changed:
-                    attempt.write(attempt.cells[place - begin], faked[place])
+            if begin < 0 and changed:
+                raise self._refusal()
+            for place in changed.intersection(range(begin, begin + len(sent))):
+                if not attempt.write(attempt.cells[place - begin], faked[place]):
+                    raise self._refusal()
 
     def _write_others(self, attempt: _Attempt) -> None:
         """Strings that are no tokens: other fields of the vendor's, and what is no JSON."""
-        for match in _LITERAL.finditer(attempt.buffer):
-            value = _value(match[0])
-            if match.start() in attempt.used or value is None or len(value) < SHORTEST:
+        for begin, end in _strings(attempt.buffer):
+            value = _value(attempt.buffer[begin:end])
+            if begin in attempt.used or value is None or len(value) < SHORTEST:
                 continue
-            units = [unit.span() for unit in _UNIT.finditer(attempt.buffer, match.start(1), match.end(1))]
-            faked = self._faked(value, self._findings(value))
-            if len(units) == len(value):
-                for unit, old, new in zip(units, value, faked, strict=True):
-                    if old != new:
-                        attempt.write(unit, new)
-        at = 0
-        for place in attempt.frames:
-            data = str(self._records[place].d)
-            if not data.lstrip().startswith(("{", '"')):
-                faked = self._faked(data, self._findings(data))
-                for offset, (old, new) in enumerate(zip(data, faked, strict=True), at):
-                    if old != new and not _inside_literal(attempt, offset):
-                        attempt.raw[offset] = new
-            at += len(data)
+            units = _units(attempt.buffer, begin, end)
+            self._write_value(attempt, value, units)
+        for begin, end in attempt.loose:
+            now = "".join(attempt.raw[begin:end])
+            attempt.raw[begin:end] = self._faked(now, self._findings(now))
+
+    def _write_value(self, attempt: _Attempt, value: str, units: Sequence[Cell]) -> None:
+        faked = self._faked(value, self._findings(value))
+        if faked == value:
+            return
+        if len(units) != len(value):
+            raise self._refusal()
+        for unit, old, new in zip(units, value, faked, strict=True):
+            if old != new and not attempt.write(unit, new):
+                raise self._refusal()
 
     def _rebuilt(self, attempts: Sequence[_Attempt]) -> list[Record]:
         made = list(self._records)
@@ -224,7 +236,7 @@ class _Turn:
     def _events(self, records: Iterable[Record]) -> Iterator[Event]:
         core = Reassembly(self._vendor.decoder())
         for record in records:
-            yield from core.feed(record)  # type: ignore[misc]  # Reassembly makes no rows
+            yield from core.feed(record)
 
     def _refusal(self, category: str = "") -> InputError:
         opened = self._records[0]
@@ -244,13 +256,21 @@ def _shape(event: Event) -> tuple[object, ...]:
     return (event,)
 
 
+def _strings(json_text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
+    """Where its string values are, quotes and all; keys are none."""
+    for match in _LITERAL.finditer(json_text, begin):
+        if match[2] is None:
+            yield match.span(1)
+
+
+def _units(json_text: str, begin: int, end: int) -> list[tuple[int, int]]:
+    """Where each character of a string value is, as written."""
+    return [unit.span() for unit in _UNIT.finditer(json_text, begin + 1, end - 1)]
+
+
 def _value(literal: str) -> str | None:
     try:
         value = json.loads(literal, strict=False)
     except ValueError:
         return None
     return value if isinstance(value, str) else None
-
-
-def _inside_literal(attempt: _Attempt, offset: int) -> bool:
-    return attempt.raw[offset] != attempt.buffer[offset]

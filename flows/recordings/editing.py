@@ -13,6 +13,7 @@ import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -126,13 +127,16 @@ def trim(
     return _write(source, target, lambda record: (record.s, record.n) in kept)
 
 
-def split(source: Path, folder: Path) -> list[Path]:
-    """One recording a session, in a folder; returns them. An existing one of that name is replaced."""
+def split(source: Path, folder: Path, *, from_zero: bool = True) -> list[Path]:
+    """One recording a session, in a folder; returns them. An existing one of that name is replaced.
+
+    Without `from_zero` times stay as they are, so that each replays to the bytes of the whole.
+    """
     sessions = dict.fromkeys(record.s for record, _ in LogReader(source).read() if record.s)
     made = []
     for session in sessions:
         target = folder / f"{session}.jsonl"
-        _write(source, target, lambda record, session=session: record.s == session)  # type: ignore[misc]  # bound here
+        _write(source, target, partial(_is_of, session), from_zero=from_zero)
         made.append(target)
     return made
 
@@ -169,10 +173,14 @@ def merge(sources: Sequence[Path], target: Path, *, rename: bool = False, togeth
     return write_recording(target, msgspec.structs.replace(first.header, note=f"Merged from {names}."), records)
 
 
-def _write(source: Path, target: Path, keep: Callable[[Record], bool]) -> int:
+def _is_of(session: str, record: Record) -> bool:
+    return record.s == session
+
+
+def _write(source: Path, target: Path, keep: Callable[[Record], bool], *, from_zero: bool = True) -> int:
     """Write what is kept, with the time before it cut off and `created` moved on by as much."""
     reader = LogReader(source)
-    front = next((record.t for record, _ in reader.read() if record.s and keep(record)), 0)
+    front = next((record.t for record, _ in reader.read() if record.s and keep(record)), 0) if from_zero else 0
     created = (parse_created(reader.header) + timedelta(microseconds=front)).isoformat(timespec="microseconds")
     header = msgspec.structs.replace(reader.header, created=created.replace("+00:00", "Z"))
     chosen = (record for record, _ in reader.read() if record.k in (MARK, POLICY) or (record.s and keep(record)))

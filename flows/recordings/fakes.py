@@ -62,7 +62,6 @@ class Fakes:
         return None
 
 
-
 def _draw(seed: str) -> Draw:
     """Numbers without end, the same for the same seed."""
     block = 0
@@ -82,7 +81,7 @@ def _candidate(category: str, value: str, draw: Draw) -> str:
     elif category == "IP_ADDRESS":
         return _address(value, draw)
     elif category == "CREDIT_CARD":
-        _mend(chars, free[-1], lambda digits: luhn(digits))
+        _mend(chars, free[-1], luhn)
     elif category == "IBAN_CODE":
         _mend_iban(chars, free)
     return "".join(chars)

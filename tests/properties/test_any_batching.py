@@ -18,9 +18,9 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSource, run_main
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kept import Kept
 
 from connectors.cxone.contract import Decoder
+from connectors.kept import KeptSink
 from connectors.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
 from connectors.source import Item, Sharder, shard_of
 from flows.cxone import VENDOR
@@ -171,7 +171,7 @@ def dealt(batches: Iterable[Batch], end: int) -> list[Item]:
 
 def run(items: Iterable[Any], tuned: Settings, recovery: RecoveryConfig | None = None) -> dict[str, list[Any]]:
     """The items through the real dataflow: each session's messages, as bytes, and its rows."""
-    shown, rows = Kept(), Kept()
+    shown, rows = KeptSink(), KeptSink()
     source, lists = TestingSource(items, 3), Path("no-lists")
     flow = build(source, VENDOR, tuned, lists=lists, messages={"show": shown}, rows={"rows": rows})
     run_main(flow, epoch_interval=timedelta(0) if recovery else None, recovery_config=recovery)

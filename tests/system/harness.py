@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
-import itertools
 import json
 import os
 import random
@@ -29,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,8 +54,15 @@ CROWD = 50
 MORE = {"turns": ("outcome", "error_kind", "chars_received", "moderation_blocks")}
 """Columns that are compared beside those that name a row, by table."""
 
-_WORDS = "the your order parcel arrives today we sent a refund for it to Dr. Smith by e.g. post on 3.5 or at 9 a.m. and".split()
-_PRIVATE = ("", "", "", "ask{0}@example.com", "frobnicate", "+44 20 7946 {0}", "192.0.2.44", "No. {0}")
+ONCE = 6
+_SYLLABLES = (
+    *(a + b + c for a in "bdfgklmnprstvwzß" for b in "aeiouäöy" for c in "nrlskt"),
+    "🚚",
+    "今天",
+    "の",
+    "दिन",
+)
+_PRIVATE = ("", "", "", "{1}{0}@{1}.org", "{1} frobnicate", "+44 20 79{0} {0}", "No. {0}", "Dr. {1}")
 
 BREAKS = ("fin", "rst", "end")
 STORMS = {"": 80, "503=1": 7, "500=1:on=continue": 5, "401=1": 4, "429=1:retry-after=0:on=start": 4}
@@ -71,7 +77,8 @@ class Share(msgspec.Struct, frozen=True):
     under_way  begun at once; the others follow as kills are done
     kills      with SIGKILL
     tokens     of a stream, about
-    life       seconds from a start to the kill that ends it: at random between these
+    life       seconds from the moment it listens to the kill that ends it: at random between these. One kill in
+               five comes in the first second and a half after the start, whatever it does then
     """
 
     sessions: int
@@ -96,8 +103,8 @@ class Plan(msgspec.Struct, frozen=True):
         cxone_sessions, cxone_kills = sessions - cognigy_sessions, kills - cognigy_kills
         return cls(
             seed,
-            Share(cxone_sessions, cxone_sessions * 2 // 3, cxone_kills, max(60, 9 * cxone_kills), (1.0, 5.5)),
-            Share(cognigy_sessions, cognigy_sessions // 3, cognigy_kills, 60, (2.0, 4.5 * kills / cognigy_kills)),
+            Share(cxone_sessions, cxone_sessions * 3 // 4, cxone_kills, max(60, 10 * cxone_kills), (0.3, 2.8)),
+            Share(cognigy_sessions, cognigy_sessions // 3, cognigy_kills, 60, (0.5, 4.0 * kills / cognigy_kills)),
         )
 
     def share(self, vendor: str) -> Share:
@@ -149,9 +156,9 @@ class Report(msgspec.Struct):
         """For people."""
         yield f"seed {self.seed}: {self.sessions} sessions, {len(self.kills)} kill -9, {self.seconds:.0f} s"
         for vendor, counts in self.mid_stream.items():
-            spread = " ".join(f"{low}-{low + 9}:{n}" for low, n in sorted(Counter(c // 10 * 10 for c in counts).items()))
-            middle = statistics.median(counts) if counts else 0
-            yield f"mid-stream at a kill, {vendor}: median {middle:g}; {spread}"
+            tens = sorted(Counter(count // 10 * 10 for count in counts).items())
+            spread = " ".join(f"{low}-{low + 9}:{number}" for low, number in tens)
+            yield f"mid-stream at a kill, {vendor}: median {statistics.median(counts or [0]):g}; {spread}"
         yield f"{self.crowded} of {len(self.kills)} kills with {CROWD} or more sessions mid-stream"
         yield f"{self.whole} transcripts are their streams' texts, {self.cut} were cut by a kill and say so"
         yield f"{self.messages} messages shown, {self.repeated} came again, {self.contradictions} with another text"
@@ -344,7 +351,8 @@ class Mid:
     def count(self) -> int:
         flowing: set[tuple[str, int]] = set()
         with contextlib.suppress(InputError):  # no log yet
-            for record, self._position in LogReader(self._folder).read(self._position):
+            for record, after in LogReader(self._folder).read(self._position):
+                self._position = after
                 if record.k == FRAME:
                     flowing.add((record.s, record.n))
                 elif record.k in (CLOSE, ERROR):
@@ -369,40 +377,29 @@ def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, li
 
 
 def tokens_of(wanted: int, chance: random.Random) -> list[str]:
-    """About so many tokens: the simulator's own texts, each once at most, and sentences between them.
+    """About so many tokens of text in which no `ONCE` characters come twice.
 
-    In no place do the same three tokens follow on each other: after a continuation with ids
-    never seen, that is what a repetition looks like, and one of the two would be dropped (flows/reassembly.py).
+    After a continuation under ids never seen, text that came before looks like a repetition and may be dropped
+    (flows/reassembly.py): that is a question of its own (test_faults.py), which kills shall not ask here by chance.
     """
-    own = [stream.tokens for stream in Corpus.builtin() if not _stutters(stream.tokens)]
-    chance.shuffle(own)
     tokens: list[str] = []
+    text, seen = "", set[str]()
     while len(tokens) < wanted:
-        if own and chance.random() < 0.2:
-            tokens += [*own.pop(), "\n\n"]
+        words = ["".join(chance.choices(_SYLLABLES, k=chance.randrange(1, 4))) for _ in range(chance.randrange(4, 12))]
+        private = chance.choice(_PRIVATE).format(chance.randrange(1_000, 10_000), chance.choice(_SYLLABLES) * 2)
+        words.insert(chance.randrange(len(words)), private)
+        sentence = " ".join(words).capitalize() + chance.choice((". ", "! ", "? ", ".\n", "。"))
+        longer = text[1 - ONCE :] + sentence
+        pieces = [longer[at : at + ONCE] for at in range(len(longer) - ONCE + 1)]
+        if len(set(pieces)) < len(pieces) or not seen.isdisjoint(pieces):
             continue
-        words = [chance.choice(_WORDS) for _ in range(chance.randrange(4, 14))]
-        words.insert(chance.randrange(len(words)), chance.choice(_PRIVATE).format(chance.randrange(1_000, 10_000)))
-        sentence = " ".join(words).capitalize() + chance.choice((". ", "! ", "? ", ".\n"))
-        more: list[str] = []
+        seen.update(pieces)
+        text += sentence
         while sentence:
             size = chance.randrange(2, 7)
-            more.append(sentence[:size])
+            tokens.append(sentence[:size])
             sentence = sentence[size:]
-        if not _stutters((*tokens[-40:], *more)):
-            tokens += more
     return tokens
-
-
-def _stutters(tokens: Sequence[str]) -> bool:
-    """Whether a piece of three tokens, or of six characters (three such tokens of ours), is followed by itself."""
-    text = "".join(tokens)
-    ends = [0, *itertools.accumulate(len(token) for token in tokens)]
-    for first, begin in enumerate(ends):
-        for count, end in enumerate(ends[first + 1 : first + 41], 1):
-            if (count >= 3 or end - begin >= 6) and text.startswith(text[begin:end], end):
-                return True
-    return False
 
 
 def faults_of(vendor: str, chance: random.Random, length: int) -> str:
@@ -420,7 +417,7 @@ def faults_of(vendor: str, chance: random.Random, length: int) -> str:
     return ",".join(filter(None, faults))
 
 
-def run(plan: Plan, folder: Path, say: Callable[[str], object] = lambda _: None) -> Report:
+def run(plan: Plan, folder: Path, tell: Callable[[str], object] = lambda _: None) -> Report:
     """Run the plan in an empty folder."""
     chance = random.Random(plan.seed)
     corpus, sessions = sessions_of(plan, chance)
@@ -451,7 +448,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], object] = lambda _: None)
                 progressed = now
             if now - said > 15:
                 said = now
-                say(f"{now - begun:.0f} s: " + "; ".join(driver.state for driver in drivers))
+                tell(f"{now - begun:.0f} s: " + "; ".join(driver.state for driver in drivers))
             if now - progressed > STUCK_AFTER:
                 report.differences.append(f"stuck: {[driver.state for driver in drivers]}")
                 break
@@ -507,7 +504,7 @@ class _Driver:
         return sum(self._world.is_whole(each) for each in self._sessions)
 
     def step(self) -> None:
-        if self._kills_left and time.monotonic() >= self._dies_at:
+        if self._kills_left and self._dies_now():
             self.service.kill()
             self.mid_stream.append(self._mid.count())
             self._start()
@@ -516,7 +513,14 @@ class _Driver:
 
     def _start(self) -> None:
         self.service.start()
-        self._dies_at = time.monotonic() + self._chance.uniform(*self._share.life)
+        self._early = self._chance.random() < 0.2
+        self._clock_from: float | None = time.monotonic() if self._early else None
+        self._lives_for = self._chance.uniform(*((0.1, 1.5) if self._early else self._share.life))
+
+    def _dies_now(self) -> bool:
+        if self._clock_from is None and self.service.listens():
+            self._clock_from = time.monotonic()
+        return self._clock_from is not None and time.monotonic() >= self._clock_from + self._lives_for
 
     def _may_have_begun(self) -> int:
         """The last sessions wait for the last kills."""
@@ -603,9 +607,7 @@ def compare(
     report.differences += _not_alike("turns", set(rows["turns"]), {(each.name, 0) for each in sessions})
 
 
-def _difference(
-    report: Report, world: World, session: Session, turn: dict[str, Any] | None, settings: Settings
-) -> str:
+def _difference(report: Report, world: World, session: Session, turn: dict[str, Any] | None, settings: Settings) -> str:
     """How a session is not what it must be; empty where it is."""
     if not world.is_whole(session):
         return "messages are missing"
@@ -622,8 +624,9 @@ def _difference(
     report.cut += not finished
     report.whole += finished
     if shown != expected:
-        at = next((i for i, (a, b) in enumerate(zip(shown, expected, strict=False)) if a != b), min(len(shown), len(expected)))
-        return f"{len(shown)} characters shown, {len(expected)} expected, from {at} on: {shown[at-20:at+20]!r} {expected[at-20:at+20]!r}"
+        at = next((at for at, pair in enumerate(zip(shown, expected, strict=False)) if len(set(pair)) > 1), -1)
+        places = f"{shown[at : at + 40]!r} for {expected[at : at + 40]!r}"
+        return f"{len(shown)} characters shown, {len(expected)} expected; from {at} on {places}"
     if turn["moderation_blocks"] != sum(each.action != "flag" for each in moderator.findings):
         return f"{turn['moderation_blocks']} findings counted, {len(moderator.findings)} made"
     if session.vendor == "cognigy":
@@ -688,6 +691,11 @@ def _toml_value(value: Any) -> str:
     return json.dumps(value)
 
 
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill both services again and again, and compare with the truth.")
     parser.add_argument("--sessions", type=int, default=200)
@@ -698,9 +706,10 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1 << 30) if given.seed is None else given.seed
     folder = given.keep or Path(tempfile.mkdtemp(prefix="tokenweir-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"seed {seed}, in {folder}", flush=True)
-    report = run(Plan.of(seed, given.sessions, given.kills), folder, lambda line: print(line, flush=True))
-    print("\n".join(report.lines()))
+    say(f"seed {seed}, in {folder}")
+    report = run(Plan.of(seed, given.sessions, given.kills), folder, say)
+    for line in report.lines():
+        say(line)
     if report.differences:
         return 1
     if not given.keep:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from connectors.log import LogReader
+from connectors.cxone.contract import Decoder
 from connectors.errors import DeliveryError
 from connectors.log import LogReader
 from connectors.metrics import open_metrics
-from connectors.sessions import SessionRequest
+from connectors.records import Record
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.http import Exchange, HTTPServer
-from flows import cxone
-from flows.settings import parse
+from flows.events import Text
+from flows.reassembly import Reassembly
 from tests.callers import serving
 from tests.conftest import OtherSide, corpus_of
 from tests.system.harness import Service, Session, World, until, write_settings
@@ -26,9 +28,10 @@ from tests.test_reserve import fill
 
 Start = Callable[..., OtherSide]
 
-WORDS = [f"{word} " for word in "The parcel left on Monday. It is in Hamburg now. It arrives at noon. Sign for it.".split()]
+SENTENCES = "The parcel left on Monday. It is in Hamburg now. It arrives at noon. Sign for it."
+WORDS = re.findall(r"\S+ ?", SENTENCES)
 TEXT = "".join(WORDS)
-LONG = [f"{word} " for number in range(12) for word in f"Sentence {number} of an answer with {number * 7} words.".split()]
+LONG = re.findall(r"\S+ ", "".join(f"Sentence {n} of an answer with {n * 7} words. " for n in range(12)))
 OTHER = "An unexpected error occurred. Please contact support."
 QUICK = {"retry_base": 0.01, "retry_cap": 0.05, "max_restarts": 50, "max_retries": 50, "idle_timeout": 0.5}
 
@@ -132,7 +135,9 @@ def test_a_vendor_whose_oauth_is_down_is_waited_for(other_side: Start, tmp_path:
 )
 def test_a_desktop_that_flaps_or_crawls_shows_everything(behaviour: str, other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(LONG), behaviour=behaviour)
-    desktops = {"default": {"url": side.desktop.url, "reconnect_min": 0.01, "hello_timeout": 0.2, "drain_timeout": 20.0}}
+    desktops = {
+        "default": {"url": side.desktop.url, "reconnect_min": 0.01, "hello_timeout": 0.2, "drain_timeout": 20.0}
+    }
     side.run(tmp_path, "s", desktops=desktops)
     holds(side.desktop, "s", "".join(LONG))
 
@@ -206,7 +211,11 @@ def test_torn_lines_of_log_and_journal_are_cut_off(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         scene.start()
         scene.begin()
-        for torn in (b'{"t":17', b'{"t":99999999999,"s":"s-0","n":0,"k":"frame","d":"{\\"token\\":\\"never', b"\x00\xff"):
+        for torn in (
+            b'{"t":17',
+            b'{"t":99999999999,"s":"s-0","n":0,"k":"frame","d":"{\\"token\\":\\"never',
+            b"\x00\xff",
+        ):
             scene.until_mid_stream()
             scene.service.kill()
             for path in (sorted(scene.log.glob("*.jsonl"))[-1], *scene.data_dir.glob("delivery/*.jsonl")):
@@ -246,7 +255,7 @@ def test_a_database_that_a_reader_holds_delays_no_text_and_costs_no_row(tmp_path
         scene.start()
         scene.begin()
         scene.until_mid_stream()
-        until(lambda: (scene.data_dir / "metrics.duckdb").exists())
+        until((scene.data_dir / "metrics.duckdb").exists)
         with open_metrics(scene.data_dir) as held:
             scene.service.kill()
             scene.start()
@@ -267,7 +276,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("needs the right to mount a tmpfs")
     yield disk
@@ -294,7 +305,34 @@ def test_on_a_full_disk_what_runs_ends_whole_and_callers_are_told(small_disk: Pa
         assert service.terminate() == 0
 
 
+# Repetitions.
+
+
+def _frame(number: int, token: str) -> Record:
+    return Record(0, "s", 0, "frame", id=f"c-{number}", d=json.dumps({"token": token, "finished": False}))
+
+
 # Stops in order.
+
+
+@pytest.mark.xfail(strict=True, reason="text under new ids is taken for a repetition (flows/reassembly.py)")
+def test_text_that_says_again_what_came_before_a_kill_is_kept() -> None:
+    """A card number is like that; ids say that all of it is new."""
+    tokens = ["Card ", "555", "5", "-", "555", "5", "-", "444", "4", "."]
+    core = Reassembly(Decoder())
+    shown = ""
+    for t, record in enumerate(
+        [
+            Record(0, "s", 0, "open", d={}),
+            *(_frame(number, token) for number, token in enumerate(tokens[:4])),
+            Record(0, "s", 0, "open", d={"continuation_id": "c-3"}),
+            *(_frame(number, token) for number, token in enumerate(tokens) if number > 3),
+            Record(0, "s", 0, "close", d={"reason": "finished"}),
+        ]
+    ):
+        for event in core.feed(msgspec.structs.replace(record, t=t)):
+            shown += event.text if type(event) is Text else ""
+    assert shown == "".join(tokens)
 
 
 def test_sigterm_during_a_hundred_streams_is_quick_and_the_next_start_finishes_all(tmp_path: Path) -> None:
@@ -303,7 +341,7 @@ def test_sigterm_during_a_hundred_streams_is_quick_and_the_next_start_finishes_a
         scene.begin()
         scene.until_mid_stream()
         begun = time.monotonic()
-        assert scene.service.terminate() == 0
+        assert scene.service.terminate() in (0, DeliveryError.exit_code), "what is not confirmed is sent again"
         assert time.monotonic() - begun < 5
         assert not any(scene.world.desktops["acks"].is_whole(name) for name in scene.names)
         scene.start()
@@ -317,7 +355,7 @@ def test_turns_that_cannot_go_on_after_a_stop_end_as_marked_interruptions(tmp_pa
         scene.begin()
         scene.until_mid_stream()
         begun = time.monotonic()
-        assert scene.service.terminate() == 0
+        assert scene.service.terminate() in (0, DeliveryError.exit_code), "what is not confirmed is sent again"
         assert time.monotonic() - begun < 5
         scene.start()
         scene.until_whole()

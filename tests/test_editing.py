@@ -1,0 +1,106 @@
+"""flows.recordings.editing: what recordings hold, and others made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import InputError
+from connectors.log import LogReader
+from flows.outcome import Outcome, outcome
+from flows.recordings import editing
+from flows.settings import load
+
+FOLDER = Path("recordings")
+CROWD, PII = FOLDER / "crowd.jsonl", FOLDER / "pii.jsonl"
+SETTINGS = load(FOLDER / "settings.toml", {})
+
+
+def played(path: Path) -> Outcome:
+    return outcome(path, SETTINGS)
+
+
+def dated(result: Outcome, session: str) -> list[tuple[int, str]]:
+    """A session's messages with the moments at which they left."""
+    rows = {(row.session_id, row.turn, row.seq): row.released_at for row in result.rows}
+    return [
+        (rows[key[0], key[1], message.seq], message.text)
+        for key in result.keys
+        if key[0] == session
+        for message in result.messages[key]
+    ]
+
+
+def test_a_summary_counts_turns_tokens_and_how_they_ended() -> None:
+    summary = editing.summarise(FOLDER / "interrupted.jsonl")
+    assert [(turn.session, turn.ended, turn.breaks) for turn in summary.turns] == [
+        ("exhausted", "interrupted", 4),
+        ("no-id", "interrupted", 1),
+    ]
+    assert all(turn.tokens and turn.chars for turn in summary.turns)
+
+
+def test_split_keeps_each_sessions_messages_with_their_dates(tmp_path: Path) -> None:
+    whole = played(CROWD)
+    parts = editing.split(CROWD, tmp_path)
+    assert len(parts) == 6
+    for part in parts:
+        assert dated(played(part), part.stem) == dated(whole, part.stem)
+        assert next(LogReader(part).read())[0].t == 0
+
+
+def test_merging_what_was_split_gives_the_same_messages(tmp_path: Path) -> None:
+    editing.merge(editing.split(CROWD, tmp_path / "parts"), tmp_path / "again.jsonl")
+    whole, again = played(CROWD), played(tmp_path / "again.jsonl")
+    for session in {session for session, _ in whole.keys}:
+        assert dated(again, session) == dated(whole, session)
+
+
+def test_records_of_a_merged_recording_never_run_backwards(tmp_path: Path) -> None:
+    for together in (False, True):
+        editing.merge([PII, CROWD], tmp_path / "all.jsonl", together=together)
+        times = [record.t for record, _ in LogReader(tmp_path / "all.jsonl").read()]
+        assert times == sorted(times)
+
+
+def test_a_session_in_two_recordings_needs_a_name_of_its_own(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(PII.read_bytes())
+    with pytest.raises(InputError, match="--rename"):
+        editing.merge([PII, copy], tmp_path / "both.jsonl")
+    editing.merge([PII, copy], tmp_path / "both.jsonl", rename=True)
+    both = played(tmp_path / "both.jsonl")
+    assert {session for session, _ in both.keys} == {"pii.whole", "pii.broken", "copy.whole", "copy.broken"}
+    assert both.text("copy.whole") == played(PII).text("whole")
+
+
+def test_recordings_of_two_vendors_are_not_merged(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="2 vendors"):
+        editing.merge([PII, FOLDER / "cognigy.jsonl"], tmp_path / "x.jsonl")
+
+
+def test_trim_keeps_whole_turns_by_session_and_by_time(tmp_path: Path) -> None:
+    target = tmp_path / "part.jsonl"
+    editing.trim(CROWD, target, sessions=["crowd-4"])
+    assert played(target).keys == [("crowd-4", 0)]
+    first = editing.summarise(CROWD).turns
+    editing.trim(CROWD, target, begin=first[-1].begun)
+    assert len(editing.summarise(target).turns) == sum(turn.begun >= first[-1].begun for turn in first)
+    with pytest.raises(InputError, match="no turn would be left; its sessions are crowd-1"):
+        editing.trim(CROWD, target, sessions=["nobody"])
+
+
+def test_a_turn_that_stays_open_keeps_its_silence(tmp_path: Path) -> None:
+    lines = (FOLDER / "silence.jsonl").read_text(encoding="utf-8")
+    kept = [line for line in lines.splitlines() if '"k":"close"' not in line and 'finished\\":true' not in line]
+    (tmp_path / "open.jsonl").write_text("\n".join(kept) + "\n")
+    editing.trim(tmp_path / "open.jsonl", tmp_path / "part.jsonl", begin=0)
+    before, after = played(tmp_path / "open.jsonl"), played(tmp_path / "part.jsonl")
+    assert [len(each) for each in after.messages.values()] == [len(each) for each in before.messages.values()]
+
+
+def test_a_folder_is_its_recordings_and_an_empty_one_is_said() -> None:
+    assert editing.recordings_in([FOLDER]) == sorted(FOLDER.glob("*.jsonl"))
+    with pytest.raises(InputError, match="holds no recordings"):
+        editing.recordings_in([Path("docs")])
