@@ -5,7 +5,9 @@ Rules
   model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD.
 - After a continuation the vendor may send again what had arrived. Where every frame had an id of its own, ids
   tell. Without, a repetition is dropped only if it reaches the end of what was received and is at least
-  `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS` characters long; a shorter one is kept and counted.
+  `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS` characters long; a shorter one is kept and counted. Where every
+  frame had an id of its own and these are new, the ids speak for new text: tokens alone then need
+  `MIN_NEW_ID_CHARS` characters, or digits of a number that goes on would be taken for digits said again.
   While it is open which of the two it is, the text waits; at most until the turn ends.
 - `HISTORY` characters and ids are remembered for that (a longer repetition counts as new text), and `MAX_STARTS`
   places in them are tried.
@@ -25,6 +27,7 @@ from flows.shard import Core
 HISTORY = 4_096
 MIN_REPEATED_TOKENS = 3
 MIN_REPEATED_CHARS = 12
+MIN_NEW_ID_CHARS = 6
 MAX_STARTS = 256
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -291,8 +294,12 @@ class Continuation:
 
     def _is_under_way(self) -> bool:
         """The same, and it is too long to be anything else."""
-        long = len(self._waiting) >= MIN_REPEATED_TOKENS or self._matched >= MIN_REPEATED_CHARS
-        return self.resuming and long and self._goes_on()
+        return self.resuming and self._is_long(len(self._waiting), self._matched) and self._goes_on()
+
+    def _is_long(self, tokens: int, chars: int) -> bool:
+        """Whether so much that came before is a repetition, and not the same said again."""
+        least = MIN_NEW_ID_CHARS if self._ids_tell else 0
+        return chars >= MIN_REPEATED_CHARS or (tokens >= MIN_REPEATED_TOKENS and chars >= least)
 
     def _cut_off(self) -> Verdict:
         """The connection broke inside a repetition: drop it, and know where it may go on."""
@@ -317,7 +324,7 @@ class Continuation:
         while count < len(waiting) and chars + len(waiting[count][0]) <= overlap:
             chars += len(waiting[count][0])
             count += 1
-        if count < MIN_REPEATED_TOKENS and overlap < MIN_REPEATED_CHARS and not carried:
+        if not self._is_long(count, overlap) and not carried:
             for token, frame_id in waiting:
                 self.remember(token, frame_id)
             return Verdict(doubtful=count, fresh=[token for token, _ in waiting])

@@ -110,6 +110,12 @@ def test_tokens_repeated_without_telling_ids_are_dropped_by_their_text(ids: str)
     assert [(event.tokens, event.kept) for event in events if isinstance(event, Repeated)] == [(4, False)]
 
 
+def test_a_short_repetition_under_new_ids_is_new_text() -> None:
+    first = [token(text, f"a-{i}") for i, text in enumerate(["charge ", "4111", " ", "111", "1"])]
+    second = [token(text, f"b-{i}") for i, text in enumerate([" ", "111", "1", " 1111 1111"])]
+    assert text_of(reassemble([*first, AGAIN, *second])) == "charge 4111 1111 1111 1111 1111"
+
+
 def test_a_repetition_cut_into_other_tokens_is_dropped_too() -> None:
     events = reassemble([*map(token, WORDS[:6]), AGAIN, token("is on its w"), token("ay to you.")])
     assert text_of(events) == "".join(WORDS)

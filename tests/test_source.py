@@ -76,7 +76,7 @@ def test_marks_go_to_shards_with_open_turns_and_not_too_often() -> None:
     assert sharder.deal([], 10**9 + MARK_EVERY) == [(f"w00-{shard_of('s'):02d}", ((), 10**9 + MARK_EVERY))]
     assert sharder.deal([], 10**9 + MARK_EVERY + 1, last=True) != []
     sharder.deal([at(2 * 10**9, closed("s", 0, "finished"))], 2 * 10**9)
-    assert sharder.deal([], 3 * 10**9) == []
+    assert sharder.deal([], 2 * 10**9 + LINGER) == []
 
 
 def test_a_recording_is_read_whole_and_ends(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_what_moderation_holds_back_is_added(
 @given(st.lists(streams(), min_size=1, max_size=3))
 def test_the_open_words_are_those_that_moderation_sees(batch: list[Stream]) -> None:
     laid = Batch(batch)
-    let_go = Hold(laid, Policy(pii=(), blocklist=(), max_hold_seconds=1e6)).let_go
+    let_go = Hold(laid, Policy(pii=(), blocklist=(), max_hold_seconds=3600.0)).let_go
     for number, stream in enumerate(batch):
         begin, token, cut = int(laid.begin[number]), int(laid.first[number]), 0
         for end in stream.ends.tolist():
