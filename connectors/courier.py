@@ -321,7 +321,7 @@ class Courier:
             return
         try:
             message = _decode_said(said)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._memory.counts(self._name).not_understood += 1
             return
         for last in [message] if isinstance(message, _Ack) else message.last:

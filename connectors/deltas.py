@@ -57,7 +57,7 @@ class Decoder:
         if not self.pending:
             try:
                 return [self._read(text, frame_id)]
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):  # the last: nested too deep
                 pass
         return self._scan(text, frame_id)
 

@@ -99,7 +99,7 @@ class LogReader:
                     return
                 try:
                     record = _decode_record(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     if not line.endswith(b"\n"):
                         return
                     where = f"line {line_number}" if not begin else f"the record that ends at byte {offset}"

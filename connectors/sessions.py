@@ -58,7 +58,7 @@ def parse_request(data: bytes) -> SessionRequest:
     """A request from JSON. Raises InputError that names the field and never quotes its value."""
     try:
         return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(_explain(error)) from None
 
 
