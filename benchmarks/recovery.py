@@ -1,10 +1,12 @@
 """How long a start takes after many ended sessions, and how long an epoch holds up many sessions under way.
 
 python -m benchmarks.recovery restart [--sessions 100000]    the service, from its start to "listening on"
-python -m benchmarks.recovery epoch [--sessions 10000]       the flow's longest silence while snapshots are taken
+python -m benchmarks.recovery epoch [--sessions 10000] [--tokens 100] [--rate 10000]
+                                                             the flow's longest silence while snapshots are taken
 
 `restart` lays a log of ended sessions, has the service work it off once, stops it, and times the start after that.
-`epoch` runs the real flow with a recovery store over a log of open sessions, then keeps every shard busy.
+`epoch` runs the real flow with a recovery store over a log of open sessions, each of so many tokens, then goes on with
+all of them in turn, at so many tokens a second.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ from connectors.cxone.contract import Decoder
 from connectors.log import LogReader, LogWriter
 from connectors.metrics import MetricsSink
 from connectors.records import CLOSE, FRAME, OPEN, Record
-from connectors.source import READ_RECORDS, SHARDS, Item, Sharder
+from connectors.source import READ_RECORDS, Item, Sharder
 from connectors.turns import Turns
 from flows import runner
 from flows.pipeline import Vendor, build
 from flows.settings import parse
 
-WORDS = ("The", "parcel", "left", "on", "Monday", "and", "it", "arrives", "at", "noon", "in", "Hamburg")
+WORDS = ("The", "parcel", "left", "on", "Monday", "and", "it", "arrives", "at", "noon", "in", "Hamburg.")
 SECONDS = 8.0
 EPOCH = 0.5
 
@@ -92,25 +94,30 @@ def start_and_stop(data_dir: Path) -> tuple[float, float]:
 
 
 class _Busy(FixedPartitionedSource[Item, None]):
-    """The log's records, then a frame for every shard each millisecond."""
+    """The log's records, then a frame of every session in turn."""
 
-    def __init__(self, log: Path, gaps: list[float]) -> None:
+    def __init__(self, log: Path, gaps: list[float], sessions: int, rate: int) -> None:
         self._log = log
         self._gaps = gaps
+        self._sessions = sessions
+        self._rate = rate
 
     def list_parts(self) -> list[str]:
         return ["w00"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _BusyPart:
-        return _BusyPart(self._log, self._gaps)
+        return _BusyPart(self._log, self._gaps, self._sessions, self._rate)
 
 
 class _BusyPart(StatefulSourcePartition[Item, None]):
-    def __init__(self, log: Path, gaps: list[float]) -> None:
+    def __init__(self, log: Path, gaps: list[float], sessions: int, rate: int) -> None:
         reader = LogReader(log)
         self._sharder = Sharder("w00", reader.created)
         self._records: Iterator[Record] = (record for record, _ in reader.read())
         self._gaps = gaps
+        self._sessions = sessions
+        self._rate = rate
+        self._sent = 0
         self._began = self._last = 0.0
         self._t = 10_000_000
 
@@ -126,7 +133,9 @@ class _BusyPart(StatefulSourcePartition[Item, None]):
             raise StopIteration
         time.sleep(0.001)
         self._t += 1_000
-        return self._sharder.deal([frame(self._t, f"session-{n}", n % 7) for n in range(4 * SHARDS)], self._t)
+        due = range(self._sent, int((now - self._began) * self._rate))
+        self._sent = due.stop
+        return self._sharder.deal([frame(self._t, f"session-{n % self._sessions}", n) for n in due], self._t)
 
     def next_awake(self) -> datetime:
         return datetime(2000, 1, 1, tzinfo=UTC)
@@ -135,25 +144,28 @@ class _BusyPart(StatefulSourcePartition[Item, None]):
         return None
 
 
-def epoch(sessions: int, folder: Path) -> None:
+def epoch(sessions: int, tokens: int, rate: int, folder: Path) -> None:
     writer = LogWriter(folder / "log", "cxone")
     for number in range(sessions):
         name = f"session-{number}"
         opened = Record(number, name, 0, OPEN, d={"prompt": "x"})
-        writer.append([opened, *(frame(number, name, n) for n in range(10))])
+        writer.append([opened, *(frame(number, name, n) for n in range(tokens))])
     writer.close()
     settings = parse({"window": {"timeout": 0.0}})
     gaps: list[float] = []
     rows = {"land_metrics": MetricsSink(folder, "w00")}
     runner.run(
         lambda source: build(source, Vendor("cxone", Decoder), settings, lists=folder, messages={}, rows=rows),
-        _Busy(folder / "log", gaps),
+        _Busy(folder / "log", gaps, sessions, rate),
         recovery=folder / "recovery",
         epoch=EPOCH,
     )
     gaps.sort()
     size = sum(path.stat().st_size for path in (folder / "recovery").iterdir()) >> 20
-    print(f"{sessions} sessions under way, an epoch each {EPOCH:g} s for {SECONDS:g} s: {size} MB of recovery store")
+    print(
+        f"{sessions} sessions under way, {tokens} tokens each, {rate} tokens a second more; "
+        f"an epoch each {EPOCH:g} s for {SECONDS:g} s: {size} MB of recovery store"
+    )
     pauses = [gap for gap in gaps if gap > 0.01]
     for name, value in (("longest", gaps[-1]), ("p50 of those over 10 ms", pauses[len(pauses) // 2] if pauses else 0)):
         print(f"{name} pause: {value * 1000:.0f} ms (less than 100)")
@@ -163,12 +175,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["restart", "epoch"])
     parser.add_argument("--sessions", type=int)
+    parser.add_argument("--tokens", type=int, default=100)
+    parser.add_argument("--rate", type=int, default=10_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tokenweir-recovery-") as folder:
         if given.what == "restart":
             restart(given.sessions or 100_000, Path(folder))
         else:
-            epoch(given.sessions or 10_000, Path(folder))
+            epoch(given.sessions or 10_000, given.tokens, given.rate, Path(folder))
 
 
 if __name__ == "__main__":

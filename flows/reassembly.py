@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
 from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
@@ -29,6 +30,8 @@ MIN_REPEATED_TOKENS = 3
 MIN_REPEATED_CHARS = 12
 MIN_NEW_ID_CHARS = 6
 MAX_STARTS = 256
+
+_PRINT = 8  # bytes of a fingerprint
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -54,20 +57,14 @@ class Reassembly(Core):
             return self._close(event)
         return (event,)
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "version": 1,
-            "opened": self._opened,
-            "json": (self._decoder.pending, self._decoder.fragments),
-            "characters": self._characters.snapshot(),
-            "continuation": self._continuation.snapshot(),
-        }
+    def snapshot(self) -> tuple[Any, ...]:
+        json = (self._decoder.pending, self._decoder.fragments)
+        return (self._opened, json, self._characters.snapshot(), self._continuation.snapshot())
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self._opened = data["opened"]
-        self._decoder.pending, self._decoder.fragments = data["json"]
-        self._characters.restore(data["characters"])
-        self._continuation.restore(data["continuation"])
+    def restore(self, data: tuple[Any, ...]) -> None:
+        self._opened, (self._decoder.pending, self._decoder.fragments), characters, continuation = data
+        self._characters.restore(characters)
+        self._continuation.restore(continuation)
 
     def _frame(self, frame: Record) -> list[Event]:
         if frame.e == "error" or not isinstance(frame.d, str):
@@ -204,7 +201,8 @@ class Continuation:
         self.resuming = False
         self._recent: list[str] = []
         self._recent_chars = 0
-        self._ids: dict[str, None] = {}
+        self._ids: dict[bytes, None] = {}
+        self._prints = bytearray()  # the same, one behind the other, as the snapshot wants them
         self._ids_tell = True
         self._told = False
         self._received = ""
@@ -220,13 +218,17 @@ class Continuation:
         if self._recent_chars > 2 * HISTORY:
             self._recent = ["".join(self._recent)[-HISTORY:]]
             self._recent_chars = HISTORY
-        if frame_id is None or frame_id in self._ids:
+        if not self._ids_tell:
+            return
+        if frame_id is None or (fingerprint := _fingerprint(frame_id)) in self._ids:
             self._ids_tell = False
             self._ids.clear()
-        elif self._ids_tell:
-            self._ids[frame_id] = None
-            if len(self._ids) > HISTORY:
-                del self._ids[next(iter(self._ids))]
+            self._prints.clear()
+            return
+        self._ids[fingerprint] = None
+        self._prints += fingerprint
+        if len(self._ids) > HISTORY:
+            del self._ids[next(iter(self._ids))], self._prints[:_PRINT]
 
     def resume(self) -> Verdict:
         """A continuation was asked for: what comes next may be a repetition, or go on with one that was cut off."""
@@ -238,11 +240,11 @@ class Continuation:
         return verdict
 
     def feed(self, token: str, frame_id: str | None) -> Verdict:
-        if self._ids_tell and frame_id in self._ids:
+        if self._ids_tell and frame_id is not None and _fingerprint(frame_id) in self._ids:
             self._told = True
             return Verdict(repeated=1, fresh=self._let_through())
         if self._told:
-            self.resuming = False
+            self.resuming, self._carried = False, []
             self.remember(token, frame_id)
             return Verdict(fresh=(token,))
         if not self._waiting:
@@ -258,28 +260,22 @@ class Continuation:
         """Nothing more comes on this connection: decide with what is there."""
         return self._decide() if self.resuming and self._waiting else Verdict()
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "resuming": self.resuming,
-            "recent": "".join(self._recent)[-HISTORY:],
-            "ids": list(self._ids),
-            "ids_tell": self._ids_tell,
-            "told": self._told,
-            "received": self._received if self.resuming else "",
-            "waiting": self._waiting,
-            "matched": self._matched,
-            "starts": self._starts,
-            "carried": self._carried,
-        }
+    def snapshot(self) -> tuple[Any, ...]:
+        recent = "".join(self._recent)[-HISTORY:]
+        self._recent, self._recent_chars = [recent], len(recent)
+        doubt = None
+        if self.resuming:
+            doubt = (self._told, self._received, list(self._waiting), self._matched, self._starts, self._carried)
+        return (recent, bytes(self._prints), self._ids_tell, doubt)
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self.resuming = data["resuming"]
-        self._recent, self._recent_chars = [data["recent"]], len(data["recent"])
-        self._ids = dict.fromkeys(data["ids"])
-        self._ids_tell, self._told = data["ids_tell"], data["told"]
-        self._received = data["received"]
-        self._waiting, self._matched = list(data["waiting"]), data["matched"]
-        self._starts, self._carried = list(data["starts"]), list(data["carried"])
+    def restore(self, data: tuple[Any, ...]) -> None:
+        recent, prints, self._ids_tell, doubt = data
+        self._recent, self._recent_chars = [recent], len(recent)
+        self._prints += prints
+        self._ids = dict.fromkeys(prints[at : at + _PRINT] for at in range(0, len(prints), _PRINT))
+        self.resuming = doubt is not None
+        if doubt is not None:
+            self._told, self._received, self._waiting, self._matched, self._starts, self._carried = doubt
 
     def _let_through(self) -> list[str]:
         """What waits is new: an id that was known came after it, and its own was not."""
@@ -335,6 +331,11 @@ class Continuation:
             if place >= count:
                 fresh.append(new)
         return Verdict(repeated=count, fresh=fresh)
+
+
+def _fingerprint(frame_id: str) -> bytes:
+    """What is remembered of an id: an epoch writes those of every open turn, and a vendor's id may be long."""
+    return blake2b(frame_id.encode(errors="surrogatepass"), digest_size=_PRINT).digest()
 
 
 def _starts(received: str, token: str) -> list[int]:

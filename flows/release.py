@@ -17,6 +17,7 @@ Rules
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,6 +35,7 @@ from flows.windows import TIMEOUT, TOKEN
 END = "end"
 ERROR = "error"
 DEFAULT_DESKTOP = "default"
+JOINED_CHARS = 256
 
 
 class Release(Core):
@@ -51,7 +53,7 @@ class Release(Core):
         self._moderator = Moderator(policy)
         self._spans: deque[Span] = deque()
         self._boundaries: deque[Boundary] = deque()
-        self._pieces: deque[tuple[int, int, int]] = deque()
+        self._arrivals = array("q")  # of three each: the text's length then, its tokens, its log time
         self._fed = 0
         self._begin = 0
         self._seq = 0
@@ -73,7 +75,7 @@ class Release(Core):
         return (event,)
 
     def expire(self, t: int) -> Iterable[Event]:
-        self._spans.extend(self._moderator.release_held())
+        self._keep(self._moderator.release_held())
         self.deadline = None
         return self._release(t) if self._closing is None else self._finish(t, self._closing)
 
@@ -86,47 +88,53 @@ class Release(Core):
         """Show nothing that was not shown yet; only say that this was all."""
         return (self._last_word(close), close)
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "version": 1,
-            "moderator": self._moderator.snapshot(),
-            "spans": [_freeze(span) for span in self._spans],
-            "boundaries": [(b.t, b.at, b.closed_by) for b in self._boundaries],
-            "pieces": list(self._pieces),
-            "fed": self._fed,
-            "begin": self._begin,
-            "seq": self._seq,
-            "ended": self._ended,
-            "asked": self._asked,
-            "unasked": "".join(self._unasked),
-            "closing": self._closing and (self._closing.t, self._closing.d),
-            "deadline": self.deadline,
-        }
+    def snapshot(self) -> tuple[Any, ...]:
+        return (
+            self._moderator.snapshot(),
+            _freeze(self._spans),
+            [(b.t, b.at, b.closed_by) for b in self._boundaries],
+            self._arrivals.tobytes(),
+            (self._fed, self._begin, self._seq, self._ended),
+            (self._asked, "".join(self._unasked)),
+            self._closing and (self._closing.t, self._closing.d),
+            self.deadline,
+        )
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self._moderator = Moderator.restore(self._policy, data["moderator"])
-        self._spans = deque(_thaw(span) for span in data["spans"])
-        self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in data["boundaries"])
-        self._pieces = deque(data["pieces"])
-        self._fed, self._begin, self._seq = data["fed"], data["begin"], data["seq"]
-        self._ended, self.deadline = data["ended"], data["deadline"]
-        self._asked, self._unasked = data["asked"], [data["unasked"]]
-        if data["closing"]:
-            t, d = data["closing"]
+    def restore(self, data: tuple[Any, ...]) -> None:
+        moderator, spans, boundaries, arrivals, progress, (self._asked, unasked), closing, self.deadline = data
+        self._moderator = Moderator.restore(self._policy, moderator)
+        self._spans = deque(_thaw(span) for span in spans)
+        self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in boundaries)
+        self._arrivals.frombytes(arrivals)
+        self._fed, self._begin, self._seq, self._ended = progress
+        self._unasked = [unasked]
+        if closing:
+            t, d = closing
             self._closing = Record(t, *self._session, CLOSE, d=d)
 
     def _text(self, event: Text) -> list[Event]:
         self._fed += len(event.text)
-        self._pieces.append((self._fed, event.tokens, event.t))
+        self._arrivals.extend((self._fed, event.tokens, event.t))
         if self._policy.remote:
             self._unasked.append(event.text)
         cut = self._moderator.cut
-        self._spans.extend(self._moderator.push(event.text))
+        self._keep(self._moderator.push(event.text))
         if not self._moderator.held:
             self.deadline = None
         elif self.deadline is None or self._moderator.cut != cut:
             self.deadline = event.t + self._max_hold
         return [event, *self._release(event.t)]
+
+    def _keep(self, spans: list[Span]) -> None:
+        """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
+        kept = self._spans
+        for span in spans:
+            if span.finding is None and len(span.text) == span.end - span.start and kept:
+                last = kept[-1]
+                if last.finding is None and len(last.text) == last.end - last.start < JOINED_CHARS:
+                    kept[-1] = Span(last.start, span.end, last.text + span.text)
+                    continue
+            kept.append(span)
 
     def _boundary(self, event: Boundary) -> list[Event]:
         if event.closed_by in (TIMEOUT, TOKEN):
@@ -146,16 +154,16 @@ class Release(Core):
     def _verdict(self, event: Record) -> list[Event]:
         verdict = event.d if isinstance(event.d, dict) else {}
         if verdict.get("detector") in self._policy.remote and verdict["findings"] is None:
-            self._spans.extend(self._moderator.release_held())
+            self._keep(self._moderator.release_held())
         elif verdict.get("detector") in self._policy.remote:
             found = [(start, end, rule) for start, end, rule in verdict["findings"]]
-            self._spans.extend(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
+            self._keep(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
         if self._closing is None:
             return [event, *self._release(event.t)]
         return [event, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
 
     def _close(self, event: Record) -> list[Event]:
-        self._spans.extend(self._moderator.finish())
+        self._keep(self._moderator.finish())
         if not self._moderator.held:
             return self._finish(event.t, event)
         self._closing, self.deadline = event, event.t + self._max_hold
@@ -235,10 +243,12 @@ class Release(Core):
 
     def _count(self, end: int, proved: int) -> tuple[int, int]:
         """When the window's first text came, and how many tokens ended in it."""
-        pieces = self._pieces
-        began, tokens = pieces[0][2] if pieces else proved, 0
-        while pieces and pieces[0][0] <= end:
-            tokens += pieces.popleft()[1]
+        arrivals = self._arrivals
+        began, tokens, at = arrivals[2] if arrivals else proved, 0, 0
+        while at < len(arrivals) and arrivals[at] <= end:
+            tokens += arrivals[at + 1]
+            at += 3
+        del arrivals[:at]
         return began, tokens
 
 
@@ -246,9 +256,8 @@ def _reason(close: Record) -> str:
     return str(close.d.get("reason")) if isinstance(close.d, dict) else ""
 
 
-def _freeze(span: Span) -> tuple[Any, ...]:
-    finding = msgspec.structs.astuple(span.finding) if span.finding else None
-    return (span.start, span.end, span.text, finding)
+def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:
+    return [(s.start, s.end, s.text, s.finding and msgspec.structs.astuple(s.finding)) for s in spans]
 
 
 def _thaw(data: tuple[Any, ...]) -> Span:

@@ -78,11 +78,11 @@ class Session(Core):
             return self._record(event)
         return (event,)
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"version": 1, "tally": msgspec.structs.astuple(self._tally)}
+    def snapshot(self) -> tuple[Any, ...]:
+        return msgspec.structs.astuple(self._tally)
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self._tally = Tally(*data["tally"])
+    def restore(self, data: tuple[Any, ...]) -> None:
+        self._tally = Tally(*data)
 
     def _record(self, event: Record) -> tuple[Output, ...]:
         tally = self._tally

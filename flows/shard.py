@@ -6,27 +6,34 @@ Rules
 - A core is made at its turn's `open` and dropped after its `close`, or when it no longer `lingers` after that.
 - A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
   What reaches no open turn becomes a dead letter too, one a turn (`MAX_IGNORED` such turns are remembered).
+- A turn's snapshot is kept as bytes until the turn is touched again: an epoch costs what has changed since the last.
 """
 
 from __future__ import annotations
 
 import heapq
+import pickle
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 
+from connectors.errors import DataDirError
 from connectors.records import CLOSE, OPEN, VERDICT, Record
 from flows.events import DeadLetter, Event, Output
 
+VERSION = 2
 MAX_IGNORED = 10_000
 
 
 class Core:
     """What a step knows of one turn. No I/O, no clock: time is in the events.
 
+    version   of the shape that `snapshot` gives; another one is not restored
     deadline  log time after which `expire` wants to be called; None for no time
     lingers   its turn was closed, and it still waits for something before it hands the close on
     """
 
+    version = 1
     deadline: int | None = None
     lingers = False
 
@@ -42,25 +49,33 @@ class Core:
         """`feed` or `expire` raised: end the turn with no more thought."""
         return (close,)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain data with a `version`."""
+    def snapshot(self) -> tuple[Any, ...]:
+        """All that it must remember, as plain data: no objects of ours, and nothing that changes later."""
         raise NotImplementedError
 
-    def restore(self, data: dict[str, Any]) -> None:
-        """Go on from a snapshot; called once, on a new core."""
+    def restore(self, data: tuple[Any, ...]) -> None:
+        """Go on from a snapshot of this `version`; called once, on a new core."""
         raise NotImplementedError
 
 
 class _Turn:
     """An open turn's core, the record that opened it, and the earliest deadline of it in the heap."""
 
-    __slots__ = ("closed", "core", "opened", "scheduled")
+    __slots__ = ("_head", "closed", "core", "kept", "opened", "scheduled")
 
     def __init__(self, opened: Record, core: Core) -> None:
         self.opened = opened
         self.core = core
         self.scheduled: int | None = None
         self.closed = False
+        self.kept: bytes | None = None
+        self._head = pickle.dumps((core.version, opened.t, opened.s, opened.n, opened.d))
+
+    def snapshot(self) -> bytes:
+        """Two pickles, one behind the other: what never changes, and the rest."""
+        if self.kept is None:
+            self.kept = self._head + pickle.dumps((self.closed, self.core.snapshot()))
+        return self.kept
 
 
 class Shard:
@@ -90,22 +105,32 @@ class Shard:
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "version": 1,
-            "turns": [
-                (turn.opened.t, turn.opened.s, turn.opened.n, turn.opened.d, turn.core.snapshot(), turn.closed)
-                for turn in self._turns.values()
-            ],
+            "version": VERSION,
+            "turns": [turn.snapshot() for turn in self._turns.values()],
             "ignored": list(self._ignored),
         }
 
     def restore(self, data: dict[str, Any]) -> None:
+        """Go on from a snapshot. Raises DataDirError for one that another version of tokenweir took."""
+        self._fits(data["version"], VERSION)
         self._ignored = dict.fromkeys((s, n) for s, n in data["ignored"])
-        for t, s, n, d, core_data, closed in data["turns"]:
+        for kept in data["turns"]:
+            stream = BytesIO(kept)
+            version, t, s, n, d = pickle.load(stream)
             opened = Record(t, s, n, OPEN, d=d)
             turn = self._turns[s, n] = _Turn(opened, self._make(opened))
+            self._fits(version, turn.core.version)
+            turn.closed, core_data = pickle.load(stream)
             turn.core.restore(core_data)
-            turn.closed = closed
             self._settle(turn)
+
+    def _fits(self, found: int, version: int) -> None:
+        if found != version:
+            raise DataDirError(
+                f"step {self._step}: the recovery store's snapshots are of version {found}, this tokenweir's of "
+                f"{version}; move the recovery store away, and the whole log is read again (what was delivered is not "
+                "sent again)"
+            )
 
     def _take(self, event: Event, out: list[Output]) -> None:
         key = (event.s, event.n)
@@ -121,6 +146,7 @@ class Shard:
             except Exception as error:
                 self._refuse(event, error, out)
                 return
+        turn.kept = None
         try:
             out.extend(turn.core.feed(event))
         except Exception as error:
@@ -138,6 +164,7 @@ class Shard:
                 continue
             turn.scheduled = None
             if turn.core.deadline == t:
+                turn.kept = None
                 try:
                     out.extend(turn.core.expire(t))
                 except Exception as error:

@@ -107,21 +107,12 @@ class Windows(Core):
         self._cut(t, len(self._open), TIMEOUT, out)
         return out
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "version": 1,
-            "splitter": self._splitter.snapshot(),
-            "split": self._split,
-            "begin": self._begin,
-            "open": self._open,
-            "first": self._first,
-            "deadline": self.deadline,
-        }
+    def snapshot(self) -> tuple[Any, ...]:
+        return (self._splitter.snapshot(), self._split, self._begin, self._open, self._first, self.deadline)
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self._splitter.restore(data["splitter"])
-        self._split, self._begin, self._open = data["split"], data["begin"], data["open"]
-        self._first, self.deadline = data["first"], data["deadline"]
+    def restore(self, data: tuple[Any, ...]) -> None:
+        splitter, self._split, self._begin, self._open, self._first, self.deadline = data
+        self._splitter.restore(splitter)
 
     def _text(self, event: Text) -> list[Event]:
         out: list[Event] = [event]

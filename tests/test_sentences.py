@@ -229,13 +229,13 @@ def test_a_snapshot_does_not_change_with_the_splitter() -> None:
     splitter.feed("two. Three")
     splitter.restore(snapshot)
     assert splitter.flush() == ["One "]
-    assert snapshot["state"]["near"] == ["One "]
+    assert ["One "] in snapshot["state"]
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"language": "de"}])
+@pytest.mark.parametrize("change", [{"version": 1}, {"language": "de"}])
 def test_a_snapshot_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
     snapshot = SentenceSplitter("en").snapshot() | change
-    with pytest.raises(ValueError, match="does not fit version 1, language 'en'"):
+    with pytest.raises(ValueError, match="does not fit version 2, language 'en'"):
         SentenceSplitter("en").restore(snapshot)
 
 

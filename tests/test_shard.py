@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import DataDirError
 from connectors.records import Record
 from flows import shard as shard_module
 from flows.events import DeadLetter, Event, Text
@@ -29,11 +30,11 @@ class Alarm(Core):
         self.deadline = None
         return (Text(t, "s", 0, "ring", 0),)
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"deadline": self.deadline}
+    def snapshot(self) -> tuple[Any, ...]:
+        return (self.deadline,)
 
-    def restore(self, data: dict[str, Any]) -> None:
-        self.deadline = data["deadline"]
+    def restore(self, data: tuple[Any, ...]) -> None:
+        (self.deadline,) = data
 
 
 def shard() -> Shard:
@@ -119,6 +120,28 @@ def test_a_restored_shard_goes_on_where_it_was() -> None:
         restored.restore(step.snapshot())
         step = restored
     assert out == whole
+
+
+def test_a_snapshot_encodes_anew_only_the_turns_that_were_touched() -> None:
+    step = shard()
+    step.feed([opened(s="a"), opened(s="b"), text(1, s="a"), text(2, s="b")], 2)
+    quiet, touched = step.snapshot()["turns"]
+    step.feed([text(3, s="b")], 3)
+    again = step.snapshot()["turns"]
+    assert again[0] is quiet
+    assert again[1] != touched
+    step.feed([], 99)  # the deadlines of both
+    assert all(one != other for one, other in zip(step.snapshot()["turns"], again, strict=True))
+
+
+def test_a_snapshot_of_another_version_is_refused_with_the_remedy() -> None:
+    class Newer(Alarm):
+        version = 7
+
+    step = shard()
+    step.feed([opened()], 0)
+    with pytest.raises(DataDirError, match="version 1, this tokenweir's of 7; move the recovery store away"):
+        Shard("step", lambda _: Newer()).restore(step.snapshot())
 
 
 def test_a_deadline_that_moves_with_every_text_costs_one_entry() -> None:

@@ -19,7 +19,7 @@ from flows.moderation.findings import STRENGTH, Finding, Match, Span
 from flows.moderation.plan import plan_of
 from flows.moderation.policy import HELD, Policy
 
-VERSION = 1
+VERSION = 2
 _TRIM = 512  # settled text is dropped when there is this much of it
 
 _Found = tuple[int, int, str, str]
@@ -140,38 +140,30 @@ class Moderator:
         tail = self._base + (len(self._text) if self._ended else open_word(self._text))
         return self._give_out(self._text, min([tail, self._quiet, *self._settled, *self._steady]) - self._base)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> tuple[Any, ...]:
         """All that `restore` needs, in plain data: the text held, some before it, and where each detector is."""
-        first = max(self._base, self._first() - CONTEXT)
-        plan = self._plan
-        return {
-            "version": VERSION,
-            "ended": self._ended,
-            "base": first,
-            "text": self._text[first - self._base :],
-            "cut": self._cut,
-            "quiet": self._quiet,
-            "settled": _by_category(plan.triggered, self._settled) | _by_category(plan.steady, self._steady),
-            "judged": dict(self._judged),
-            "format": self._formatter.state if self._formatter is not None else None,
-            "found": list(self._found),
-        }
+        settled: dict[str, int] = {}
+        if self._settled or self._steady:
+            plan = self._plan
+            settled = _by_category(plan.triggered, self._settled) | _by_category(plan.steady, self._steady)
+        base = max(self._base, self._first() - CONTEXT)
+        text, formatter = self._text[base - self._base :], self._formatter
+        progress = (base, self._cut, self._quiet, self._ended)
+        return (VERSION, text, progress, settled, {**self._judged}, formatter and formatter.state, [*self._found])
 
     @classmethod
-    def restore(cls, policy: Policy, data: dict[str, Any]) -> Moderator:
+    def restore(cls, policy: Policy, data: tuple[Any, ...]) -> Moderator:
         """The moderator that `snapshot` was taken of; the policy may have changed since."""
-        if data.get("version") != VERSION:
-            raise ValueError(f"moderation snapshot of version {data.get('version')!r}; this is version {VERSION}")
+        if data[0] != VERSION:
+            raise ValueError(f"moderation snapshot of version {data[0]!r}; this is version {VERSION}")
         self = cls(policy)
-        self._base, self._text, self._cut = data["base"], data["text"], data["cut"]
-        self._ended = data["ended"]
-        settled, self._quiet = data["settled"], data["quiet"]
+        _, self._text, progress, settled, judged, formatted, self._found = data
+        self._base, self._cut, self._quiet, self._ended = progress
         self._settled = [settled.get(d.category, self._quiet) for d in self._plan.triggered]
         self._steady = [settled.get(d.category, self._cut) for d in self._plan.steady]
-        self._judged = {name: data["judged"].get(name, self._cut) for name in policy.remote}
-        if self._formatter is not None and data["format"] is not None:
-            self._formatter.state = data["format"]
-        self._found = [tuple(found) for found in data["found"]]
+        self._judged = {name: judged.get(name, self._cut) for name in policy.remote}
+        if self._formatter is not None and formatted is not None:
+            self._formatter.state = formatted
         return self
 
     def _advance(self, chunk: str, final: bool) -> list[Span]:

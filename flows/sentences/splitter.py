@@ -30,11 +30,11 @@ from flows.sentences.lines import Line
 from flows.sentences.signs import LOOK_BACK, candidates, run_of_stops
 from flows.sentences.stops import Stop, Verdict
 
-_VERSION = 1
+_VERSION = 2
 _LINE_END = 48  # characters before a line break that its rules read
 
 
-class _State(msgspec.Struct):
+class _State(msgspec.Struct, array_like=True):
     """Everything that the splitter remembers; plain data when it is snapshot."""
 
     far: list[str] = []
@@ -104,7 +104,10 @@ class SentenceSplitter:
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data, with a version and the language; settings of the constructor are not in it."""
-        return {"version": _VERSION, "language": self._code, "state": msgspec.to_builtins(self._state)}
+        state = self._state
+        for parts in (state.far, state.near):
+            parts[:] = ["".join(parts)] if parts else []
+        return {"version": _VERSION, "language": self._code, "state": msgspec.to_builtins(state)}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Go on where `snapshot` was taken, by a splitter of the same language and settings.

@@ -96,8 +96,9 @@ def test_any_message_of_a_vendor_is_text_or_set_aside(
         if t % 4 == 3:
             list(core.feed(Record(t, "s", 0, OPEN, d={})))
         assert len(decoder.pending) <= deltas.MAX_PENDING
-        state = core.snapshot()["continuation"]
-        assert len(state["recent"]) <= HISTORY
+        *_, (recent, prints, *_) = core.snapshot()
+        assert len(recent) <= HISTORY
+        assert len(prints) <= 8 * HISTORY
         restored = Reassembly(kind())
         restored.restore(core.snapshot())
     list(core.feed(Record(99, "s", 0, CLOSE, d={"reason": "finished"})))
