@@ -5,6 +5,7 @@ Rules
   a word: snake_case, 2*3, 2**8 and ~5 stay. Nothing inside code is markup but the backticks that end it.
 - A run of white space becomes one blank.
 - It sees the text in order, as it is given out, and keeps two facts about what it has seen; no text.
+- A run of signs is judged whole: what is given out never ends inside one (of `RUN` signs at most).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import re
 
 from flows.moderation.findings import Span
 
-_MARKDOWN = r"\*+|_+|~+|`+"
+RUN = 64
+
+_MARKDOWN = "|".join(rf"{sign}{{1,{RUN}}}" for sign in (r"\*", "_", "~", "`"))
 _PARAGRAPH = re.compile(r"\n[ \t]{0,4}\n")
 
 
@@ -35,6 +38,15 @@ class Formatter:
     @state.setter
     def state(self, state: tuple[int, bool]) -> None:
         self._code, self._white = state
+
+    def end(self, text: str, begin: int, end: int) -> int:
+        """The last place up to `end` where no run of signs of `text[begin:]` is cut."""
+        if not self._strip or not begin < end < len(text) or text[end] != text[end - 1] or text[end] not in "*_~`":
+            return end
+        first = end
+        while first > begin and text[first - 1] == text[end]:
+            first -= 1
+        return end - (end - first) % RUN
 
     def spans(self, text: str, begin: int, end: int, base: int) -> list[Span]:
         """The spans for `text[begin:end)`, whose source offsets are `base` more. Text around it is context."""

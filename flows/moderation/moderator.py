@@ -193,6 +193,8 @@ class Moderator:
             for start, end, _, _ in reversed(self._found):
                 if start - base < new < end - base:
                     new = start - base
+        if self._formatter is not None:
+            new = self._formatter.end(text, cut, new)
         if new <= cut:
             return []
         spans = self._release(text, cut, new)

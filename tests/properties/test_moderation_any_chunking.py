@@ -7,7 +7,7 @@ import pathlib
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.moderation import Moderator, Pattern, Policy
@@ -68,6 +68,8 @@ FILLER = (
     "\u200b", "٣", "ß", "İ",
     "word " * 9, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1 2 3 4 5 6 7 8 9 ",
 )  # fmt: skip
+LONG_WORD = "~~no~~" + "a" * 73
+LONG_NEIGHBOUR = " 2 Girls\n1 cup" + "a" * 73
 texts = st.lists(st.one_of(st.sampled_from(VALUES), st.sampled_from(FILLER), st.text(max_size=3)), max_size=24).map(
     "".join
 )
@@ -90,6 +92,8 @@ def run(policy: Policy, pieces: list[str]) -> tuple[list[str], list[tuple[object
 @pytest.mark.parametrize("name", POLICIES)
 @settings(max_examples=150, deadline=None)
 @given(case=cut_texts())
+@example(case=(LONG_WORD, [LONG_WORD]))
+@example(case=(LONG_NEIGHBOUR, [LONG_NEIGHBOUR]))
 def test_pieces_do_not_show(name: str, case: tuple[str, list[str]]) -> None:
     text, pieces = case
     policy = POLICIES[name]

@@ -107,7 +107,7 @@ class BlocklistDetector:
         # Of the open word only its first letters matter: a piece of a spaced-out word has at most three.
         key = text[start - 1 : open_word + 4] if start else " " + text[: open_word + 4]
         settled = self._seen.get(key)
-        if settled is not None and not final:
+        if settled is not None and not final and len(text) - open_word <= LONGEST:  # what is longer is no word
             return NOTHING, start + settled
         return self._scan(text, start, open_word, final, key, closed)
 
