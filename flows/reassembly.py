@@ -4,13 +4,14 @@ Rules
 - A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
   model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD.
 - After a continuation the vendor may send again what had arrived. Where every frame had an id of its own, ids
-  tell. Without, a repetition is dropped only if it reaches the end of what was received and is at least
+  tell: a known one is a repetition, one that counts on from the last (`ctx-17`, `ctx-18`) is new text.
+- Without, a repetition is dropped only if it reaches the end of what was received and is at least
   `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS` characters long; a shorter one is kept and counted. Where every
-  frame had an id of its own and these are new, the ids speak for new text: tokens alone then need
+  frame had an id of its own and these are merely new, that speaks for new text: tokens alone then need
   `MIN_NEW_ID_CHARS` characters, or digits of a number that goes on would be taken for digits said again.
   While it is open which of the two it is, the text waits; at most until the turn ends.
-- `HISTORY` characters and ids are remembered for that (a longer repetition counts as new text), and `MAX_STARTS`
-  places in them are tried.
+- `HISTORY` characters and ids are remembered for that (a longer repetition counts as new text), `MAX_STARTS`
+  places in them are tried, and an id of more than `MAX_COUNTED` characters counts nothing.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ MIN_REPEATED_TOKENS = 3
 MIN_REPEATED_CHARS = 12
 MIN_NEW_ID_CHARS = 6
 MAX_STARTS = 256
+MAX_COUNTED = 200
 
 _PRINT = 8  # bytes of a fingerprint
 
+_COUNTED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -78,6 +81,7 @@ class Reassembly(Core):
                 out += self._token(frame, token)
             if delta.usage is not None:
                 out.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+        self._continuation.last_id = frame.id
         return out
 
     def _token(self, frame: Record, token: str) -> list[Event]:
@@ -204,6 +208,7 @@ class Continuation:
         self._ids: dict[bytes, None] = {}
         self._prints = bytearray()  # the same, one behind the other, as the snapshot wants them
         self._ids_tell = True
+        self.last_id: str | None = None  # of the last frame, with a token or without
         self._told = False
         self._received = ""
         self._waiting: list[tuple[str, str | None]] = []
@@ -243,7 +248,7 @@ class Continuation:
         if self._ids_tell and frame_id is not None and _fingerprint(frame_id) in self._ids:
             self._told = True
             return Verdict(repeated=1, fresh=self._let_through())
-        if self._told:
+        if self._told or (self._ids_tell and not self._waiting and _follows(self.last_id, frame_id)):
             self.resuming, self._carried = False, []
             self.remember(token, frame_id)
             return Verdict(fresh=(token,))
@@ -266,10 +271,10 @@ class Continuation:
         doubt = None
         if self.resuming:
             doubt = (self._told, self._received, list(self._waiting), self._matched, self._starts, self._carried)
-        return (recent, bytes(self._prints), self._ids_tell, doubt)
+        return (recent, bytes(self._prints), self._ids_tell, self.last_id, doubt)
 
     def restore(self, data: tuple[Any, ...]) -> None:
-        recent, prints, self._ids_tell, doubt = data
+        recent, prints, self._ids_tell, self.last_id, doubt = data
         self._recent, self._recent_chars = [recent], len(recent)
         self._prints += prints
         self._ids = dict.fromkeys(prints[at : at + _PRINT] for at in range(0, len(prints), _PRINT))
@@ -336,6 +341,14 @@ class Continuation:
 def _fingerprint(frame_id: str) -> bytes:
     """What is remembered of an id: an epoch writes those of every open turn, and a vendor's id may be long."""
     return blake2b(frame_id.encode(errors="surrogatepass"), digest_size=_PRINT).digest()
+
+
+def _follows(last: str | None, frame_id: str | None) -> bool:
+    """Whether an id counts on from the last one: `ctx-18` after `ctx-17`."""
+    if last is None or frame_id is None or max(len(last), len(frame_id)) > MAX_COUNTED:
+        return False
+    before, after = _COUNTED.fullmatch(last), _COUNTED.fullmatch(frame_id)
+    return before is not None and after is not None and before[1] == after[1] and int(before[2]) + 1 == int(after[2])
 
 
 def _starts(received: str, token: str) -> list[int]:

@@ -116,6 +116,21 @@ def test_a_short_repetition_under_new_ids_is_new_text() -> None:
     assert text_of(reassemble([*first, AGAIN, *second])) == "charge 4111 1111 1111 1111 1111"
 
 
+def test_text_under_ids_that_count_on_is_new_however_it_repeats() -> None:
+    row = [*["|---"] * 8, "|"]
+    sent = [token(text, f"ctx-{i}") for i, text in enumerate(row)]
+    empty = token("", "ctx-4")
+    assert text_of(reassemble([*sent[:4], AGAIN, *sent[4:]])) == "".join(row)
+    assert text_of(reassemble([*sent[:4], empty, AGAIN, *sent[5:]])) == "".join(row[:4] + row[5:])
+
+
+@pytest.mark.parametrize("name", ["ctx-{}~2", "run2-{}", "{}-ctx", "1{}" + "0" * 18, "{}" + "x" * 300])
+def test_text_under_ids_of_another_count_is_told_by_its_length(name: str) -> None:
+    sent = [token(word, f"ctx-{i}") for i, word in enumerate(WORDS[:6])]
+    more = [token(word, name.format(i)) for i, word in enumerate(WORDS[2:], 2)]
+    assert text_of(reassemble([*sent, AGAIN, *more])) == "".join(WORDS)
+
+
 def test_a_repetition_cut_into_other_tokens_is_dropped_too() -> None:
     events = reassemble([*map(token, WORDS[:6]), AGAIN, token("is on its w"), token("ay to you.")])
     assert text_of(events) == "".join(WORDS)

@@ -10,7 +10,7 @@ Rules
   over: a text is the stream's own, moderated in one piece; a Cognigy turn that a kill cut is what had been received,
   moderated, and the fallback.
 
-    python -m tests.system.harness --sessions 200 --kills 100 [--seed N] [--keep DIR]
+    python -m tests.system.harness --sessions 200 --kills 100 [--seed N] [--streams FILE] [--keep DIR]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,15 +89,20 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A run of the harness. `pace` is the seconds between two tokens of a stream."""
+    """A run of the harness.
+
+    pace     seconds between two tokens of a stream
+    streams  tokens of real streams to make the sessions' answers of; without any, text is made up
+    """
 
     seed: int
     cxone: Share
     cognigy: Share
     pace: float = 0.1
+    streams: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
-    def of(cls, seed: int, sessions: int, kills: int) -> Plan:
+    def of(cls, seed: int, sessions: int, kills: int, streams: tuple[tuple[str, ...], ...] = ()) -> Plan:
         """A plan in proportion: most kills fall on CXone, whose turns can go on after one."""
         cognigy_sessions, cognigy_kills = sessions * 3 // 10, max(1, kills * 15 // 100)
         cxone_sessions, cxone_kills = sessions - cognigy_sessions, kills - cognigy_kills
@@ -105,6 +110,7 @@ class Plan(msgspec.Struct, frozen=True):
             seed,
             Share(cxone_sessions, cxone_sessions * 3 // 4, cxone_kills, max(60, 10 * cxone_kills), (0.3, 2.8)),
             Share(cognigy_sessions, cognigy_sessions // 3, cognigy_kills, 60, (0.5, 4.0 * kills / cognigy_kills)),
+            streams=streams,
         )
 
     def share(self, vendor: str) -> Share:
@@ -366,7 +372,8 @@ def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, li
     sessions: dict[str, list[Session]] = {vendor: [] for vendor in VENDORS}
     for vendor in VENDORS:
         for number in range(plan.share(vendor).sessions):
-            tokens = tokens_of(round(plan.share(vendor).tokens * chance.uniform(0.8, 1.2)), chance)
+            wanted = round(plan.share(vendor).tokens * chance.uniform(0.8, 1.2))
+            tokens = joined_streams(plan.streams, wanted, chance) if plan.streams else tokens_of(wanted, chance)
             stream = TokenStream(f"{vendor}-{number}", tuple(tokens))
             streams.append(stream)
             faults = faults_of(vendor, chance, len(tokens))
@@ -399,6 +406,14 @@ def tokens_of(wanted: int, chance: random.Random) -> list[str]:
             size = chance.randrange(2, 7)
             tokens.append(sentence[:size])
             sentence = sentence[size:]
+    return tokens
+
+
+def joined_streams(streams: Sequence[Sequence[str]], wanted: int, chance: random.Random) -> list[str]:
+    """At least so many tokens: real streams, one behind the other."""
+    tokens: list[str] = []
+    while len(tokens) < wanted:
+        tokens += chance.choice(streams)
     return tokens
 
 
@@ -701,13 +716,15 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--streams", type=Path, help="JSON lines whose `tokens` become the sessions' answers")
     parser.add_argument("--keep", type=Path, help="a folder to work in, which stays")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 30) if given.seed is None else given.seed
     folder = given.keep or Path(tempfile.mkdtemp(prefix="tokenweir-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     say(f"seed {seed}, in {folder}")
-    report = run(Plan.of(seed, given.sessions, given.kills), folder, say)
+    streams = tuple(stream.tokens for stream in Corpus.read(given.streams)) if given.streams else ()
+    report = run(Plan.of(seed, given.sessions, given.kills, streams), folder, say)
     for line in report.lines():
         say(line)
     if report.differences:
