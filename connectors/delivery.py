@@ -4,6 +4,8 @@ Rules
 - A message is in the journal before an outbox hands it out, and in no outbox twice.
 - Whatever settles a message is in the journal before it is told to anyone.
 - One lock guards it all. It is held for microseconds, but for a rotation (some milliseconds in every 16 MB).
+- What the table of deliveries has not taken yet is in the journal too: `note` says how far it came, and the next
+  process goes on from there. So each message's row is written once, whatever is killed.
 - When the disk is full, storing a message is an error; a confirmation that cannot be stored is counted, and
   delivery goes on: it may be repeated after a crash, never lost.
 """
@@ -13,24 +15,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
 from connectors.errors import DataDirError
-from connectors.journal import Journal, Position, Remembered, Settled, Stored
+from connectors.journal import Journal, Noted, Position, Remembered, Settled, Stored
 from connectors.outbox import Confirmed, Counts, Entry, Outbox
 from connectors.records import encode_message
+from connectors.segment import How
 
 log = logging.getLogger(__name__)
 
-How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped"]
+T = TypeVar("T")
 
 ENDED_FOR = 600.0
 IDLE_FOR = 86_400.0
 ROTATE_AGAIN_AFTER = 10.0
+MAX_UNNOTED = 100_000
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +90,8 @@ class DeliveryMemory:
     ended_for     seconds of running time for which an ended turn is remembered. Nothing that old may be
                   offered again: it must exceed a few epochs
     idle_for      the same, for a turn that never ended
-    on_delivered  called with what was settled, on the thread that settled it; it must be quick
+    noting        whether somebody calls `note`; at most `MAX_UNNOTED` settled lines wait for that
+    on_delivered  called with what was settled, on the thread that settled it; it must be quick, and call nothing here
     on_pressure   called with a desktop's name and whether it is pressed, when that changes
 
     Raises DataDirError for a journal that cannot be read.
@@ -98,6 +104,7 @@ class DeliveryMemory:
         *,
         ended_for: float = ENDED_FOR,
         idle_for: float = IDLE_FOR,
+        noting: bool = False,
         on_delivered: Callable[[list[Delivered]], object] | None = None,
         on_pressure: Callable[[str, bool], object] | None = None,
         clock: Callable[[], int] = wall_clock,
@@ -116,6 +123,8 @@ class DeliveryMemory:
         self._clock = clock
         self._monotonic = monotonic
         self._rotate_not_before = 0.0
+        self._unnoted: deque[Settled] = deque(maxlen=MAX_UNNOTED if noting else 0)
+        self._noted: int | None = None
         self._pressed: set[str] = set()
         self._lock = threading.Lock()
         try:
@@ -133,7 +142,6 @@ class DeliveryMemory:
         now = self._monotonic()
         fresh: list[tuple[str, Deliverable, bytes]] = []
         refused: list[tuple[str, Deliverable]] = []
-        facts: list[Delivered] = []
         with self._lock:
             for to, message in messages:
                 outbox = self._outboxes.get(to)
@@ -151,9 +159,9 @@ class DeliveryMemory:
             for to, message in refused:
                 dropped = self._outboxes[to].drop(_entry(message, 0, b""), now)
                 if dropped is not None:
-                    facts += self._settle(to, message.session_id, message.turn, [dropped], "dropped")
+                    self._settle(to, message.session_id, message.turn, [dropped], "dropped")
             self._rotate_if_due(now)
-        self._tell(facts, {to for to, _, _ in fresh})
+        self._tell({to for to, _, _ in fresh})
         return {to for to, _, _ in fresh}
 
     def sync(self) -> Position:
@@ -176,8 +184,8 @@ class DeliveryMemory:
         with self._lock:
             outbox = self._outboxes[desktop]
             confirmed = outbox.acknowledge(session_id, turn, seq, self._monotonic())
-            facts = self._settle(desktop, session_id, turn, confirmed, "ack")
-        self._tell(facts, {desktop})
+            self._settle(desktop, session_id, turn, confirmed, "ack")
+        self._tell({desktop})
         return len(confirmed)
 
     def settle(self, desktop: str, entry: Entry, how: Literal["pong", "unconfirmed", "skipped"]) -> None:
@@ -185,8 +193,8 @@ class DeliveryMemory:
         with self._lock:
             outbox = self._outboxes[desktop]
             confirmed = outbox.settle(entry, "confirmed" if how == "pong" else how, self._monotonic())
-            facts = self._settle(desktop, entry.session_id, entry.turn, [confirmed] if confirmed else [], how)
-        self._tell(facts, {desktop})
+            self._settle(desktop, entry.session_id, entry.turn, [confirmed] if confirmed else [], how)
+        self._tell({desktop})
 
     def disconnect(self, desktop: str) -> int:
         """The connection is gone. Returns how many messages will be sent again."""
@@ -207,6 +215,31 @@ class DeliveryMemory:
         """From now on this desktop's acknowledgements count, and nothing else."""
         with self._lock:
             self._outboxes[desktop].confirm = "ack"
+
+    # The table of deliveries' side
+
+    @property
+    def unnoted(self) -> tuple[int | None, list[Delivered]]:
+        """The table's last segment that stands (None: all do), and what it lacks of what earlier processes settled."""
+        with self._lock:
+            return self._noted, [
+                Delivered(line.to, line.s, line.n, seq, None, line.at, line.how)
+                for line in self._unnoted
+                for seq in range(line.first, line.last + 1)
+            ]
+
+    def taken(self, take: Callable[[], T]) -> tuple[T, int]:
+        """What `take` gives, called while nothing can be settled, and how many lines `note` is to be told of."""
+        with self._lock:
+            return take(), len(self._unnoted)
+
+    def note(self, lines: int, segment: int) -> None:
+        """The first `lines` of what was not noted are in the table, up to that segment of it."""
+        with self._lock:
+            for _ in range(min(lines, len(self._unnoted))):
+                self._unnoted.popleft()
+            self._noted = segment
+            self._journal_noted([])
 
     # Anybody's
 
@@ -240,6 +273,11 @@ class DeliveryMemory:
     def _rebuild(self) -> None:
         now = self._monotonic()
         for place, record in self._journal.read():
+            if isinstance(record, Noted):
+                self._noted = record.segment
+                while len(self._unnoted) > record.waiting:
+                    self._unnoted.popleft()
+                continue
             outbox = self._outboxes.setdefault(record.to, Outbox())
             if isinstance(record, Remembered):
                 outbox.restore(record.mark, now)
@@ -247,6 +285,8 @@ class DeliveryMemory:
                 body = bytes(record.d)
                 outbox.offer(_entry(_decode_head(body), place, body), now, doubtful=True)
             else:
+                if record.at:
+                    self._unnoted.append(record)
                 for seq in range(record.first, record.last + 1):
                     outbox.settled(record.s, record.n, seq, now)
         for to, outbox in self._outboxes.items():
@@ -266,25 +306,28 @@ class DeliveryMemory:
 
     def _settle(
         self, desktop: str, session_id: str, turn: int, confirmed: list[Confirmed], how: How
-    ) -> list[Delivered]:
+    ) -> None:
         if not confirmed:
-            return []
+            return
+        at = self._clock()
         ranges: list[Settled] = []
         first = last = confirmed[0].seq
         for seq, _ in confirmed[1:]:
             if seq != last + 1:
-                ranges.append(Settled(desktop, session_id, turn, first, last))
+                ranges.append(Settled(desktop, session_id, turn, first, last, at, how))
                 first = seq
             last = seq
-        ranges.append(Settled(desktop, session_id, turn, first, last))
+        ranges.append(Settled(desktop, session_id, turn, first, last, at, how))
         try:
             self._journal.append(ranges)
+            self._unnoted += ranges
         except DataDirError as error:
             if not self.unjournaled:
                 log.warning("%s; delivery goes on, and may be repeated after a crash", error)
             self.unjournaled += len(confirmed)
-        at = self._clock()
-        return [Delivered(desktop, session_id, turn, c.seq, c.sent_at, at, how) for c in confirmed]
+        if self._on_delivered is not None:
+            facts = [Delivered(desktop, session_id, turn, c.seq, c.sent_at, at, how) for c in confirmed]
+            self._call(self._on_delivered, facts)
 
     def _rotate_if_due(self, now: float) -> None:
         if not self._journal.full or now < self._rotate_not_before:
@@ -301,11 +344,17 @@ class DeliveryMemory:
         if moved:
             for outbox in self._outboxes.values():
                 outbox.relocate(moved)
+        if self._unnoted.maxlen:
+            self._journal_noted(self._unnoted)  # the older segments' confirmations are not read again
 
-    def _tell(self, facts: list[Delivered], desktops: set[str]) -> None:
-        """Outside the lock: callbacks may take their own."""
-        if facts and self._on_delivered is not None:
-            self._call(self._on_delivered, facts)
+    def _journal_noted(self, again: Iterable[Settled]) -> None:
+        try:
+            self._journal.append([*again, Noted(self._noted, len(self._unnoted))])
+        except DataDirError as error:  # the next one says it too; until then a restart would write these rows anew
+            log.warning("%s", error)
+
+    def _tell(self, desktops: set[str]) -> None:
+        """Of pressure; outside the lock, since the callback may take its own."""
         for desktop in desktops:
             outbox = self._outboxes[desktop]
             if outbox.pressed == (desktop in self._pressed):

@@ -32,6 +32,7 @@ from connectors.outbox import Mark
 from connectors.segment import (
     Entry,
     Marks,
+    Noted,
     Settled,
     Stored,
     encode_line,
@@ -49,7 +50,7 @@ try:
 except ImportError:  # Windows has none; the data directory's own lock must do there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Journal", "Position", "Remembered", "Settled", "Stored"]
+__all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 

@@ -27,6 +27,9 @@ VERSION = 1
 _READ = 4096
 
 
+How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped"]
+
+
 class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k"):
     """A message for one desktop. `d` is its JSON, byte for byte as it goes out."""
 
@@ -35,16 +38,28 @@ class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k"
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k"):
-    """The messages `first` to `last` of turn `n` of session `s` will not be sent again."""
+    """The messages `first` to `last` of turn `n` of session `s` will not be sent again.
+
+    at, how  when and why (see Delivered); `at` is zero in journals of before it was kept
+    """
 
     to: str
     s: str
     n: int
     first: int
     last: int
+    at: int = 0
+    how: How = "ack"
 
 
-Entry: TypeAlias = Stored | Settled
+class Noted(msgspec.Struct, frozen=True, gc=False, tag="noted", tag_field="k"):
+    """The table of deliveries has all that is settled above, but for the last `waiting` lines, up to its `segment`."""
+
+    segment: int | None
+    waiting: int
+
+
+Entry: TypeAlias = Stored | Settled | Noted
 Marks: TypeAlias = dict[str, list[Mark]]
 """What is remembered of the turns, by desktop."""
 
@@ -61,7 +76,7 @@ class Header(msgspec.Struct, frozen=True):
 
 encode_line = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
-_decode_entry = msgspec.json.Decoder(Stored | Settled).decode
+_decode_entry = msgspec.json.Decoder(Stored | Settled | Noted).decode
 
 
 def header_line(lane: str, number: int, marks: Marks) -> bytes:

@@ -4,6 +4,8 @@ Rules
 - It starts with the flow and ends after it; a daemon thread, so a killed job leaves only files.
 - Deliveries are facts of the world, not of the log: they are written here, in a lane of their own, and never
   replayed. At most `MAX_WAITING` wait in memory for the next flush; more are dropped and counted.
+- What delivery remembers (`Noting`) is told what has been written, and gives back what a killed process had not:
+  a delivery is one row, whatever dies.
 """
 
 from __future__ import annotations
