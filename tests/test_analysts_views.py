@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ import duckdb
 import msgspec
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
@@ -23,6 +25,7 @@ from connectors.metrics import Lander, Landing, Price, Row, SloSettings, open_me
 from connectors.metrics.dimensions import dimensions_sql
 from connectors.metrics.script import FILES, FOLDER, script
 from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, filled, in_memory, landed, random_rows
+from tokenweir import main
 
 
 @pytest.fixture(scope="module")
@@ -590,7 +593,9 @@ def test_a_model_s_name_cannot_leave_its_literal(tmp_path: Path) -> None:
 
 # ---- what the documentation says
 
-DOCS = (Path(__file__).parents[1] / "docs" / "analytics.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL))
@@ -615,8 +620,18 @@ def test_the_documented_settings_are_settings() -> None:
     assert script(prices, msgspec.convert(tree["slo"], SloSettings))
 
 
+@pytest.mark.parametrize("command", re.findall(r"^    \.venv/bin/tokenweir ((?:query|report) .*)", DOCS + README, re.M))
+def test_the_documented_commands_work_after_the_demo(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed(tmp_path / "tokenweir-data" / "demo", by_hand())
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [*shlex.split(command, comments=True)])
+    assert result.exit_code == 0, result.output
+
+
 def test_the_python_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    landed(tmp_path / "tokenweir-data", by_hand())
+    landed(tmp_path / "tokenweir-data" / "demo", by_hand())
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for code in re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL):
