@@ -49,13 +49,18 @@ def catalogue(metrics: Metrics) -> pl.DataFrame:
 
 
 def named(metrics: Metrics, name: str) -> str:
-    """The SQL that shows all of a table, view or macro; of two with one name, the view. Raises InputError."""
+    """The SQL that shows all of a table, view or macro; of two with one name, the view. Raises InputError.
+
+    The sums of days and hours come in order.
+    """
     there = catalogue(metrics)
     kinds = there.filter(pl.col("name") == name)["kind"].to_list()
     if not kinds:
         names = ", ".join(there["name"].unique().sort())
         raise InputError(f"there is no {name!r} to ask; there are {names}")
-    return f"FROM {name}" if set(kinds) != {"macro"} else f"FROM {name}()"
+    if set(kinds) == {"macro"}:
+        return f"FROM {name}()"
+    return f"FROM {name} ORDER BY ALL" if name.endswith(("_daily", "_hourly")) else f"FROM {name}"
 
 
 def answer(metrics: Metrics, sql: str, *, most: int) -> tuple[pl.DataFrame, bool]:

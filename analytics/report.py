@@ -245,8 +245,9 @@ def _interruptions(metrics: Metrics, scope: Scope) -> Iterator[str]:
     ways = {
         "finished all the same": outcome == "finished",
         "did not finish": outcome != "finished",
-        "still open": outcome.is_null(),
     }
+    if ended["outcome"].null_count():
+        ways["still open"] = outcome.is_null()
     pieces = [interrupted.filter(way).sum().alias(name) for name, way in ways.items()]
     kinds = ended.filter(interrupted > 0).group_by("kind").agg(interrupted.sum(), *pieces)
     if not kinds.is_empty():

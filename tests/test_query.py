@@ -116,6 +116,19 @@ def test_mistakes_are_one_line(directory: Path, arguments: list[str], code: int,
     assert "Traceback" not in result.output
 
 
+def test_asking_and_reporting_leave_the_data_directory_as_it_was(directory: Path, tmp_path: Path) -> None:
+    def files() -> dict[str, tuple[int, bytes]]:
+        found = (path for path in directory.rglob("*") if path.is_file())
+        return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
+
+    before = files()
+    assert ask(directory, "--name", "turn_errors").exit_code == 0
+    assert ask(directory, "DELETE FROM landed.turns").exit_code == 7
+    env = {"TOKENWEIR_DATA_DIR": str(directory)}
+    assert CliRunner(env=env).invoke(main, ["report", "-o", str(tmp_path / "r.html")]).exit_code == 0
+    assert files() == before
+
+
 def test_a_directory_without_metrics_is_said_so(tmp_path: Path) -> None:
     assert ask(tmp_path, "SELECT 1").exit_code == 7
 
@@ -123,6 +136,7 @@ def test_a_directory_without_metrics_is_said_so(tmp_path: Path) -> None:
 def test_the_name_of_a_view_wins_over_that_of_a_macro(directory: Path) -> None:
     assert query.named(directory, "turns") == "FROM turns"
     assert query.named(directory, "totals") == "FROM totals()"
+    assert query.named(directory, "usage_daily") == "FROM usage_daily ORDER BY ALL"
     with pytest.raises(InputError, match="usage_daily"):
         query.named(directory, "nope")
 

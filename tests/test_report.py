@@ -229,7 +229,7 @@ parent.document.title = JSON.stringify({width: innerWidth, charts, faults});
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [1280, 800, 420])
+@pytest.mark.parametrize("width", [1280, 800, 700, 420])
 @pytest.mark.parametrize("which", ["directory", "hostile"])
 def test_in_a_browser_nothing_overlaps_or_is_cut_off(
     which: str, width: int, request: pytest.FixtureRequest, tmp_path: Path
