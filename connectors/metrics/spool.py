@@ -155,8 +155,9 @@ class Spool:
                 # polars' streaming engine, which write_parquet takes, hands each page from thread to thread; on a busy
                 # machine every one of them waits for its turn.
                 frame.lazy().sink_parquet(content, compression="lz4", engine="in-memory")
-                file = files.enter_context((self.path / f"{name}.tmp").open("wb", buffering=0))
+                file = files.enter_context((self.path / f"{name}.tmp").open("wb"))
                 file.write(content.getbuffer())
+                file.flush()
                 written.append(file)
             for file in written:
                 os.fsync(file.fileno())
