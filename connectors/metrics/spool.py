@@ -116,10 +116,13 @@ class Spool:
         return all((self.path / f"{table.name}.schema.parquet").exists() for table in TABLES.values())
 
     def remove(self, files: Iterable[SegmentFile]) -> None:
-        """Remove files for good. For the lander only, while it holds the database."""
+        """Remove files. For the lander only, while it holds the database.
+
+        Not synced, because readers wait meanwhile: one that a power cut brings back is hidden by the ledger, or void,
+        and removed again.
+        """
         for file in files:
             file.path.unlink(missing_ok=True)
-        self.sync()
 
     def remove_torn(self, lane: str) -> None:
         """Remove what a killed writer of this lane left half written. No glob sees such a file."""
