@@ -330,8 +330,8 @@ def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
     table = Table(box=SIMPLE_HEAD)
     for name, dtype in frame.schema.items():
         table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left")
-    for row in frame.iter_rows():
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    for row in questions.cells(frame):
+        table.add_row(*map(Text, row))
     if folded:
         out.print(table)
     else:
@@ -383,12 +383,12 @@ def _print_checks(report: demonstration.Report) -> None:
             err.print(f"{each.session_id}: {each.differs}", style="red", markup=False)
     replayed = report.replay_differs or f"all {report.messages} messages are the same bytes"
     out.print(f"The recordings in {report.recordings[0].parent}, replayed: {replayed}.", highlight=False)
-    query = "SELECT session_id, tokens_received, messages, outcome FROM turns ORDER BY started_at"
-    out.print("\nThe database, to ask more:", highlight=False)
-    click.echo(
-        f"  .venv/bin/python -c \"import duckdb; print(duckdb.connect('{report.data_dir / 'metrics.duckdb'}', "
-        f"read_only=True).sql('{query}'))\""
-    )
+    where = report.data_dir
+    out.print("\nTo ask more, and for all of it on one page:", highlight=False)
+    click.echo(f"  .venv/bin/tokenweir query --data-dir {where} --name usage_daily")
+    click.echo(f"  .venv/bin/tokenweir report --data-dir {where}")
+    opened = f"duckdb.connect('{where / 'metrics.duckdb'}', read_only=True)"
+    click.echo(f"  .venv/bin/python -c \"import duckdb; print({opened}.sql('FROM sessions'))\"")
 
 
 for command in (replay, diff, recordings, tune):

@@ -89,7 +89,8 @@ def table(caption: str, frame: pl.DataFrame, columns: Sequence[Column]) -> str:
         return ""
     if frame.height > MAX_ROWS:
         caption = f"{caption} (the first {MAX_ROWS} of {frame.height})"
-    kinds = ["" if column.write in (str, moment) else ' class="n"' for column in columns]
+    classes = {str: "", moment: ' class="t"'}
+    kinds = [classes.get(column.write, ' class="n"') for column in columns]
     shown = list(zip(columns, kinds, strict=True))
     head = "".join(f"<th{kind}>{escape(column.heading)}</th>" for column, kind in shown)
     rows = []

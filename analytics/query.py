@@ -4,16 +4,19 @@ Rules
 - The database is opened read-only and for the length of one question; a job in the same directory goes on.
 - DuckDB writes the files itself, row group by row group: an answer larger than memory is no trouble.
 - A mistake in the SQL is an `InputError` of one line.
+- Only a table for the eye rounds; a frame and a file have every digit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeAlias
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import duckdb
 import polars as pl
@@ -46,13 +49,18 @@ def catalogue(metrics: Metrics) -> pl.DataFrame:
 
 
 def named(metrics: Metrics, name: str) -> str:
-    """The SQL that shows all of a table, view or macro; of two with one name, the view. Raises InputError."""
+    """The SQL that shows all of a table, view or macro; of two with one name, the view. Raises InputError.
+
+    The sums of days and hours come in order.
+    """
     there = catalogue(metrics)
     kinds = there.filter(pl.col("name") == name)["kind"].to_list()
     if not kinds:
         names = ", ".join(there["name"].unique().sort())
         raise InputError(f"there is no {name!r} to ask; there are {names}")
-    return f"FROM {name}" if set(kinds) != {"macro"} else f"FROM {name}()"
+    if set(kinds) == {"macro"}:
+        return f"FROM {name}()"
+    return f"FROM {name} ORDER BY ALL" if name.endswith(("_daily", "_hourly")) else f"FROM {name}"
 
 
 def answer(metrics: Metrics, sql: str, *, most: int) -> tuple[pl.DataFrame, bool]:
@@ -60,6 +68,33 @@ def answer(metrics: Metrics, sql: str, *, most: int) -> tuple[pl.DataFrame, bool
     with opened(metrics) as connection, _explained():
         rows = pl.DataFrame(Stream(_relation(connection, sql).limit(most + 1)))
     return rows.head(most), rows.height > most
+
+
+def cells(rows: pl.DataFrame) -> Iterator[list[str]]:
+    """The rows as texts for the eye: null is empty, money without its last zeros, other fractions as `rounded` does."""
+    writers = [_writer(column) for column in rows]
+    for row in rows.iter_rows():
+        yield ["" if value is None else write(value) for write, value in zip(writers, row, strict=True)]
+
+
+def rounded(column: pl.Series) -> int:
+    """To how many places a column of fractions is rounded: 3 digits of its largest, and a place at least."""
+    largest = max((abs(value) for value in column if value is not None and math.isfinite(value)), default=0.0)
+    return max(1, 2 - math.floor(math.log10(largest))) if largest > 0 else 1
+
+
+def _writer(column: pl.Series) -> Callable[[Any], str]:
+    if column.dtype.is_float():
+        places = rounded(column)
+        return lambda value: f"{value:.{places}f}"
+    if column.dtype.is_decimal():
+        return _plain
+    return str
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def write(metrics: Metrics, sql: str, kind: Format, target: BinaryIO) -> None:

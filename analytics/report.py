@@ -235,28 +235,38 @@ def _moderation(metrics: Metrics, scope: Scope) -> Iterator[str]:
 
 
 def _interruptions(metrics: Metrics, scope: Scope) -> Iterator[str]:
-    lead = "Drops, refusals and time-outs on the vendor's side, by the last one of each turn."
+    lead = "Drops, refusals and time-outs on the vendor's side, each by when it happened, and how its turn ended."
     yield heading("interruptions", "Interruptions", lead)
-    ended = interruptions.endings(metrics, scope)
+    ended = interruptions.by_kind(metrics, scope)
     if ended.is_empty():
         yield sentence("No turn was interrupted.")
         return
-    mended = pl.when(pl.col("outcome") == "finished").then("turns").otherwise(0).sum().alias("mended")
-    kinds = ended.group_by("kind").agg(mended, pl.col("turns").sum()).sort(["turns", "kind"], descending=[True, False])
-    drawn = [
-        Bar(row["kind"], (row["mended"], row["turns"] - row["mended"]), count(row["turns"]))
-        for row in kinds.head(MAX_BARS).iter_rows(named=True)
-    ]
-    title = "Interrupted turns by kind, and whether they finished"
-    legend = ("finished all the same", "did not finish")
-    yield figure(title, lambda width: bars(drawn, unit="turns", title=title, width=width), legend=legend)
-    counts = (
+    interrupted, outcome = pl.col("interruptions"), pl.col("outcome")
+    ways = {
+        "finished all the same": outcome == "finished",
+        "did not finish": outcome != "finished",
+    }
+    if ended["outcome"].null_count():
+        ways["still open"] = outcome.is_null()
+    pieces = [interrupted.filter(way).sum().alias(name) for name, way in ways.items()]
+    kinds = ended.filter(interrupted > 0).group_by("kind").agg(interrupted.sum(), *pieces)
+    if not kinds.is_empty():
+        top = kinds.sort(["interruptions", "kind"], descending=[True, False]).head(MAX_BARS).iter_rows(named=True)
+        drawn = [Bar(row["kind"], [row[name] for name in ways], count(row["interruptions"])) for row in top]
+        title = "Interruptions by kind, and how their turns ended"
+        yield figure(
+            title, lambda width: bars(drawn, unit="interruptions", title=title, width=width), legend=tuple(ways)
+        )
+    columns_of_kinds = (
+        Column("kind", "Kind"),
+        Column("status", "Status"),
+        Column("outcome", "Turn ended"),
         Column("interruptions", "Interruptions", count),
-        Column("restarts", "Restarts", count),
-        Column("tokens_repeated", "Tokens repeated", count),
+        Column("retries", "Retries", count),
         Column("fallbacks", "Fallbacks", count),
+        _TURNS,
     )
-    yield table("How they ended", ended, (Column("kind", "Kind"), Column("outcome", "Ended"), _TURNS, *counts))
+    yield table("How they ended", ended.with_columns(outcome.fill_null("still open")), columns_of_kinds)
 
 
 def _sessions(metrics: Metrics, scope: Scope) -> Iterator[str]:

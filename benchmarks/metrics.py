@@ -3,7 +3,7 @@
 python -m benchmarks.metrics write                      rows a second through the segment writer
 python -m benchmarks.metrics live [--seconds 20] [--readers 3] [--hold]
                                                         5,000 rows a second, a lander, readers in a loop;
-                                                        --hold: one more keeps the database open
+                                                        --hold: once more while a notebook keeps the database open
 python -m benchmarks.metrics ask [--rows 10000000]      what analysts ask, over so many messages
 """
 
@@ -78,6 +78,10 @@ SELECT session_id, turn, any_value(vendor) AS vendor, any_value(tenant) AS tenan
     CASE WHEN min(seq) % 510 = 0 THEN 'interrupted' ELSE 'finished' END AS outcome,
     CASE WHEN min(seq) % 170 = 0 THEN 'disconnected' END AS error_kind, 'w00' AS lane, 1 AS segment
 FROM landed.messages GROUP BY session_id, turn;
+INSERT INTO landed.errors BY NAME
+SELECT session_id, turn, vendor, tenant, started_at + INTERVAL 1 SECOND AS occurred_at, error_kind AS kind,
+    1 AS restart, hour, lane, segment
+FROM landed.turns WHERE error_kind IS NOT NULL;
 UPDATE landed.messages SET seq = seq % 10;
 INSERT INTO landed.deliveries BY NAME
 SELECT session_id, turn, seq, 'default' AS desktop, released_at AS sent_at,
@@ -90,7 +94,7 @@ SELECT session_id, turn, seq, released_at AS found_at, 'CATEGORY_' || chars % 7 
 FROM landed.messages WHERE chars % 20 = 0;
 CHECKPOINT;
 """
-"""Turns of ten messages, deliveries and findings, out of the messages that were landed."""
+"""Turns of ten messages, errors, deliveries and findings, out of the messages that were landed."""
 
 
 def row(seq: int, at: int) -> MessageRow:
@@ -136,6 +140,17 @@ def write() -> None:
 
 
 def live(seconds: float, readers: int, hold: bool) -> None:
+    """One run; with `hold` a second one follows, in which a notebook keeps the database open, and their ratio."""
+    free = beside_readers(seconds, readers, hold=False)
+    if hold:
+        print("the same while a notebook holds the file:")
+        held = beside_readers(seconds, readers, hold=True)
+        ratios = (percentile(held, share) / percentile(free, share) for share in (0.5, 0.99))
+        print("held against free: flush p50 {:.2f}, p99 {:.2f}".format(*ratios))
+
+
+def beside_readers(seconds: float, readers: int, *, hold: bool) -> list[float]:
+    """A job that lands RATE rows a second beside readers in a loop; the times of its flushes."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         directory = Path(folder)
         lander = stack.enter_context(Lander(directory, LanderSettings(interval=2.0), script=script(PRICES)))
@@ -160,6 +175,7 @@ def live(seconds: float, readers: int, hold: bool) -> None:
             reads, failed, wrong, stale, slow = reader.communicate()[0].split()
             print(f"reader: {reads} reads, {failed} failed, {wrong} wrong,", end=" ")
             print(f"staleness at most {float(stale):.2f} s, slowest {float(slow) * 1000:.0f} ms")
+        return flushes
 
 
 def produce(writer: SegmentWriter, seconds: float) -> tuple[list[float], int]:

@@ -51,6 +51,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     requests  sessions to begin; `frontend` lets callers begin more, until `stop`
     once        see Job
     blocklists  files of terms by tenant, "" for everybody's
+    on_start    called when the flow starts and the lane is ours
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         max_sessions: int = 1_000,
         once: bool = False,
         blocklists: Mapping[str, Path] | None = None,
+        on_start: Callable[[], None] = lambda: None,
     ) -> None:
         self.job: Job | None = None
         self.lane = lane
@@ -79,6 +81,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._frontend = frontend
         self._max_sessions = max_sessions
         self._once = once
+        self._on_start = on_start
         self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
         self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
         self.settled: Callable[[], bool] | None = None
@@ -109,6 +112,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> LivePartition:
         settings = self._settings
         writer = self.claim()
+        self._on_start()
         self.reserve.hold()
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)

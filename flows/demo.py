@@ -57,6 +57,16 @@ CUT_SHORT = {"cognigy-refund"}
 """Cognigy knows no continuation: what was lost is said, not invented."""
 
 LANGUAGES = {"japanese": "ja", "german": "de", "chinese": "zh", "hindi": "hi"}
+TENANTS, MODELS = ("acme", "globex"), ("gpt-4", "gpt-4-turbo")
+"""Sessions are of these in turn, so that each of the four pairs has some."""
+
+PRICES = {
+    "gpt-4": [
+        {"prompt": "0.03", "completion": "0.06"},
+        {"prompt": "0.02", "completion": "0.05", "since": "2026-07-01"},
+    ],
+    "gpt-4-turbo": [{"prompt": "0.01", "completion": "0.03"}],
+}
 BLOCKED = ("frobnicate",)
 WINDOW_TIMEOUT = 2.0
 MARKER = "tokenweir-demo"
@@ -120,6 +130,7 @@ class OtherSide:
                 "desktops": {"default": {"url": self.desktop.url}},
                 "window": {"timeout": WINDOW_TIMEOUT},
                 "moderation": {"blocklist": list(BLOCKED)},
+                "prices": PRICES,
             },
             vendor=vendor,
         )
@@ -150,9 +161,14 @@ def run(data_dir: Path, show: Callable[[Message], None]) -> Report:
 def _requests(vendor: str) -> list[SessionRequest]:
     return [
         SessionRequest(
-            session_id=f"{vendor}-{name}", prompt=f"stream {name}", dialog_id=name, language=LANGUAGES.get(name)
+            session_id=f"{vendor}-{name}",
+            prompt=f"stream {name}",
+            dialog_id=name,
+            language=LANGUAGES.get(name),
+            tenant=TENANTS[place % 2],
+            model=MODELS[place // 2 % 2],
         )
-        for name in SCENES[vendor]
+        for place, name in enumerate(SCENES[vendor])
     ]
 
 

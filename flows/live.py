@@ -62,6 +62,7 @@ class LiveJob:
         self.settings = settings
         self.reactor = Reactor()
         self.frontend = Frontend(settings.frontend, frozenset(settings.desktops)) if serve else None
+        self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.source = LiveSource(
             vendor.name,
             data_dir / "log" / lane,
@@ -74,8 +75,8 @@ class LiveJob:
             max_sessions=settings.job.max_sessions,
             once=once,
             blocklists=_blocklist_files(settings),
+            on_start=self.landing.start,  # Bytewax builds the sinks when the first row comes: a service may wait long
         )
-        self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.desktops = DesktopSink(
             settings.desktops,
             data_dir / "delivery",

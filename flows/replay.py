@@ -75,15 +75,18 @@ def replay(
 
 
 @contextmanager
-def outputs(data_dir: Path | None, desktop: str | None) -> Iterator[tuple[Sinks, Sinks]]:
+def outputs(settings: Settings, data_dir: Path | None, desktop: str | None) -> Iterator[tuple[Sinks, Sinks]]:
     """Sinks for one replay, of messages and of rows: to an agent desktop at this URL, into a data directory's DuckDB.
+
+    That gets the prices and targets of these settings, as from a live job of theirs.
 
     Raises, when the replay is over, DeliveryError for what the desktop did not take.
     """
     messages: dict[str, FixedPartitionedSink[Any, Any]] = {}
     rows: dict[str, FixedPartitionedSink[Any, Any]] = {}
-    landing = Landing(data_dir, "replay") if data_dir is not None else None
-    if landing is not None and data_dir is not None:
+    landing = None
+    if data_dir is not None:
+        landing = Landing(data_dir, "replay", settings.metrics, prices=settings.prices, slo=settings.slo)
         rows["land_metrics"] = LandedMetricsSink(data_dir, "replay", landing)
     with TemporaryDirectory() as journal:
         reactor = Reactor() if desktop is not None else None

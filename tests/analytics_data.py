@@ -1,9 +1,10 @@
-"""Measured rows for the tests of analytics: four turns whose answers were worked out by hand, and random ones.
+"""Measured rows for the tests of analytics: five turns whose answers were worked out by hand, and random ones.
 
 A  acme, cxone, gpt-4, opened just before midnight: a sentence on either day, a finding, a drop that was mended
 B  acme, cxone, gpt-4, the same session's second turn, the next day, after the price had changed
-C  no tenant, cognigy, mini: timed out, no token came, the fallback was shown
+C  no tenant, cognigy, mini: a 429, then a time-out, no token came, the fallback was shown
 D  acme, cxone, no model: cancelled after one sentence, which no desktop confirmed
+E  acme, cxone: still open after a connection that failed and a 503
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 
 from connectors.metrics import (
     DeliveryRow,
+    ErrorRow,
     FindingRow,
     Lander,
     MessageRow,
@@ -91,6 +93,13 @@ def delivery(of: MessageRow, sent_ms: int, confirmed_ms: int | None, how: str = 
     return DeliveryRow(of.session_id, of.turn, of.seq, "default", sent, confirmed, how)
 
 
+def failure(of: TurnRow, after_ms: int, kind: str | None, status: int | None = None, restart: int = 1) -> ErrorRow:
+    """Something that went wrong in a turn, so long after its opening."""
+    return ErrorRow(
+        of.session_id, of.turn, of.vendor, of.tenant, of.started_at + after_ms * 1000, kind, status, restart
+    )
+
+
 def by_hand() -> list[Row]:
     a = turn(
         "s-1", 0, at(DAY_1, "23:59:59.2"), tokens_repeated=4, moderation_blocks=1, usage_estimated=True,
@@ -107,7 +116,8 @@ def by_hand() -> list[Row]:
     c = turn(
         "s-2", 0, at(DAY_2, "11:00:00"), vendor="cognigy", tenant=None, model="mini", time_to_first_token_ms=None,
         time_to_first_message_ms=5000, duration_ms=5000, tokens_received=0, tokens_sent=0, messages=1,
-        prompt_tokens=10, completion_tokens=0, interruptions=2, outcome="timeout", error_kind="idle_timeout",
+        prompt_tokens=10, completion_tokens=0, interruptions=2, restarts=1, outcome="timeout",
+        error_kind="idle_timeout",
     )  # fmt: skip
     c0 = message(c, 0, 5000, closed_by="error", final=True, fallback=True, tokens=0, window_ms=0)
     d = turn(
@@ -115,11 +125,16 @@ def by_hand() -> list[Row]:
         duration_ms=900, tokens_received=10, messages=1, prompt_tokens=5, completion_tokens=5, outcome="cancelled",
     )  # fmt: skip
     d0 = message(d, 0, 300, tokens=10)
+    e = turn("s-4", 0, at(DAY_2, "13:00:00"))
+    failed = [
+        failure(a, 700, "disconnected"), failure(c, 1000, "rate_limited", 429, 0), failure(c, 4900, "idle_timeout"),
+        failure(e, 100, "connect"), failure(e, 900, "status", 503, 2),
+    ]  # fmt: skip
     email = FindingRow("s-1", 0, 0, a0.released_at, "EMAIL_ADDRESS", "address", "redact", 3, 9)
     dropped = FindingRow("s-3", 0, None, d0.released_at, "BLOCKED", "word", "drop", 20, 24)
     delivered = [delivery(a0, 10, 30), delivery(a1, 10, 20), delivery(b0, 4, 10), delivery(b1, 0, 8)]
     lost = [delivery(b2, 1, None, "dropped"), delivery(d0, 2, None, "unconfirmed")]
-    return [a, b, c, d, a0, a1, b0, b1, b2, c0, d0, email, dropped, *delivered, *lost]
+    return [a, b, c, d, a0, a1, b0, b1, b2, c0, d0, *failed, email, dropped, *delivered, *lost]
 
 
 def landed(directory: Path, rows: Sequence[Row], *, prices: Prices = PRICES, slo: SloSettings | None = None) -> Path:
@@ -174,12 +189,14 @@ _MS = st.integers(0, 20_000)
 _MAYBE_MS = st.none() | _MS
 _TOKENS = st.none() | st.integers(0, 10**9)
 _NAMES = st.sampled_from([None, "acme", "beta"])
+_KINDS = st.sampled_from([None, "disconnected", "rate_limited"])
+_STATUSES = st.sampled_from([None, 429, 503])
 _STARTED = st.integers(at(DAY_1, "20:00:00"), at(DAY_2, "04:00:00"))
 
 
 @st.composite
 def random_turn(draw: st.DrawFn, number: int) -> list[Row]:
-    """A turn as no flow would make it, perhaps, with messages, findings and deliveries."""
+    """A turn as no flow would make it, perhaps, with messages, findings, deliveries and errors; it may be open."""
     first_token = draw(_MAYBE_MS)
     of = turn(
         f"s-{draw(st.integers(0, 3))}", number, draw(_STARTED),
@@ -194,7 +211,8 @@ def random_turn(draw: st.DrawFn, number: int) -> list[Row]:
         error_kind=draw(st.sampled_from([None, "disconnected", "status"])),
         moderation_blocks=draw(st.integers(0, 3)),
     )  # fmt: skip
-    rows: list[Row] = [of]
+    rows: list[Row] = [] if draw(st.sampled_from([True, False, False])) else [of]
+    rows += draw(st.lists(st.builds(failure, st.just(of), _MS, _KINDS, _STATUSES, st.integers(0, 2)), max_size=3))
     for seq in range(draw(st.integers(0, 3))):
         sent = message(
             of, seq, draw(_MS), closed_by=draw(st.sampled_from(["sentence", "end"])), chars=draw(st.integers(0, 200)),

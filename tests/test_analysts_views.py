@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ import duckdb
 import msgspec
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
@@ -23,6 +25,7 @@ from connectors.metrics import Lander, Landing, Price, Row, SloSettings, open_me
 from connectors.metrics.dimensions import dimensions_sql
 from connectors.metrics.script import FILES, FOLDER, script
 from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, filled, in_memory, landed, random_rows
+from tokenweir import main
 
 
 @pytest.fixture(scope="module")
@@ -160,20 +163,39 @@ def test_moderation_counts_messages_and_rules(metrics: duckdb.DuckDBPyConnection
 
 def test_interruptions_and_how_they_ended(metrics: duckdb.DuckDBPyConnection) -> None:
     assert rows(metrics, "FROM interruptions()") == [
-        ("disconnected", "finished", 1, 1, 1, 4, 0),
-        ("idle_timeout", "timeout", 1, 2, 0, 0, 1),
-        ("none", "cancelled", 1, 0, 0, 0, 0),
+        ("connect", None, None, 1, 1, 0, 1),
+        ("disconnected", None, "finished", 1, 1, 0, 1),
+        ("idle_timeout", None, "timeout", 1, 0, 1, 1),
+        ("rate_limited", 429, "timeout", 1, 1, 0, 1),
+        ("status", 503, None, 1, 0, 0, 1),
+        ("none", None, "cancelled", 0, 0, 0, 1),
     ]
-    daily = "SELECT day, tenant, vendor, kind, outcome, turns, fallbacks FROM interruptions_daily ORDER BY ALL"
-    assert rows(metrics, daily) == [
-        (DAY_1, "acme", "cxone", "disconnected", "finished", 1, 0),
-        (DAY_2, "acme", "cxone", "none", "cancelled", 1, 0),
-        (DAY_2, None, "cognigy", "idle_timeout", "timeout", 1, 1),
+    since, until = "TIMESTAMPTZ '2026-11-20 11:00:04+00'", "TIMESTAMPTZ '2026-11-20 13:00:00.5+00'"
+    part = f"since := {since}, until := {until}, of_tenant := 'acme'"
+    assert rows(metrics, f"SELECT kind, interruptions FROM interruptions({part})") == [("connect", 1), ("none", 0)]
+    daily = "SELECT day, tenant, vendor, kind, outcome, interruptions, retries, fallbacks FROM interruptions_daily"
+    assert rows(metrics, f"{daily} ORDER BY ALL") == [
+        (DAY_1, "acme", "cxone", "disconnected", "finished", 1, 1, 0),
+        (DAY_2, "acme", "cxone", "connect", None, 1, 1, 0),
+        (DAY_2, "acme", "cxone", "none", "cancelled", 0, 0, 0),
+        (DAY_2, "acme", "cxone", "status", None, 1, 0, 0),
+        (DAY_2, None, "cognigy", "idle_timeout", "timeout", 1, 0, 1),
+        (DAY_2, None, "cognigy", "rate_limited", "timeout", 1, 1, 0),
     ]
-    assert rows(metrics, "SELECT session_id, turn, kind, fallback FROM interrupted_turns ORDER BY ALL") == [
-        ("s-1", 0, "disconnected", False),
-        ("s-2", 0, "idle_timeout", True),
-        ("s-3", 0, "none", False),
+
+
+def test_a_turn_with_two_errors_shows_both(metrics: duckdb.DuckDBPyConnection) -> None:
+    each = "SELECT session_id, number, kind, status, retried, fallback, outcome FROM turn_errors"
+    assert rows(metrics, f"{each} WHERE session_id IN ('s-2', 's-3') ORDER BY ALL") == [
+        ("s-2", 1, "rate_limited", 429, True, False, "timeout"),
+        ("s-2", 2, "idle_timeout", None, False, True, "timeout"),
+        ("s-3", None, "none", None, False, False, "cancelled"),
+    ]
+    turns = "SELECT session_id, turn, kinds, interruptions, restarts, fallback FROM interrupted_turns ORDER BY ALL"
+    assert rows(metrics, turns) == [
+        ("s-1", 0, "disconnected", 1, 1, False),
+        ("s-2", 0, "rate_limited, idle_timeout", 2, 1, True),
+        ("s-3", 0, "none", 0, 0, False),
     ]
 
 
@@ -375,15 +397,42 @@ def rules_daily(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return frames["findings"].group_by(DAY, "category", "rule", "action").agg(length("findings"), turns)
 
 
+def turn_errors(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    key = ["session_id", "turn"]
+    shown = frames["messages"].filter("fallback").select(*key, shown=True).unique()
+    ended = frames["turns"].select(*key, "model", "outcome", "restarts")
+    ordered = frames["errors"].sort(*key, "occurred_at", "restart", "kind", "status", nulls_last=True)
+    number, of_turn = pl.int_range(1, pl.len() + 1).over(key), pl.len().over(key)
+    errors = ordered.with_columns(number=number, last=number == of_turn).join(ended, on=key, how="left")
+    quiet = frames["turns"].filter(pl.col("outcome") != "finished").join(errors, on=key, how="anti")
+    columns = [*key, "number", "occurred_at", "hour", "tenant", "vendor", "model", "kind", "status", "retried", "last"]
+    each = [
+        errors.with_columns(
+            pl.col("kind").fill_null("unknown"),
+            retried=(pl.col("number") <= pl.col("restarts")).fill_null(~pl.col("last")),
+        ),
+        quiet.with_columns(
+            number=None, occurred_at="started_at", kind=pl.lit("none"), status=None, retried=False, last=True
+        ),
+    ]
+    both = pl.concat([frame.select(*columns, "outcome") for frame in each], how="vertical_relaxed")
+    return both.join(shown, on=key, how="left").with_columns(fallback=pl.col("shown").fill_null(False) & pl.col("last"))
+
+
+def interrupted_turns(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    grouped = turn_errors(frames).sort("number").group_by("session_id", "turn", maintain_order=True)
+    summed = grouped.agg(
+        pl.col("kind").str.join(", ").alias("kinds"), pl.col("number").count(), pl.col("fallback").any()
+    )
+    return frames["turns"].join(summed, on=["session_id", "turn"]).with_columns(interruptions="number")
+
+
 def interruptions_daily(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    shown = frames["messages"].filter("fallback").select("session_id", "turn", shown=True).unique()
-    turns = frames["turns"].filter((pl.col("interruptions") > 0) | (pl.col("outcome") != "finished"))
-    kind = pl.col("error_kind").fill_null("none").alias("kind")
-    joined = turns.join(shown, on=["session_id", "turn"], how="left")
-    return joined.group_by(DAY, "tenant", "vendor", kind, "outcome").agg(
-        length("turns"),
-        pl.col("interruptions", "restarts", "tokens_repeated").sum(),
-        count_where(pl.col("shown")).alias("fallbacks"),
+    return turn_errors(frames).group_by(DAY, "tenant", "vendor", "kind", "status", "outcome").agg(
+        pl.col("number").count().alias("interruptions"),
+        count_where(pl.col("retried")).alias("retries"),
+        count_where(pl.col("fallback")).alias("fallbacks"),
+        pl.struct("session_id", "turn").n_unique().alias("turns"),
     )  # fmt: skip
 
 
@@ -429,7 +478,8 @@ def sessions(frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 EXPECTED: list[Expected] = [
     usage_daily, reduction_daily, latency_daily, latency_shares_daily, windows_daily, deliveries_daily,
-    moderation_daily, rules_daily, interruptions_daily, slo_daily, traffic_hourly, sessions,
+    moderation_daily, rules_daily, turn_errors, interrupted_turns, interruptions_daily, slo_daily, traffic_hourly,
+    sessions,
 ]  # fmt: skip
 
 
@@ -456,9 +506,12 @@ def test_a_macro_of_everything_and_one_of_each_tenant_say_the_same_as_the_rows(
             assert rows(memory, f"SELECT turns, tokens, messages FROM totals({argument})") == [
                 (turns.height, turns["tokens_received"].sum(), turns["messages"].sum())
             ]
-            for macro in ("usage", "interruptions", "latency", "slo_met", "windows", "moderation", "top_rules"):
+            errors = frames["errors"] if tenant is None else frames["errors"].filter(pl.col("tenant") == tenant)
+            sums = "coalesce(sum(interruptions), 0)::BIGINT, count(*) FILTER (turns < 1)"
+            assert rows(memory, f"SELECT {sums} FROM interruptions({argument})") == [(errors.height, 0)]
+            for macro in ("usage", "reduction", "latency", "slo_met"):
                 everything = rows(memory, f"FROM {macro}({argument})")
-                assert turns.height or not everything or tenant is None
+                assert turns.height or not everything
 
 
 # ---- the script
@@ -540,7 +593,9 @@ def test_a_model_s_name_cannot_leave_its_literal(tmp_path: Path) -> None:
 
 # ---- what the documentation says
 
-DOCS = (Path(__file__).parents[1] / "docs" / "analytics.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL))
@@ -565,8 +620,18 @@ def test_the_documented_settings_are_settings() -> None:
     assert script(prices, msgspec.convert(tree["slo"], SloSettings))
 
 
+@pytest.mark.parametrize("command", re.findall(r"^    \.venv/bin/tokenweir ((?:query|report) .*)", DOCS + README, re.M))
+def test_the_documented_commands_work_after_the_demo(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed(tmp_path / "tokenweir-data" / "demo", by_hand())
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [*shlex.split(command, comments=True)])
+    assert result.exit_code == 0, result.output
+
+
 def test_the_python_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    landed(tmp_path / "tokenweir-data", by_hand())
+    landed(tmp_path / "tokenweir-data" / "demo", by_hand())
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for code in re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL):

@@ -25,7 +25,8 @@ NOBODY = Scope(tenant="nobody")
 QUESTIONS: list[Callable[[Metrics, Scope], pl.DataFrame]] = [
     usage.turns, usage.by_model, usage.daily, usage.savings, traffic.over_time, traffic.by_vendor,
     traffic.longest_sessions, latency.first_sentences, latency.percentiles, latency.shares, latency.windows,
-    latency.slo, moderation.rates, moderation.top_rules, interruptions.endings, interruptions.turns,
+    latency.slo, moderation.rates, moderation.top_rules, interruptions.by_kind, interruptions.each,
+    interruptions.turns,
 ]  # fmt: skip
 
 

@@ -161,6 +161,17 @@ def test_a_refused_second_job_leaves_the_first_ones_recovery_store_alone(other_s
     assert result.exit_code == 0, result.output
 
 
+def test_the_metrics_can_be_asked_of_a_service_that_had_no_session_yet(other_side: Start, tmp_path: Path) -> None:
+    process = start_service(other_side(corpus_of(WORDS)), tmp_path)
+    try:
+        result = invoke({"TOKENWEIR_DATA_DIR": str(tmp_path)}, "query", "SELECT count(*) AS n FROM turns")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.split()[-1] == "0"
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_data_directory_that_is_none_is_one_clear_line(other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS))
     (tmp_path / "file").touch()

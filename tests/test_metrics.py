@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics_job import STARTED, Numbers, flow_of, recovery_of, rows_of
 
+from analytics.frames import frame
 from connectors.errors import DataDirError, InputError, SettingsError
 from connectors.metrics import (
     DeadLetterRow,
@@ -166,8 +167,8 @@ def test_a_view_is_a_polars_frame_away(tmp_path: Path) -> None:
     with Lander(tmp_path) as lander:
         lander.land()
     with open_metrics(tmp_path) as database:
-        frame = pl.DataFrame(database.sql("SELECT session_id, released_at FROM messages"))
-    assert frame.schema == {"session_id": pl.String, "released_at": pl.Datetime("us", "UTC")}
+        shown = frame(database, "SELECT session_id, released_at FROM messages")
+    assert shown.schema == {"session_id": pl.String, "released_at": pl.Datetime("us", "UTC")}
 
 
 def test_metrics_that_are_not_there_are_an_error_with_its_remedy(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from metrics_job import Numbers, flow_of, recovery_of, rows_of
 
 from connectors.errors import DataDirError, InputError, SettingsError
-from connectors.metrics import Lander, LanderSettings, MessageRow, Row, RunRow, SegmentWriter, open_metrics
+from connectors.metrics import Lander, LanderSettings, Landing, MessageRow, Row, RunRow, SegmentWriter, open_metrics
 from connectors.metrics.lander import plan
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool
@@ -332,9 +332,11 @@ def test_a_failing_pass_is_logged_counted_and_tried_again(tmp_path: Path, caplog
 
         def wait(self, timeout: float | None = None) -> bool:
             self.turns += 1
-            if self.turns == 3:
+            if self.turns == 2:
                 (tmp_path / "metrics.duckdb").unlink()
-            return self.turns == 4
+            if self.turns == 3:
+                self.set()
+            return self.is_set()
 
     with Lander(tmp_path) as lander:
         lander.run(Mended())
@@ -480,6 +482,23 @@ def test_a_reader_does_not_wait_at_the_gate_for_ever(tmp_path: Path) -> None:
     os.close(gate)
 
 
+def test_a_job_has_its_database_at_once(tmp_path: Path) -> None:
+    landing = Landing(tmp_path, "w00", LanderSettings(interval=3600))
+    landing.start()
+    try:
+        assert query(tmp_path, "SELECT count(*) FROM messages") == [(0,)]
+    finally:
+        landing.close()
+
+
+def test_a_directory_in_which_a_job_has_landed_nothing_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run a job"):
+        open_metrics(tmp_path, wait=0)
+    segments(tmp_path, "w00", 1)
+    with pytest.raises(InputError, match="has begun there"):
+        open_metrics(tmp_path, wait=0)
+
+
 def test_turns_become_rarer_while_readers_keep_the_database(tmp_path: Path) -> None:
     pauses: list[float | None] = []
 
@@ -487,7 +506,9 @@ def test_turns_become_rarer_while_readers_keep_the_database(tmp_path: Path) -> N
         def wait(self, timeout: float | None = None) -> bool:
             pauses.append(timeout)
             segments(tmp_path, "w00", 1).close()
-            return len(pauses) == 8
+            if len(pauses) == 8:
+                self.set()
+            return self.is_set()
 
     with Lander(tmp_path, IMPATIENT) as lander:
         lander.land()

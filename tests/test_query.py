@@ -37,7 +37,23 @@ def test_a_table_is_as_wide_as_it_needs(directory: Path) -> None:
     assert result.exit_code == 0, result.output
     heading, *lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
     assert heading[:4] == ["day", "tenant", "vendor", "model"]
-    assert ["2026-11-19", "acme", "cxone", "gpt-4", "1", "1", "100", "50", "1", "0", "0.006000000", "USD"] in lines
+    assert ["2026-11-19", "acme", "cxone", "gpt-4", "1", "1", "100", "50", "1", "0", "0.006", "USD"] in lines
+
+
+def test_a_table_is_rounded_for_the_eye_and_a_file_is_exact(directory: Path) -> None:
+    asked = "SELECT 1979.2499999999998::DOUBLE AS ms, 2 / 3 AS share, 12345e-8 AS rate, 1.50::DECIMAL(9, 6) AS cost"
+    assert ask(directory, asked).stdout.split()[-4:] == ["1979.2", "0.667", "0.000123", "1.5"]
+    assert ask(directory, asked, "--format", "csv").stdout.splitlines()[1].startswith("1979.2499999999998,0.6666666")
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [([], 1), ([None, 0.0], 1), ([0.5, -0.001], 3), ([-15.3, 2.0], 1), ([float("nan"), float("inf"), 0.04], 4)],
+)
+def test_fractions_have_the_places_that_the_largest_needs(values: list[float | None], places: int) -> None:
+    column = pl.Series("x", values, pl.Float64)
+    assert query.rounded(column) == places
+    assert len(list(query.cells(column.to_frame()))) == len(values)
 
 
 def test_long_answers_are_cut_and_said_to_be(directory: Path) -> None:
@@ -100,6 +116,19 @@ def test_mistakes_are_one_line(directory: Path, arguments: list[str], code: int,
     assert "Traceback" not in result.output
 
 
+def test_asking_and_reporting_leave_the_data_directory_as_it_was(directory: Path, tmp_path: Path) -> None:
+    def files() -> dict[str, tuple[int, bytes]]:
+        found = (path for path in directory.rglob("*") if path.is_file())
+        return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
+
+    before = files()
+    assert ask(directory, "--name", "turn_errors").exit_code == 0
+    assert ask(directory, "DELETE FROM landed.turns").exit_code == 7
+    env = {"TOKENWEIR_DATA_DIR": str(directory)}
+    assert CliRunner(env=env).invoke(main, ["report", "-o", str(tmp_path / "r.html")]).exit_code == 0
+    assert files() == before
+
+
 def test_a_directory_without_metrics_is_said_so(tmp_path: Path) -> None:
     assert ask(tmp_path, "SELECT 1").exit_code == 7
 
@@ -107,6 +136,7 @@ def test_a_directory_without_metrics_is_said_so(tmp_path: Path) -> None:
 def test_the_name_of_a_view_wins_over_that_of_a_macro(directory: Path) -> None:
     assert query.named(directory, "turns") == "FROM turns"
     assert query.named(directory, "totals") == "FROM totals()"
+    assert query.named(directory, "usage_daily") == "FROM usage_daily ORDER BY ALL"
     with pytest.raises(InputError, match="usage_daily"):
         query.named(directory, "nope")
 

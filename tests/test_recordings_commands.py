@@ -84,6 +84,18 @@ def test_a_replay_reaches_a_desktop_and_the_database(other_side: Start, tmp_path
         assert database.sql("SELECT session_id, outcome FROM turns").fetchall() == [("refund", "finished")]
 
 
+def test_a_replay_into_the_database_leaves_the_settings_prices_and_targets_there(tmp_path: Path) -> None:
+    settings = tmp_path / "t.toml"
+    settings.write_text('[[prices."gpt-4"]]\nprompt = 0.03\ncompletion = 0.06\n[slo]\nfirst_token = 1.5\n')
+    result = typed("replay", CLEAN, "--settings", settings, "--data-dir", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    with open_metrics(tmp_path / "data") as database:
+        assert database.sql("SELECT model, completion_price_per_1000::VARCHAR FROM prices").fetchall() == [
+            ("gpt-4", "0.060000")
+        ]
+        assert database.sql("SELECT target_ms FROM slo WHERE measure = 'first_token'").fetchall() == [(1500,)]
+
+
 def test_a_replay_asks_for_what_it_understands() -> None:
     for wrong in (["--cut", "words"], ["--faults", "boom@1"], ["--speed", "0"]):
         result = typed("replay", CLEAN, *wrong)

@@ -112,9 +112,10 @@ def test_its_numbers_are_those_of_the_queries(directory: Path) -> None:
         ["–", "–"],
     ]
     assert len(shown["Sessions"]) == traffic.longest_sessions(directory, scope).height
-    assert [int(row[2]) for row in shown["How they ended"]] == interruptions.endings(directory, scope)[
-        "turns"
-    ].to_list()
+    ended = interruptions.by_kind(directory, scope)
+    assert [int(row[3]) for row in shown["How they ended"]] == ended["interruptions"].to_list()
+    assert ["rate_limited", "429", "timeout", "1", "1", "0", "1"] in shown["How they ended"]
+    assert ["status", "503", "still open", "1", "0", "0", "1"] in shown["How they ended"]
     assert [int(row[3]) for row in shown["Rules"]] == moderation.top_rules(directory, scope)["findings"].to_list()
     assert [row[-1] for row in shown["Messages saved against one message a token"]] == ["95.0%", "90.0%", "–"]
 
@@ -228,7 +229,7 @@ parent.document.title = JSON.stringify({width: innerWidth, charts, faults});
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [1280, 800, 420])
+@pytest.mark.parametrize("width", [1280, 800, 700, 420])
 @pytest.mark.parametrize("which", ["directory", "hostile"])
 def test_in_a_browser_nothing_overlaps_or_is_cut_off(
     which: str, width: int, request: pytest.FixtureRequest, tmp_path: Path

@@ -33,6 +33,9 @@ from connectors.metrics.tables import SCHEMA_VERSION, tables_sql, views_sql
 FILE: Final = "metrics.duckdb"
 STORAGE_VERSION: Final = "v1.0.0"
 
+FIRST_LANDING: Final = 3.0
+"""Seconds in which a job that has just begun has its database."""
+
 MIGRATIONS: Final[dict[int, str]] = {}
 """SQL that takes a file from the version before to this one, where adding columns is not enough.
 
@@ -48,14 +51,12 @@ def open_metrics(directory: Path, *, wait: float = 10.0) -> duckdb.DuckDBPyConne
     directory  the data directory
     wait       seconds to wait for a lander that is in the file (it stays for moments)
 
-    `polars.DataFrame(connection.sql(...))` needs neither pyarrow nor pytz.
+    For polars, `analytics.frames.frame(connection, sql)`.
     Raises `InputError` where nothing was measured yet, `DataDirError` where the directory was moved
     or is of a later version, `duckdb.IOException` where the wait was not enough.
     """
     path = directory.absolute() / FILE
-    nothing = f"no metrics in {directory}: run a job with this data directory first"
-    if not path.exists():
-        raise InputError(nothing)
+    _wait_for_first_landing(directory, min(wait, FIRST_LANDING))
     with _gate(directory, fcntl.LOCK_SH, wait):
         connection = _connect(path, read_only=True, wait=wait)
     try:
@@ -64,7 +65,7 @@ def open_metrics(directory: Path, *, wait: float = 10.0) -> duckdb.DuckDBPyConne
         if version > SCHEMA_VERSION:
             raise DataDirError(_LATER.format(path=path, version=version))
         if not version:
-            raise InputError(nothing)  # a lander was killed before it had made the tables
+            raise InputError(_NOT_YET.format(directory=directory))  # a lander was killed before it had made the tables
         if spool != str(Spool(directory).path):
             raise DataDirError(f"{path} was moved from {spool}: start a job in it once, which renews its views")
     except BaseException:
@@ -140,6 +141,18 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.commit()
 
 
+def _wait_for_first_landing(directory: Path, wait: float) -> None:
+    """Return when there is a file; only a directory in which a job has begun is worth the wait. Raises `InputError`."""
+    deadline = time.monotonic() + wait
+    while not (directory / FILE).exists():
+        if not Spool(directory).path.exists():
+            raise InputError(f"no metrics in {directory}: run a job with this data directory first")
+        if time.monotonic() >= deadline:
+            raise InputError(_NOT_YET.format(directory=directory))
+        time.sleep(_POLL)
+
+
+_NOT_YET: Final = "no metrics in {directory} yet: a job has begun there and landed nothing; ask again, or start one"
 _LATER: Final = "{path} is of schema version {version}, written by a later tokenweir: update this one"
 
 

@@ -180,14 +180,14 @@ class Lander:
                 return self._pass(database, final)
 
     def run(self, stop: threading.Event, interval: float | None = None) -> None:
-        """Land every `interval` seconds until `stop` is set. A failure is logged, counted and tried again.
+        """Land now, and every `interval` seconds until `stop` is set. A failure is logged, counted and tried again.
 
         While readers keep the file, turns come half as often each time, down to one in 16: each closes
         the gate for `patience` seconds, and nobody misses a row meanwhile.
         """
         pause = interval or self._settings.interval
         in_a_row = 0
-        while not stop.wait(pause * 2 ** min(in_a_row, 4)):
+        while not stop.is_set():
             try:
                 skipped = self.skipped
                 self.land()
@@ -195,6 +195,7 @@ class Lander:
             except Exception as error:
                 self.failures += 1
                 log.warning("metrics: landing in %s failed: %s", self._directory, _one_line(error))
+            stop.wait(pause * 2 ** min(in_a_row, 4))
 
     def close(self) -> None:
         """Give up the election. Idempotent; the next `land` stands for it again."""

@@ -12,11 +12,12 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -98,25 +99,30 @@ class Spool:
         by_type: dict[type[Row], list[Row]] = {}
         for row in rows:
             by_type.setdefault(type(row), []).append(row)
-        for kind, of_kind in by_type.items():
-            table = TABLES[kind]
-            self._put(f"{table.name}.{lane}.{segment:016d}.{part}.parquet", _frame(table, of_kind, lane, segment))
-        self.sync()
+        self._put(
+            {
+                f"{TABLES[kind].name}.{lane}.{segment:016d}.{part}.parquet": _frame(
+                    TABLES[kind], of_kind, lane, segment
+                )
+                for kind, of_kind in by_type.items()
+            }
+        )
 
     def write_schemas(self) -> None:
         """Write the files without rows. For the lander only."""
-        for table in TABLES.values():
-            self._put(f"{table.name}.schema.parquet", _frame(table, [], "", 0))
-        self.sync()
+        self._put({f"{table.name}.schema.parquet": _frame(table, [], "", 0) for table in TABLES.values()})
 
     def has_schemas(self) -> bool:
         return all((self.path / f"{table.name}.schema.parquet").exists() for table in TABLES.values())
 
     def remove(self, files: Iterable[SegmentFile]) -> None:
-        """Remove files for good. For the lander only, while it holds the database."""
+        """Remove files. For the lander only, while it holds the database.
+
+        Not synced, because readers wait meanwhile: one that a power cut brings back is hidden by the ledger, or void,
+        and removed again.
+        """
         for file in files:
             file.path.unlink(missing_ok=True)
-        self.sync()
 
     def remove_torn(self, lane: str) -> None:
         """Remove what a killed writer of this lane left half written. No glob sees such a file."""
@@ -143,15 +149,24 @@ class Spool:
         finally:
             os.close(folder)
 
-    def _put(self, name: str, frame: pl.DataFrame) -> None:
-        temporary = self.path / f"{name}.tmp"
-        content = io.BytesIO()
-        frame.write_parquet(content, compression="lz4")
-        with temporary.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.path / name)
+    def _put(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Write files by name and sync them. All are written before the first is synced: that mostly syncs the rest."""
+        with contextlib.ExitStack() as files:
+            written = []
+            for name, frame in frames.items():
+                content = io.BytesIO()
+                # polars' streaming engine, which write_parquet takes, hands each page from thread to thread; on a busy
+                # machine every one of them waits for its turn.
+                frame.lazy().sink_parquet(content, compression="lz4", engine="in-memory")
+                file = files.enter_context((self.path / f"{name}.tmp").open("wb"))
+                file.write(content.getbuffer())
+                file.flush()
+                written.append(file)
+            for file in written:
+                os.fsync(file.fileno())
+        for name in frames:
+            os.replace(self.path / f"{name}.tmp", self.path / name)
+        self.sync()
 
 
 def check_lane(lane: str) -> str:

@@ -68,8 +68,8 @@ def replay(
             if len(found) > 1 and not as_json:
                 out.rule(Text(path.name), align="left")
             records = variant.records(path) if cut or faults else None
-            with outputs(data_dir, desktop) as (messages, rows):
-                loaded = load(settings, vendor=vendor_of(path).name)
+            loaded = load(settings, vendor=vendor_of(path).name)
+            with outputs(loaded, data_dir, desktop) as (messages, rows):
                 replay_recording(path, loaded, show, messages=messages, rows=rows, records=records, speed=speed)
 
 

@@ -1,4 +1,45 @@
 -- What went wrong on the vendor's side and how it ended, and the turns that kept people waiting too long.
+-- An interruption is a row of `errors`, so that a turn with two shows both and sums over kinds are true. A turn that
+-- did not finish although nothing went wrong (cancelled, say) stands beside them with the kind none.
+
+CREATE OR REPLACE VIEW turn_errors AS
+SELECT
+    e.session_id,                               -- the session, as its caller named it
+    e.turn,                                     -- the LLM answer in the session, from 0
+    e.number,                                   -- the interruption in the turn, from 1; null where the kind is none
+    e.occurred_at,                              -- when it happened; where the kind is none: when the turn was opened
+    e.hour,                                     -- its UTC hour
+    e.tenant,                                   -- the tenant; null if none was named
+    e.vendor,                                   -- the vendor's gateway
+    t.model,                                    -- the model; null if none was named, or while the turn is open
+    coalesce(e.kind, 'unknown') AS kind,        -- disconnected, ended, rate_limited, …; none: nothing went wrong
+    e.status,                                   -- the HTTP status, or the WebSocket's close code; null without one
+    coalesce(e.number <= t.restarts, e.number < e.of_turn)
+        AS retried,                             -- the turn was begun anew after it, from nothing or by continuation
+    e.number = e.of_turn AND f.turn IS NOT NULL
+        AS fallback,                            -- a text of ours was shown, and it was the turn's last
+    t.outcome                                   -- how the turn ended; null while it is open
+FROM (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY session_id, turn ORDER BY occurred_at, restart, kind, status) AS number,
+        count(*) OVER (PARTITION BY session_id, turn) AS of_turn
+    FROM errors
+) AS e
+LEFT JOIN turns AS t ON t.session_id = e.session_id AND t.turn = e.turn
+LEFT JOIN (SELECT DISTINCT session_id, turn FROM messages WHERE fallback) AS f
+    ON f.session_id = e.session_id AND f.turn = e.turn
+UNION ALL
+SELECT
+    t.session_id, t.turn, NULL, t.started_at, t.hour, t.tenant, t.vendor, t.model, 'none', NULL, false,
+    f.turn IS NOT NULL, t.outcome
+FROM turns AS t
+LEFT JOIN (SELECT DISTINCT session_id, turn FROM messages WHERE fallback) AS f
+    ON f.session_id = t.session_id AND f.turn = t.turn
+WHERE t.outcome <> 'finished'
+    AND NOT EXISTS (SELECT 1 FROM errors AS e WHERE e.session_id = t.session_id AND e.turn = t.turn);
+COMMENT ON VIEW turn_errors IS
+    'Each interruption and what came of it; and each turn that did not finish although nothing went wrong';
 
 CREATE OR REPLACE VIEW interrupted_turns AS
 SELECT
@@ -9,49 +50,55 @@ SELECT
     t.tenant,                                   -- the tenant; null if none was named
     t.vendor,                                   -- the vendor's gateway
     t.model,                                    -- the model; null if none was named
-    coalesce(t.error_kind, 'none') AS kind,     -- the last interruption: disconnected, …; none: there was none
+    i.kinds,                                    -- what went wrong, in order: rate_limited, disconnected, …; or none
     t.outcome,                                  -- how the turn ended
-    t.interruptions,                            -- drops, refusals and time-outs
+    i.interruptions,                            -- drops, refusals and time-outs
     t.restarts,                                 -- attempts after the first
     t.tokens_repeated,                          -- tokens dropped as repetitions after a continuation
-    f.turn IS NOT NULL AS fallback              -- a text of ours was shown
+    i.fallback                                  -- a text of ours was shown
 FROM turns AS t
-LEFT JOIN (SELECT DISTINCT session_id, turn FROM messages WHERE fallback) AS f
-    ON f.session_id = t.session_id AND f.turn = t.turn
-WHERE t.interruptions > 0 OR t.outcome <> 'finished';
-COMMENT ON VIEW interrupted_turns IS 'Turns that were interrupted or did not finish';
+JOIN (
+    SELECT
+        session_id, turn, string_agg(kind, ', ' ORDER BY number) AS kinds, count(number) AS interruptions,
+        bool_or(fallback) AS fallback
+    FROM turn_errors
+    GROUP BY session_id, turn
+) AS i ON i.session_id = t.session_id AND i.turn = t.turn;
+COMMENT ON VIEW interrupted_turns IS 'Ended turns that were interrupted or did not finish';
 
 CREATE OR REPLACE VIEW interruptions_daily AS
 SELECT
-    utc_day(i.hour) AS day,                     -- UTC day on which the turns were opened
+    utc_day(i.hour) AS day,                     -- UTC day on which they happened
     i.tenant,                                   -- the tenant; null if none was named
     i.vendor,                                   -- the vendor's gateway
-    i.kind,                                     -- the last interruption of the turn
-    i.outcome,                                  -- how the turn ended
-    count(*) AS turns,                          -- turns
-    sum(i.interruptions)::BIGINT AS interruptions,          -- drops, refusals and time-outs in them
-    sum(i.restarts)::BIGINT AS restarts,                    -- attempts after the first
-    sum(i.tokens_repeated)::BIGINT AS tokens_repeated,      -- tokens dropped as repetitions
-    count(*) FILTER (i.fallback) AS fallbacks               -- turns in which a text of ours was shown
-FROM interrupted_turns AS i
+    i.kind,                                     -- disconnected, ended, rate_limited, …; none: nothing went wrong
+    i.status,                                   -- the HTTP status, or the WebSocket's close code; null without one
+    i.outcome,                                  -- how their turns ended; null while they are open
+    count(i.number) AS interruptions,           -- drops, refusals and time-outs
+    count(*) FILTER (i.retried) AS retries,     -- those after which the turn was begun anew
+    count(*) FILTER (i.fallback) AS fallbacks,  -- those that were a turn's last, and a text of ours was shown
+    count(DISTINCT (i.session_id, i.turn)) AS turns     -- turns that they were in
+FROM turn_errors AS i
 GROUP BY ALL;
-COMMENT ON VIEW interruptions_daily IS 'Interruptions and how they ended, per day, tenant, vendor and kind';
+COMMENT ON VIEW interruptions_daily IS
+    'Interruptions and how they ended, per day, tenant, vendor, kind and status. A turn with two kinds counts in both';
 
 CREATE OR REPLACE MACRO interruptions(since := NULL, until := NULL, of_tenant := NULL) AS TABLE
 SELECT
     i.kind,
+    i.status,
     i.outcome,
-    count(*) AS turns,
-    sum(i.interruptions)::BIGINT AS interruptions,
-    sum(i.restarts)::BIGINT AS restarts,
-    sum(i.tokens_repeated)::BIGINT AS tokens_repeated,
-    count(*) FILTER (i.fallback) AS fallbacks
-FROM interrupted_turns AS i
-WHERE (since IS NULL OR i.started_at >= since) AND (until IS NULL OR i.started_at < until)
+    count(i.number) AS interruptions,
+    count(*) FILTER (i.retried) AS retries,
+    count(*) FILTER (i.fallback) AS fallbacks,
+    count(DISTINCT (i.session_id, i.turn)) AS turns
+FROM turn_errors AS i
+WHERE (since IS NULL OR i.occurred_at >= since) AND (until IS NULL OR i.occurred_at < until)
     AND (of_tenant IS NULL OR i.tenant = of_tenant)
-GROUP BY ALL
-ORDER BY turns DESC, i.kind, i.outcome;
-COMMENT ON MACRO TABLE interruptions IS 'Interruptions and how they ended; for a window of time and a tenant';
+GROUP BY i.kind, i.status, i.outcome
+ORDER BY interruptions DESC, turns DESC, i.kind, i.status, i.outcome;
+COMMENT ON MACRO TABLE interruptions IS
+    'Interruptions and how they ended, per kind and status; for a window of time and a tenant';
 
 CREATE OR REPLACE VIEW turn_slos AS
 SELECT
