@@ -15,7 +15,7 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, Protocol
 
 from connectors.blocklists import Blocklists
@@ -60,6 +60,12 @@ class Gateway(Protocol):
 
 class Frontend(Protocol):
     """What lets callers in while the job runs."""
+
+    def open(self, unfinished: Collection[tuple[str, int]]) -> None:
+        """Called once before the job is made, on the flow's thread. Raises TokenweirError.
+
+        unfinished  turns that the flow has something to say of, as far as is known: those open, and the last begun
+        """
 
     async def serve(self, job: Job) -> None:
         """Serve until cancelled."""

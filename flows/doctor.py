@@ -34,7 +34,8 @@ Level = Literal["ok", "note", "mend"]
 
 LOW_DISK = 64 << 20
 JOURNAL = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
-FOLDERS = ("log", "recovery", "delivery", "dialog", "spool")
+FOLDERS = ("log", "recovery", "delivery", "dialog", "callers", "spool")
+PRIVATE = ("log", "delivery", "dialog", "callers")
 
 
 class _Name(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def examine(data_dir: Path) -> list[Finding]:
         findings.append(Finding("note", "log", "no log: a start begins anew"))
     for folder in lanes:
         findings += _lane(data_dir, folder)
-    for name in ("delivery", "dialog"):
+    for name in ("delivery", "dialog", "callers"):
         findings += _journals(data_dir, data_dir / name)
     findings += _metrics(data_dir)
     findings += _rights(data_dir)
@@ -183,7 +184,8 @@ def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
             continue
         if torn:
             yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
-        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} messages to send")
+        what = "lines of what callers may read again" if folder.name == "callers" else "messages to send"
+        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} {what}")
 
 
 def _follow(waiting: set[tuple[str, str, int, int]], entry: Entry) -> None:
@@ -229,7 +231,7 @@ def _rights(data_dir: Path) -> Iterator[Finding]:
             ours = str(path.relative_to(data_dir))
             if not os.access(path, os.R_OK | os.W_OK):
                 yield Finding("mend", ours, "this user may not write it; give it to the job's user")
-            elif name in ("log", "delivery", "dialog") and stat.S_ISREG(mode) and mode & 0o077:
+            elif name in PRIVATE and stat.S_ISREG(mode) and mode & 0o077:
                 yield Finding("mend", ours, "others may read it, and it holds customers' text; chmod 600 it")
 
 

@@ -3,8 +3,8 @@
 Rules
 - Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
   under `tokenweir run` and under `python -m bytewax.run`.
-- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, spool/, metrics.duckdb. Several
-  jobs may share one, each with a lane of its own.
+- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, callers/, spool/,
+  metrics.duckdb. Several jobs may share one, each with a lane of its own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LiveJob:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         self.settings = settings
         self.reactor = Reactor()
-        self.frontend = Frontend(settings.frontend, frozenset(settings.desktops)) if serve else None
+        self.frontend = self._frontend() if serve else None
         self.source = LiveSource(
             vendor.name,
             data_dir / "log" / lane,
@@ -95,7 +95,7 @@ class LiveJob:
         """The dataflow over the job's source, or over one that stands before it."""
         settings = self.settings.job
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
-        callers = {"serve_callers": self.frontend.sink(settings.lane, self.reactor)} if self.frontend else {}
+        callers = {"serve_callers": self.frontend.sink(self.reactor)} if self.frontend else {}
         return build(
             source or self.source,
             self._vendor,
@@ -148,11 +148,26 @@ class LiveJob:
                 self.landing.close()
             finally:
                 self.reactor.close()
+                if self.frontend is not None:
+                    self.frontend.close()
 
     def note_dead_letter(self, letter: DialogDeadLetter) -> None:
         """A dialog update that was given up, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
         self.landing.note([row])
+
+    def _frontend(self) -> Frontend:
+        settings = self.settings
+        return Frontend(
+            settings.frontend,
+            frozenset(settings.desktops),
+            settings.job.data_dir / "callers",
+            settings.job.lane,
+            self._make_room,
+        )
+
+    def _make_room(self) -> bool:
+        return self.source.reserve.release()
 
     def _note(self, delivered: list[Delivered]) -> None:
         self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])
