@@ -29,6 +29,7 @@ from connectors.errors import DataDirError, InputError
 from connectors.log import FOLD, LogReader, Position
 from connectors.segment import Entry, Stored, measure, read_entries, read_header
 from connectors.turns import Turns
+from flows import store
 
 Level = Literal["ok", "note", "mend"]
 
@@ -117,18 +118,23 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
 
 def _recovery(data_dir: Path, lane: str, end: Position) -> Iterator[Finding]:
     """The store against the log: where the flow would go on."""
-    folder = data_dir / "recovery" / lane
+    folder = store.folder_of(data_dir, lane)
     where = str(folder.relative_to(data_dir))
+    try:
+        if found := store.differences(folder):
+            yield Finding("mend", where, store.refusal(folder, found))
+    except DataDirError as error:
+        yield Finding("mend", where, str(error))
     parts = sorted(folder.glob("part-*.sqlite3"))
     if not parts:
         yield Finding("note", where, "no recovery store: a start reads the whole log again")
         return
     for path in parts:
         try:
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
-                (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as snapshots:
+                (verdict,) = snapshots.execute("PRAGMA quick_check(1)").fetchone()
                 query = "SELECT ser_change FROM snaps WHERE step_id LIKE '%.read_log' ORDER BY snap_epoch DESC LIMIT 1"
-                position = _position(store.execute(query).fetchone())
+                position = _position(snapshots.execute(query).fetchone())
         except sqlite3.Error as error:
             yield Finding("mend", where, f"{path.name} cannot be read ({error}); restore it, or move the folder away")
             continue

@@ -30,7 +30,7 @@ from connectors.log import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
-from flows import runner
+from flows import runner, store
 from flows.moderation.plan import plan_of
 from flows.pipeline import Vendor, build
 from flows.settings import Settings
@@ -133,12 +133,14 @@ class LiveJob:
         settings = self.settings.job
         for policy in (self.settings.moderation, *(tenant.moderation for tenant in self.settings.tenants.values())):
             plan_of(policy)  # what cannot be compiled is told now, not at the first turn
+        store.check(settings.data_dir, settings.lane)
         self.source.claim()
         try:
+            store.stamp(settings.data_dir, settings.lane)
             runner.run(
                 self.flow,
                 self.source,
-                recovery=settings.data_dir / "recovery" / settings.lane,
+                recovery=store.folder_of(settings.data_dir, settings.lane),
                 epoch=settings.epoch,
                 stop=self.source.stop,
             )

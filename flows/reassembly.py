@@ -23,6 +23,9 @@ from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from
 from connectors.records import CLOSE, FRAME, OPEN, Record
 from flows.events import DeadLetter, Event, Repeated, Text, Usage
 from flows.shard import Core
+from flows.versions import check_version
+
+VERSION = 1
 
 HISTORY = 4_096
 MIN_REPEATED_TOKENS = 3
@@ -56,7 +59,7 @@ class Reassembly(Core):
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "version": 1,
+            "version": VERSION,
             "opened": self._opened,
             "json": (self._decoder.pending, self._decoder.fragments),
             "characters": self._characters.snapshot(),
@@ -64,6 +67,7 @@ class Reassembly(Core):
         }
 
     def restore(self, data: dict[str, Any]) -> None:
+        check_version("reassembly", data, VERSION)
         self._opened = data["opened"]
         self._decoder.pending, self._decoder.fragments = data["json"]
         self._characters.restore(data["characters"])

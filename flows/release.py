@@ -29,8 +29,10 @@ from flows.events import Boundary, Event, Finding, Question, Released, Text
 from flows.fallback import FINISHED
 from flows.moderation import Moderator, Policy, Span
 from flows.shard import Core
+from flows.versions import check_version
 from flows.windows import TIMEOUT, TOKEN
 
+VERSION = 1
 END = "end"
 ERROR = "error"
 DEFAULT_DESKTOP = "default"
@@ -88,7 +90,7 @@ class Release(Core):
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "version": 1,
+            "version": VERSION,
             "moderator": self._moderator.snapshot(),
             "spans": [_freeze(span) for span in self._spans],
             "boundaries": [(b.t, b.at, b.closed_by) for b in self._boundaries],
@@ -104,6 +106,7 @@ class Release(Core):
         }
 
     def restore(self, data: dict[str, Any]) -> None:
+        check_version("release", data, VERSION)
         self._moderator = Moderator.restore(self._policy, data["moderator"])
         self._spans = deque(_thaw(span) for span in data["spans"])
         self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in data["boundaries"])

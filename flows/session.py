@@ -19,7 +19,9 @@ from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, 
 from connectors.records import CLOSE, ERROR, OPEN, Record
 from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
 from flows.shard import Core
+from flows.versions import check_version
 
+VERSION = 1
 CHARS_PER_TOKEN = 4
 FLAG = "flag"
 
@@ -79,9 +81,10 @@ class Session(Core):
         return (event,)
 
     def snapshot(self) -> dict[str, Any]:
-        return {"version": 1, "tally": msgspec.structs.astuple(self._tally)}
+        return {"version": VERSION, "tally": msgspec.structs.astuple(self._tally)}
 
     def restore(self, data: dict[str, Any]) -> None:
+        check_version("session", data, VERSION)
         self._tally = Tally(*data["tally"])
 
     def _record(self, event: Record) -> tuple[Output, ...]:

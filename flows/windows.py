@@ -25,6 +25,9 @@ from flows.cuts import best_cut, clause_ends, may_have_place
 from flows.events import Boundary, Event, Text
 from flows.sentences import SentenceSplitter
 from flows.shard import Core
+from flows.versions import check_version
+
+VERSION = 1
 
 SENTENCE = "sentence"
 CLAUSE = "clause"
@@ -109,7 +112,7 @@ class Windows(Core):
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "version": 1,
+            "version": VERSION,
             "splitter": self._splitter.snapshot(),
             "split": self._split,
             "begin": self._begin,
@@ -119,6 +122,8 @@ class Windows(Core):
         }
 
     def restore(self, data: dict[str, Any]) -> None:
+        check_version("windows", data, VERSION)
+        self._splitter = self._settings.splitter(data["splitter"]["language"])  # the settings' may have changed since
         self._splitter.restore(data["splitter"])
         self._split, self._begin, self._open = data["split"], data["begin"], data["open"]
         self._first, self.deadline = data["first"], data["deadline"]
