@@ -28,7 +28,7 @@ import msgspec
 from connectors.errors import DataDirError, InputError
 from connectors.log import FOLD, LogReader, Position
 from connectors.segment import Entry, Stored, measure, read_entries, read_header
-from connectors.turns import Turns
+from connectors.turns import READABLE, Turns
 from flows import store
 
 Level = Literal["ok", "note", "mend"]
@@ -96,8 +96,10 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
     turns = Turns()
     end, records = reader.begin(), 0
     kept_fold, begin = reader.fold(reader.end())
-    if kept_fold is not None:
+    if kept_fold is not None and kept_fold.get("version") in READABLE:
         turns.restore(kept_fold)
+    elif kept_fold is not None:
+        begin = reader.begin()
     try:
         for record, end in reader.read():
             records += 1
