@@ -2,7 +2,8 @@
 
 Rules
 - A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
-  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD.
+  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD; where the turn
+  was cut off in the middle of one, that part is left out, as a dead letter: its rest may have been on the way.
 - After a continuation the vendor may send again what had arrived. Where every frame had an id of its own, ids
   tell. Without, a repetition is dropped only if it reaches the end of what was received and is at least
   `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS` characters long; a shorter one is kept and counted. Where every
@@ -22,6 +23,7 @@ from typing import Any
 from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
 from connectors.records import CLOSE, FRAME, OPEN, Record
 from flows.events import DeadLetter, Event, Repeated, Text, Usage
+from flows.fallback import FINISHED
 from flows.shard import Core
 from flows.versions import check_version
 
@@ -119,7 +121,9 @@ class Reassembly(Core):
     def _close(self, event: Record) -> list[Event]:
         out = self._drop_half_message(event)
         out += self._settle(event, self._continuation.flush())
-        if tail := self._characters.flush():
+        if _reason(event) != FINISHED:
+            out += [self._dead_letter(event, "half a character")] if self._characters.drop() else []
+        elif tail := self._characters.flush():
             out.append(Text(event.t, event.s, event.n, tail, 0))
         return [*out, event]
 
@@ -150,6 +154,12 @@ class Characters:
     def flush(self) -> str:
         high, self._high = self._high, ""
         return self._end_bytes() + ("\ufffd" if high else "")
+
+    def drop(self) -> bool:
+        """Forget the part of a character that waits for its rest; whether there was one."""
+        waited = bool(self._bytes or self._high)
+        self._bytes, self._high = b"", ""
+        return waited
 
     def snapshot(self) -> tuple[bytes, str]:
         return (self._bytes, self._high)
@@ -339,6 +349,10 @@ class Continuation:
             if place >= count:
                 fresh.append(new)
         return Verdict(repeated=count, fresh=fresh)
+
+
+def _reason(close: Record) -> object:
+    return close.d.get("reason") if isinstance(close.d, dict) else None
 
 
 def _starts(received: str, token: str) -> list[int]:
