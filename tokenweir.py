@@ -43,7 +43,7 @@ from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
 from flows.moderation import Span
 from flows.recordings.commands import diff, recordings, replay
-from flows.recordings.recorder import Wish, keep_job
+from flows.recordings.recorder import Wish, check_target, keep_job
 from flows.settings import Settings, load
 
 DIFFERS = 9
@@ -143,6 +143,7 @@ def _run(
         raise click.UsageError("give --prompt or --sessions, not both")
     loaded, wish = _load(settings, data_dir, vendor), Wish(sample, fake_pii, why)
     if record is not None:  # the log's files stay until it is made
+        check_target(record)
         loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
     fields = {"session_id": session_id, "prompt": prompt, "model": model, "dialog_id": dialog_id}
     requests, broken = _requests(fields, sessions)

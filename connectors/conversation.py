@@ -7,6 +7,8 @@ Rules
   before it is made.
 - 429 answers count by themselves (`refusals`); everything else that can be tried again counts as a restart, whose
   number survives a restart of the job. A Retry-After beyond the total of `refusals` gives the turn up in any case.
+- A restart of the job itself is no fault of the vendor's and does not count; but a turn that saw `MAX_RESUMED` of
+  them in a row, with no frame between, is given up.
 - An account's requests start one after the other, as its limiter allows.
 """
 
@@ -22,8 +24,11 @@ from connectors.backoff import Backoff, BackoffSettings, Limiter, LimiterSetting
 from connectors.errors import TokenweirError, UpstreamError
 from connectors.job import Outcome
 from connectors.lane import Lane
-from connectors.records import closed, error, opened
+from connectors.records import RESTARTED, closed, error, opened
 from connectors.turns import Turn
+
+MAX_RESUMED: Final = 100
+"""A turn of which nothing comes any more may be what kills us."""
 
 TIMEOUTS: Final = ("timeout", "idle_timeout", "overall_timeout")
 """The kinds of problem that a turn closes with as a `timeout`."""
@@ -117,7 +122,7 @@ class Conversation:
     async def run(self) -> Outcome:
         """Try until the turn is finished or given up."""
         if self.turn.frames or self.turn.restarts:
-            restarted = AttemptError("restarted", UpstreamError("the job was restarted in the middle of a turn"))
+            restarted = AttemptError(RESTARTED, UpstreamError("the job was restarted in the middle of a turn"))
             if outcome := await self._prepare_again(restarted):
                 return outcome
         while True:
@@ -144,7 +149,7 @@ class Conversation:
         """Log the problem; then either close the turn, or wait and log that it opens again."""
         turn, lane = self.turn, self.lane
         wait, reason = self._judge(problem)
-        restarts = turn.restarts + (problem.status != 429)
+        restarts = turn.restarts + (problem.status != 429 and problem.kind != RESTARTED)
         noted = error(turn.session_id, turn.number, problem.kind, problem.status, restarts)
         if reason:
             lane.append(noted, closed(turn.session_id, turn.number, reason))
@@ -165,6 +170,9 @@ class Conversation:
             return self._unless_late(now, self.refusals.next(now, asked), "rate_limited")
         if problem.kind in ("connect", "status", "timeout"):
             self.gate.failed(problem.fault)
+        if problem.kind == RESTARTED:
+            over = not self.can_go_on() or self.turn.resumed >= MAX_RESUMED
+            return (0, "interrupted") if over else (random.uniform(0, self._restarts.settings.first), "")
         reason = "timeout" if problem.kind in TIMEOUTS else "interrupted"
         if not self.can_go_on() or self.turn.restarts >= self._restarts.settings.retries:
             return 0, reason

@@ -304,9 +304,7 @@ class DeliveryMemory:
             log.warning("a message cannot be written as JSON; it is left out (session %r)", message.session_id)
             return None
 
-    def _settle(
-        self, desktop: str, session_id: str, turn: int, confirmed: list[Confirmed], how: How
-    ) -> None:
+    def _settle(self, desktop: str, session_id: str, turn: int, confirmed: list[Confirmed], how: How) -> None:
         if not confirmed:
             return
         at = self._clock()

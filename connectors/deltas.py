@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -42,19 +43,36 @@ MALFORMED = Delta(malformed=True)
 
 _scan = json.JSONDecoder().raw_decode
 
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("|\\?\Z)', re.DOTALL)
+"""A string; one that goes on in the next piece too. Possessive: what is long and hostile must not be remembered."""
+
+_BRACE = re.compile("[{}]")
+
 
 class Decoder:
     """One turn's frames to deltas, in order. `restart` begins a new connection: half a message cannot go on there."""
 
     def __init__(self, pending: str = "", fragments: int = 0) -> None:
-        self.pending = pending
         self.fragments = fragments
+        self.pending = pending
+
+    @property
+    def pending(self) -> str:
+        """The message that waits for its end, as far as it has come."""
+        return "".join(self._pieces)
+
+    @pending.setter
+    def pending(self, text: str) -> None:
+        self._pieces = [text] if text else []
+        self._chars = len(text)
+        self._object = _Object()
+        self._object.feed(text)
 
     def restart(self) -> None:
         self.pending, self.fragments = "", 0
 
     def feed(self, text: str, frame_id: str | None) -> list[Delta]:
-        if not self.pending:
+        if not self._pieces:
             try:
                 return [self._read(text, frame_id)]
             except (msgspec.DecodeError, UnicodeError, RecursionError):  # the last: nested too deep
@@ -71,7 +89,11 @@ class Decoder:
 
     def _scan(self, text: str, frame_id: str | None) -> list[Delta]:
         """The slow path: split surrogates, several messages in a frame, one over several."""
-        whole, fragments = self.pending + text, self.fragments + 1
+        if self._pieces and not self._object.feed(text):
+            self._pieces.append(text)
+            self._chars += len(text)
+            return self._wait(text, frame_id)
+        whole, fragments = self.pending + text, self.fragments
         self.restart()
         deltas: list[Delta] = []
         at = _skip_space(whole, 0)
@@ -79,18 +101,51 @@ class Decoder:
             try:
                 value, end = _scan(whole, at)
             except (json.JSONDecodeError, RecursionError):
-                rest = whole[at:]
-                bounded = len(rest) <= MAX_PENDING and fragments <= MAX_FRAGMENTS
-                if rest.startswith("{") and bounded and not _is_whole(text):
-                    self.pending, self.fragments = rest, fragments
-                else:
-                    deltas.append(MALFORMED)
-                    if rest != text and _is_whole(text):
-                        deltas += self.feed(text, frame_id)
+                self.pending, self.fragments = whole[at:], fragments
+                deltas += self._wait(text, frame_id)
                 break
             deltas.append(self._convert(value, frame_id) if isinstance(value, dict) else MALFORMED)
             at = _skip_space(whole, end)
         return deltas
+
+    def _wait(self, text: str, frame_id: str | None) -> list[Delta]:
+        """What is pending has no end, though `text` is in it: wait for more, unless it never will have one."""
+        self.fragments += 1
+        bounded = self._chars <= MAX_PENDING and self.fragments <= MAX_FRAGMENTS
+        if self._pieces[0].startswith("{") and bounded and not _is_whole(text):
+            return []
+        is_all = self._chars == len(text)
+        self.restart()
+        return [MALFORMED, *(self.feed(text, frame_id) if not is_all and _is_whole(text) else ())]
+
+
+class _Object:
+    """Follows the text of a JSON object, piece by piece, to see its end without parsing it anew each time.
+
+    In what is no JSON, an end may be seen anywhere, or none.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._inside = ""
+        self._ended = False
+
+    def feed(self, text: str) -> bool:
+        """Take a piece; True, once, when the object's end is in it."""
+        if self._ended:
+            return False
+        outside, count = _STRING.subn(r"\1", self._inside + text)
+        is_open = count > outside.count('"')
+        self._inside = '"\\' if is_open and outside.endswith("\\") else '"' if is_open else ""
+        if self._depth > outside.count("}"):
+            self._depth += outside.count("{") - outside.count("}")
+            return False
+        for brace in _BRACE.findall(outside):
+            self._depth += 1 if brace == "{" else -1
+            if self._depth == 0:
+                self._ended = True
+                break
+        return self._ended
 
 
 def _is_whole(text: str) -> bool:

@@ -5,6 +5,7 @@ Rules
 - `max_sessions` turns run at once. More requests of the job's own list wait; callers are refused.
 - Turns that the log shows as open at start are continued first; a request of theirs is not asked again.
 - A session that fails ends alone. Its error is kept for the exit code (`MAX_FAULTS` of them).
+- A turn whose end cannot be logged, on a full disk, stays under way until it can.
 - Without callers a vendor that cannot be used ends the job at once; a service waits for it.
 - `stop` closes the sockets and ends the flow in order: open turns stay open in the log for the next start.
 """
@@ -15,13 +16,13 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from connectors.blocklists import Blocklists
 from connectors.errors import TokenweirError, UpstreamError
 from connectors.lane import TICK, Lane
-from connectors.records import closed, error, opened
+from connectors.records import Record, closed, error, opened
 from connectors.reserve import FULL, Reserve
 from connectors.sessions import SessionRequest
 from connectors.turns import Turn
@@ -60,6 +61,12 @@ class Gateway(Protocol):
 
 class Frontend(Protocol):
     """What lets callers in while the job runs."""
+
+    def open(self, unfinished: Collection[tuple[str, int]]) -> None:
+        """Called once before the job is made, on the flow's thread. Raises TokenweirError.
+
+        unfinished  turns that the flow has something to say of, as far as is known: those open, and the last begun
+        """
 
     async def serve(self, job: Job) -> None:
         """Serve until cancelled."""
@@ -159,7 +166,8 @@ class Job:
     async def cancel(self, session_id: str, turn: int, *, reason: str = "cancelled", kind: str = "") -> bool:
         """Close a turn's upstream and log its close with `reason`; False if it is not under way.
 
-        `kind` is that of an error to log before it, where it is one. Raises OSError when the disk is full.
+        `kind` is that of an error to log before it, where it is one. Raises OSError when the disk is full; the close is
+        then logged as soon as it can be.
         """
         key = (session_id, turn)
         task = self._running.get(key)
@@ -171,7 +179,12 @@ class Job:
         if open_turn is None:  # it ended by itself meanwhile
             return False
         noted = [error(session_id, turn, kind, None, open_turn.restarts)] if kind else []
-        self.lane.append(*noted, closed(session_id, turn, reason))
+        end = (*noted, closed(session_id, turn, reason))
+        try:
+            self.lane.append(*end)
+        except OSError:
+            self._track(key, self._cancel_later(reason, end))
+            raise
         self.outcomes[reason] += 1
         return True
 
@@ -235,8 +248,10 @@ class Job:
         await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
 
     def _start(self, turn: Turn) -> None:
-        key = (turn.session_id, turn.number)
-        task = self._running[key] = asyncio.create_task(self._converse(turn))
+        self._track((turn.session_id, turn.number), self._converse(turn))
+
+    def _track(self, key: tuple[str, int], work: Coroutine[Any, Any, None]) -> None:
+        task = self._running[key] = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._running.pop(key, None))
 
     async def _converse(self, turn: Turn) -> None:
@@ -248,7 +263,7 @@ class Job:
             log.error(  # noqa: TRY400  # for the same reason
                 "session %s ended by %s in %s:%s", turn.session_id, type(fault).__name__, place.filename, place.lineno
             )
-            self.lane.append(closed(turn.session_id, turn.number, "failed"))
+            await self._log_end(closed(turn.session_id, turn.number, "failed"))
             outcome = Outcome("failed", UpstreamError(f"session {turn.session_id}: {type(fault).__name__}"))
         self.outcomes[outcome.reason] += 1
         if outcome.fault is not None:
@@ -265,8 +280,31 @@ class Job:
             except OSError as error:
                 if error.errno not in FULL or not self._reserve:
                     raise
-                while self._reserve.released:
-                    await asyncio.sleep(RESERVE_EVERY)
+                await self._until_room()
+
+    async def _cancel_later(self, reason: str, end: Sequence[Record]) -> None:
+        await self._log_end(*end)
+        self.outcomes[reason] += 1
+
+    async def _log_end(self, *end: Record) -> None:
+        """Log how a turn ended, as soon as that can be done."""
+        told = False
+        while True:
+            try:
+                self.lane.append(*end)
+            except OSError as error:
+                if not told:
+                    log.error("session %s: its end cannot be logged yet: %s", end[0].s, error.strerror)  # noqa: TRY400  # a full disk needs no traceback
+                told = True
+                await self._until_room()
+            else:
+                return
+
+    async def _until_room(self) -> None:
+        """Wait before the log is tried again, and for as long as the disk is known to be full."""
+        await asyncio.sleep(RESERVE_EVERY)
+        while self._reserve and self._reserve.released:
+            await asyncio.sleep(RESERVE_EVERY)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:

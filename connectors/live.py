@@ -23,9 +23,13 @@ from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.reactor import Reactor
+from connectors.records import OPEN
 from connectors.reserve import Reserve
 from connectors.sessions import SessionRequest
 from connectors.source import Item, LivePartition, Sharder, State, fold, position_of
+
+MAX_UNFINISHED = 1_000
+"""Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -118,8 +122,13 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         position = position_of(reader, resume_state)
         turns = fold(reader, position)
         sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
+        begun = dict.fromkeys(turns.open)
         for record, _ in reader.read(position):
             turns.feed(record)
+            if record.k == OPEN:
+                begun[record.s, record.n] = None
+        if self._frontend is not None:
+            self._frontend.open({*turns.open, *list(begun)[-MAX_UNFINISHED:]})
         writer.fold = turns.snapshot
         self._begun = reader.end()
         lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)

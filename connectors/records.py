@@ -23,6 +23,9 @@ MARK: Final = "mark"
 POLICY: Final = "policy"
 VERDICT: Final = "verdict"
 
+RESTARTED: Final = "restarted"
+"""The `kind` of an error that is ours alone: the job was restarted while the turn was open."""
+
 SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 """What a session id may be: it appears in URLs, SSE ids, file names and log lines."""
 

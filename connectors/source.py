@@ -30,7 +30,7 @@ from connectors.errors import DataDirError
 from connectors.lane import Lane
 from connectors.log import SECOND, LogReader, Position
 from connectors.records import CLOSE, OPEN, Record
-from connectors.turns import Turns
+from connectors.turns import READABLE, Turns
 
 SHARDS = 16
 MARK_EVERY = 50_000
@@ -225,8 +225,10 @@ def fold(reader: LogReader, before: Position) -> Turns:
     """What the records before a position say of their turns."""
     turns = Turns()
     kept, begin = reader.fold(before)
-    if kept is not None:
+    if kept is not None and kept.get("version") in READABLE:
         turns.restore(kept)
+    elif kept is not None:  # another version's
+        begin = reader.begin()
     for record, after in reader.read(begin):
         if after > before:
             break

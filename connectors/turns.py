@@ -12,7 +12,11 @@ from typing import Any
 
 import msgspec
 
-from connectors.records import CLOSE, ERROR, FRAME, OPEN, Record
+from connectors.records import CLOSE, ERROR, FRAME, OPEN, RESTARTED, Record
+
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 had no `resumed`."""
 
 
 class Turn(msgspec.Struct):
@@ -21,7 +25,8 @@ class Turn(msgspec.Struct):
     request          `d` of its first open: prompt, model, desktop, …
     frames           frames logged
     continuation_id  the vendor's last id, None before any
-    restarts         continuations and fresh starts after the first open
+    restarts         continuations and fresh starts after the first open, those after restarts of the job apart
+    resumed          restarts of the job since the last frame
     """
 
     session_id: str
@@ -30,6 +35,7 @@ class Turn(msgspec.Struct):
     frames: int = 0
     continuation_id: str | None = None
     restarts: int = 0
+    resumed: int = 0
 
 
 class Turns:
@@ -50,6 +56,7 @@ class Turns:
             turn = self.open.get((record.s, record.n))
             if turn is not None:
                 turn.frames += 1
+                turn.resumed = 0
                 if record.id:
                     turn.continuation_id = record.id
         elif kind == OPEN:
@@ -60,11 +67,12 @@ class Turns:
             turn = self.open.get((record.s, record.n))
             if turn is not None and isinstance(record.d, dict):
                 turn.restarts = record.d.get("retry", turn.restarts)
+                turn.resumed += record.d.get("kind") == RESTARTED
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; the last `t` and everything that `restore` needs."""
         return {
-            "version": 1,
+            "version": VERSION,
             "last": self.last,
             "open": [msgspec.structs.astuple(turn) for turn in self.open.values()],
             "ended": self._ended,

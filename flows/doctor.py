@@ -28,13 +28,15 @@ import msgspec
 from connectors.errors import DataDirError, InputError
 from connectors.log import FOLD, LogReader, Position
 from connectors.segment import Entry, Stored, measure, read_entries, read_header
-from connectors.turns import Turns
+from connectors.turns import READABLE, Turns
+from flows import store
 
 Level = Literal["ok", "note", "mend"]
 
 LOW_DISK = 64 << 20
 JOURNAL = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
-FOLDERS = ("log", "recovery", "delivery", "dialog", "spool")
+FOLDERS = ("log", "recovery", "delivery", "dialog", "callers", "spool")
+PRIVATE = ("log", "delivery", "dialog", "callers")
 
 
 class _Name(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ def examine(data_dir: Path) -> list[Finding]:
         findings.append(Finding("note", "log", "no log: a start begins anew"))
     for folder in lanes:
         findings += _lane(data_dir, folder)
-    for name in ("delivery", "dialog"):
+    for name in ("delivery", "dialog", "callers"):
         findings += _journals(data_dir, data_dir / name)
     findings += _metrics(data_dir)
     findings += _rights(data_dir)
@@ -94,8 +96,10 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
     turns = Turns()
     end, records = reader.begin(), 0
     kept_fold, begin = reader.fold(reader.end())
-    if kept_fold is not None:
+    if kept_fold is not None and kept_fold.get("version") in READABLE:
         turns.restore(kept_fold)
+    elif kept_fold is not None:
+        begin = reader.begin()
     try:
         for record, end in reader.read():
             records += 1
@@ -116,18 +120,23 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
 
 def _recovery(data_dir: Path, lane: str, end: Position) -> Iterator[Finding]:
     """The store against the log: where the flow would go on."""
-    folder = data_dir / "recovery" / lane
+    folder = store.folder_of(data_dir, lane)
     where = str(folder.relative_to(data_dir))
+    try:
+        if found := store.differences(folder):
+            yield Finding("mend", where, store.refusal(folder, found))
+    except DataDirError as error:
+        yield Finding("mend", where, str(error))
     parts = sorted(folder.glob("part-*.sqlite3"))
     if not parts:
         yield Finding("note", where, "no recovery store: a start reads the whole log again")
         return
     for path in parts:
         try:
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
-                (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as snapshots:
+                (verdict,) = snapshots.execute("PRAGMA quick_check(1)").fetchone()
                 query = "SELECT ser_change FROM snaps WHERE step_id LIKE '%.read_log' ORDER BY snap_epoch DESC LIMIT 1"
-                position = _position(store.execute(query).fetchone())
+                position = _position(snapshots.execute(query).fetchone())
         except sqlite3.Error as error:
             yield Finding("mend", where, f"{path.name} cannot be read ({error}); restore it, or move the folder away")
             continue
@@ -183,7 +192,8 @@ def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
             continue
         if torn:
             yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
-        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} messages to send")
+        what = "lines of what callers may read again" if folder.name == "callers" else "messages to send"
+        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} {what}")
 
 
 def _follow(waiting: set[tuple[str, str, int, int]], entry: Entry) -> None:
@@ -229,7 +239,7 @@ def _rights(data_dir: Path) -> Iterator[Finding]:
             ours = str(path.relative_to(data_dir))
             if not os.access(path, os.R_OK | os.W_OK):
                 yield Finding("mend", ours, "this user may not write it; give it to the job's user")
-            elif name in ("log", "delivery", "dialog") and stat.S_ISREG(mode) and mode & 0o077:
+            elif name in PRIVATE and stat.S_ISREG(mode) and mode & 0o077:
                 yield Finding("mend", ours, "others may read it, and it holds customers' text; chmod 600 it")
 
 

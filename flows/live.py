@@ -3,8 +3,8 @@
 Rules
 - Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
   under `tokenweir run` and under `python -m bytewax.run`.
-- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, spool/, metrics.duckdb. Several
-  jobs may share one, each with a lane of its own.
+- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, callers/, spool/,
+  metrics.duckdb. Several jobs may share one, each with a lane of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from connectors.log import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
 from connectors.sessions import SessionRequest
-from flows import runner
+from flows import runner, store
 from flows.moderation.plan import plan_of
 from flows.pipeline import Vendor, build
 from flows.settings import Settings
@@ -61,7 +61,7 @@ class LiveJob:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         self.settings = settings
         self.reactor = Reactor()
-        self.frontend = Frontend(settings.frontend, frozenset(settings.desktops)) if serve else None
+        self.frontend = self._frontend() if serve else None
         self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.source = LiveSource(
             vendor.name,
@@ -96,7 +96,7 @@ class LiveJob:
         """The dataflow over the job's source, or over one that stands before it."""
         settings = self.settings.job
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
-        callers = {"serve_callers": self.frontend.sink(settings.lane, self.reactor)} if self.frontend else {}
+        callers = {"serve_callers": self.frontend.sink(self.reactor)} if self.frontend else {}
         return build(
             source or self.source,
             self._vendor,
@@ -134,12 +134,14 @@ class LiveJob:
         settings = self.settings.job
         for policy in (self.settings.moderation, *(tenant.moderation for tenant in self.settings.tenants.values())):
             plan_of(policy)  # what cannot be compiled is told now, not at the first turn
+        store.check(settings.data_dir, settings.lane)
         self.source.claim()
         try:
+            store.stamp(settings.data_dir, settings.lane)
             runner.run(
                 self.flow,
                 self.source,
-                recovery=settings.data_dir / "recovery" / settings.lane,
+                recovery=store.folder_of(settings.data_dir, settings.lane),
                 epoch=settings.epoch,
                 stop=self.source.stop,
             )
@@ -149,11 +151,26 @@ class LiveJob:
                 self.landing.close()
             finally:
                 self.reactor.close()
+                if self.frontend is not None:
+                    self.frontend.close()
 
     def note_dead_letter(self, letter: DialogDeadLetter) -> None:
         """A dialog update that was given up, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
         self.landing.note([row])
+
+    def _frontend(self) -> Frontend:
+        settings = self.settings
+        return Frontend(
+            settings.frontend,
+            frozenset(settings.desktops),
+            settings.job.data_dir / "callers",
+            settings.job.lane,
+            self._make_room,
+        )
+
+    def _make_room(self) -> bool:
+        return self.source.reserve.release()
 
     def _note(self, delivered: list[Delivered]) -> None:
         self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])

@@ -2,7 +2,8 @@
 
 Rules
 - A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
-  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD.
+  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD; where the turn
+  was cut off in the middle of one, that part is left out, as a dead letter: its rest may have been on the way.
 - After a continuation the vendor may send again what had arrived. Where every frame had an id of its own, ids
   tell: a known one is a repetition, one that counts on from the last (`ctx-17`, `ctx-18`) is new text.
 - Without, a repetition is dropped only if it reaches the end of what was received and is at least
@@ -24,7 +25,9 @@ from typing import Any
 from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
 from connectors.records import CLOSE, FRAME, OPEN, Record
 from flows.events import DeadLetter, Event, Repeated, Text, Usage
+from flows.fallback import FINISHED
 from flows.shard import Core
+
 
 HISTORY = 4_096
 MIN_REPEATED_TOKENS = 3
@@ -42,6 +45,8 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 class Reassembly(Core):
     """One turn's frames to `Text` events; everything else passes through in its place."""
+
+    version = 2
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -116,7 +121,9 @@ class Reassembly(Core):
     def _close(self, event: Record) -> list[Event]:
         out = self._drop_half_message(event)
         out += self._settle(event, self._continuation.flush())
-        if tail := self._characters.flush():
+        if _reason(event) != FINISHED:
+            out += [self._dead_letter(event, "half a character")] if self._characters.drop() else []
+        elif tail := self._characters.flush():
             out.append(Text(event.t, event.s, event.n, tail, 0))
         return [*out, event]
 
@@ -147,6 +154,12 @@ class Characters:
     def flush(self) -> str:
         high, self._high = self._high, ""
         return self._end_bytes() + ("\ufffd" if high else "")
+
+    def drop(self) -> bool:
+        """Forget the part of a character that waits for its rest; whether there was one."""
+        waited = bool(self._bytes or self._high)
+        self._bytes, self._high = b"", ""
+        return waited
 
     def snapshot(self) -> tuple[bytes, str]:
         return (self._bytes, self._high)
@@ -349,6 +362,10 @@ def _follows(last: str | None, frame_id: str | None) -> bool:
         return False
     before, after = _COUNTED.fullmatch(last), _COUNTED.fullmatch(frame_id)
     return before is not None and after is not None and before[1] == after[1] and int(before[2]) + 1 == int(after[2])
+
+
+def _reason(close: Record) -> object:
+    return close.d.get("reason") if isinstance(close.d, dict) else None
 
 
 def _starts(received: str, token: str) -> list[int]:

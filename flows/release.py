@@ -44,6 +44,8 @@ class Release(Core):
     `fallback` gives the text for a close's reason, empty where there is none.
     """
 
+    version = 2
+
     def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
         request = opened.d if isinstance(opened.d, dict) else {}
         self._desktop = request.get("desktop") or DEFAULT_DESKTOP

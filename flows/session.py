@@ -46,6 +46,8 @@ class Tally(msgspec.Struct):
 class Session(Core):
     """One turn's events, to the same events and their rows. `vendor` is the log's."""
 
+    version = 2
+
     def __init__(self, vendor: str, opened: Record) -> None:
         self._vendor = vendor
         self._request: dict[str, Any] = opened.d if isinstance(opened.d, dict) else {}

@@ -9,12 +9,13 @@ Rules
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -135,15 +136,52 @@ def parse(
     """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
     tree = _with_tenants(_over(PRESETS.get(vendor, {}), tree))
     try:
-        return msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
+        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
+        path = at.removesuffix("`").lstrip(".")
+        setting, _, inside = path.partition("[")
+        field = inside.rpartition("].")[2]
         if what.startswith("Invalid enum value"):  # msgspec quotes this one
-            what = "not one of the values that it may have"
-        setting = at.removesuffix("`").lstrip(".").partition("[")[0]
-        named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
-        place = " and ".join([where, *named]) if not named else " or ".join(named)
-        raise SettingsError(f"{setting or 'settings'}: {what} (from {place})") from None
+            what = f"should be {_choices(path)}"
+        if field:
+            what = f"{field} {what}" if what.startswith("should") else f"{field}: {what}"
+            sources = {key: name for key, name in (sources or {}).items() if key.endswith(f".{field}")} or sources
+    else:
+        setting, what = _endless(settings), "should be a finite number"
+        if not setting:
+            return settings
+    named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
+    place = " and ".join([where, *named]) if not named else " or ".join(named)
+    raise SettingsError(f"{setting or 'settings'}: {what} (from {place})")
+
+
+def _endless(value: object, name: str = "") -> str:
+    """The name of the first setting in it that is inf or nan; empty where there is none."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else name
+    inner: Iterable[tuple[str, object]] = ()
+    if isinstance(value, msgspec.Struct):
+        inner = ((field, getattr(value, field)) for field in value.__struct_fields__)
+    elif isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, tuple | list):
+        return next(filter(None, (_endless(each, name) for each in value)), "")
+    return next(filter(None, (_endless(each, f"{name}.{key}".lstrip(".")) for key, each in inner)), "")
+
+
+def _choices(setting: str) -> str:
+    """What a setting that has a few values may be, such as `"json" or "text"`; named as msgspec does."""
+    kind: Any = Settings
+    for name in re.findall(r"\[\.\.\.\]|[^.\[]+", setting):
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(name)
+    values = [f'"{value}"' for value in get_args(kind) if isinstance(value, str)]
+    return (
+        " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else "one of the values that it may have"
+    )
 
 
 def _over(preset: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from flows.events import Boundary, Event, Text
 from flows.sentences import SentenceSplitter
 from flows.shard import Core
 
+
 SENTENCE = "sentence"
 CLAUSE = "clause"
 PARAGRAPH = "paragraph"
@@ -83,6 +84,8 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class Windows(Core):
     """One turn's `Text` to the same `Text` and its `Boundary` events."""
 
+    version = 2
+
     def __init__(self, settings: WindowSettings, opened: Record) -> None:
         request = opened.d if isinstance(opened.d, dict) else {}
         self._session = (opened.s, opened.n)
@@ -112,6 +115,7 @@ class Windows(Core):
 
     def restore(self, data: tuple[Any, ...]) -> None:
         splitter, self._split, self._begin, self._open, self._first, self.deadline = data
+        self._splitter = self._settings.splitter(splitter["language"])  # the settings' may have changed since
         self._splitter.restore(splitter)
 
     def _text(self, event: Text) -> list[Event]:

@@ -89,6 +89,20 @@ def test_a_broken_line_among_the_sessions_does_not_lose_the_good_ones(other_side
     assert side.desktop.transcript("b") == "".join(WORDS)
 
 
+@pytest.mark.parametrize("name", ["file/r.jsonl", "file/folder", "file/deeper/r.jsonl.zst"])
+def test_a_recording_that_cannot_be_written_is_said_before_the_run(
+    name: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS))
+    (tmp_path / "file").write_text("no folder")
+    env = environment(side, tmp_path / "data")
+    result = invoke(env, "run", "cxone", "--prompt", "stream s", "--record", tmp_path / name)
+    assert result.exit_code == 7
+    assert "name another place" in complaint(result)
+    assert side.gateway.counts["starts"] == 0
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "code", "says"),
     [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from connectors.conversation import MAX_RESUMED
 from connectors.errors import CredentialsError, SettingsError, UpstreamError
 from connectors.log import LogReader
-from connectors.records import Record
+from connectors.records import Record, error
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
 
@@ -124,6 +127,35 @@ def test_what_went_wrong_is_in_the_log(other_side: Start, tmp_path: Path) -> Non
     *_, again = logged(job, "open")
     assert isinstance(again.d, dict)
     assert again.d["continuation_id"]
+
+
+def log_open_turn(side: OtherSide, data_dir: Path, *records: Record) -> None:
+    """What a job that was killed leaves: a turn with three frames, then these."""
+    side.run(data_dir, "s")
+    folder = data_dir / "log" / "w00"
+    lines = next(folder.glob("*.jsonl")).read_bytes().splitlines(keepends=True)
+    shutil.rmtree(data_dir)
+    folder.mkdir(parents=True, mode=0o700)
+    kept = [line for line in lines[1:] if b'"mark"' not in line][:4]
+    noted = [msgspec.json.encode(msgspec.structs.replace(record, t=9_000_000)) + b"\n" for record in records]
+    (folder / "000000000001.jsonl").write_bytes(b"".join([lines[0], *kept, *noted]))
+
+
+def test_restarts_of_the_job_leave_the_vendors_drops_their_number(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@+6:times=9")
+    log_open_turn(side, tmp_path, *[error("s", 0, "restarted", None, 0)] * 20)
+    job = side.run(tmp_path, cxone={"max_restarts": 3})
+    assert job.outcomes == {"finished": 1}
+    assert [kind for kind, _ in errors(job)][-4:] == ["restarted", *["disconnected"] * 3]
+
+
+def test_a_turn_of_which_nothing_comes_through_many_restarts_of_the_job_is_given_up(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS))
+    log_open_turn(side, tmp_path, *[error("s", 0, "restarted", None, 0)] * MAX_RESUMED)
+    job = side.run(tmp_path)
+    assert job.outcomes == {"interrupted": 1}
 
 
 def test_an_open_is_logged_before_its_request(other_side: Start, tmp_path: Path) -> None:

@@ -107,14 +107,21 @@ def test_what_comes_twice_late_or_without_its_beginning_changes_nothing() -> Non
     hub = Hub(HubSettings())
     hub.publish(message(0, "One. "), 0)
     hub.publish(message(0, "One. "), 0)
-    hub.publish(message(2, "Three."), 0)
     hub.publish(message(3, "lost", key=OTHER), 0)
     hub.publish(message(1, "Two.", closed_by="end", final=True), 0)
     hub.publish(message(2, "Three.", final=True), 0)
     assert read(join(hub))[-1].data == "One. Two."
-    assert (hub.counts["repeated"], hub.counts["headless"], hub.counts["late"]) == (1, 2, 1)
+    assert (hub.counts["repeated"], hub.counts["headless"], hub.counts["late"]) == (1, 1, 1)
     with pytest.raises(UnknownTurnError):
         join(hub, key=OTHER)
+
+
+def test_a_gap_ends_a_turn_for_its_callers_at_once() -> None:
+    hub = Hub(HubSettings(error_text="sorry"))
+    hub.publish(message(0, "One. "), 0)
+    hub.publish(message(2, "Three."), 0)
+    hub.publish(message(1, "Two."), 0)
+    assert told(join(hub)) == [("token", "One. ", "s/0/0"), ("error", "sorry", "s/0/1")]
 
 
 pieces = st.text(st.sampled_from("ab :\0\u2028é😀\ud83d"), max_size=6) | st.text(st.sampled_from("a\r\n"), max_size=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
@@ -177,6 +177,35 @@ def test_any_cut_of_any_text_into_utf16_units_comes_out_whole(text: str, data: s
     characters = Characters()
     whole = "".join(map(characters.feed, tokens)) + characters.flush()
     assert whole == text or "<0x" in text
+
+
+def byte_tokens(text: str) -> list[str]:
+    return [f"<0x{byte:02X}>" for byte in text.encode()]
+
+
+def unit_tokens(text: str) -> list[str]:
+    units = text.encode("utf-16-le")
+    return [units[at : at + 2].decode("utf-16-le", "surrogatepass") for at in range(0, len(units), 2)]
+
+
+@given(st.text(), st.sampled_from([byte_tokens, unit_tokens]), st.integers(0, 200), st.booleans())
+def test_a_turn_that_was_cut_off_ends_with_its_last_whole_character(
+    text: str, spell: Callable[[str], list[str]], cut: int, split: bool
+) -> None:
+    tokens = spell(text)[:cut]
+    core = Reassembly(Decoder())
+    out: list[Event] = []
+    for record in [OPEN, *map(token, tokens), Record(0, "s", 0, "close", d={"reason": "interrupted"})]:
+        if split:
+            restored = Reassembly(Decoder())
+            restored.restore(pickle.loads(pickle.dumps(core.snapshot())))
+            core = restored
+        out += core.feed(record)
+    shown = text_of(out)
+    assert text.startswith(shown)
+    rest = len(tokens) - len(spell(shown))
+    assert 0 <= rest < 4
+    assert [event.reason for event in out if isinstance(event, DeadLetter)] == ["half a character"] * (rest > 0)
 
 
 @given(st.binary())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.errors import SettingsError
 from flows.manual import settings_page
-from flows.settings import load, parse
+from flows.settings import Settings, load, parse
 
 
 def toml(tmp_path: Path, text: str) -> Path:
@@ -107,9 +108,42 @@ def test_cognigys_preset_lies_beneath_the_settings() -> None:
 
 
 def test_an_error_never_shows_the_value_that_is_not_one_of_several() -> None:
-    with pytest.raises(SettingsError, match=r"window\.mode: not one of") as error:
+    with pytest.raises(SettingsError, match=r'window\.mode: should be "sentence", .* or "none"') as error:
         parse({"window": {"mode": "hunter2"}})
     assert "hunter2" not in str(error.value)
+
+
+def test_a_desktops_format_is_told_with_its_values_and_where_it_is_from() -> None:
+    with pytest.raises(SettingsError) as error:
+        load(None, {"AGENT_FORMAT": "xml", "AGENT_WS_URL": "ws://127.0.0.1:1"})
+    assert str(error.value) == 'desktops: format should be "json" or "text" (from AGENT_FORMAT)'
+
+
+NUMBERS = [
+    (section.name, field.name)
+    for section in msgspec.structs.fields(Settings)
+    if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct)
+    for field in msgspec.structs.fields(section.type)
+    if field.type in (float, float | None)
+]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(("section", "field"), NUMBERS)
+def test_what_is_no_finite_number_is_refused(section: str, field: str, value: str) -> None:
+    """As TOML has it, and as the environment does."""
+    for each in (float(value), value):
+        with pytest.raises(SettingsError) as error:
+            parse({section: {field: each}})
+        assert section in str(error.value)
+        assert field in str(error.value)
+
+
+def test_what_is_no_finite_number_is_refused_inside_tables_too() -> None:
+    with pytest.raises(SettingsError, match=r"desktops\.west\.hello_timeout: should be a finite number"):
+        parse({"desktops": {"west": {"url": "ws://127.0.0.1:1", "hello_timeout": float("inf")}}})
+    with pytest.raises(SettingsError, match=r"tenants: moderation"):
+        parse({"tenants": {"acme": {"moderation": {"max_hold_seconds": float("nan")}}}})
 
 
 def test_a_tenants_moderation_that_is_no_table_is_named() -> None:

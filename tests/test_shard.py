@@ -140,7 +140,7 @@ def test_a_snapshot_of_another_version_is_refused_with_the_remedy() -> None:
 
     step = shard()
     step.feed([opened()], 0)
-    with pytest.raises(DataDirError, match="version 1, this tokenweir's of 7; move the recovery store away"):
+    with pytest.raises(DataDirError, match="version 1, this tokenweir's of 7; finish with the one that wrote them"):
         Shard("step", lambda _: Newer()).restore(step.snapshot())
 
 

@@ -168,6 +168,8 @@ def test_a_start_reads_what_was_folded_and_not_the_whole_log(tmp_path: Path) -> 
     assert folded.open["open", 0].continuation_id == "c-1"
     (tmp_path / f"{begin.file:012d}.fold").write_text("{")
     assert fold(reader, reader.end()).snapshot() == whole.snapshot(), "an earlier one will do"
+    (tmp_path / f"{begin.file:012d}.fold").write_text('{"version": 99}')
+    assert fold(reader, reader.end()).snapshot() == whole.snapshot(), "another version's is not read"
 
 
 def test_a_snapshot_beyond_the_log_is_an_error_with_its_remedy(tmp_path: Path) -> None:

@@ -42,6 +42,28 @@ def test_an_open_turn_knows_how_it_could_be_continued() -> None:
     assert turn.request == {"prompt": "p"}, "the first open's"
 
 
+def test_restarts_of_the_job_are_counted_apart_and_only_since_the_last_frame() -> None:
+    turns = fold(
+        opened("s", 0, {}),
+        frame("s", 0, "{}", id="c-1"),
+        error("s", 0, "disconnected", None, 1),
+        error("s", 0, "restarted", None, 1),
+        error("s", 0, "restarted", None, 1),
+    )
+    assert (turns.open["s", 0].restarts, turns.open["s", 0].resumed) == (1, 2)
+    again = Turns()
+    again.restore(turns.snapshot())
+    assert again.open == turns.open
+    turns.feed(frame("s", 0, "{}", id="c-2"))
+    assert (turns.open["s", 0].restarts, turns.open["s", 0].resumed) == (1, 0)
+
+
+def test_a_fold_of_version_1_is_read() -> None:
+    turns = Turns()
+    turns.restore({"version": 1, "last": 5, "forgotten": 0, "ended": {}, "open": [("s", 0, {}, 3, "c-1", 2)]})
+    assert (turns.open["s", 0].restarts, turns.open["s", 0].resumed) == (2, 0)
+
+
 def test_frames_of_no_open_turn_are_passed_over() -> None:
     assert not fold(frame("s", 0, "{}"), error("s", 0, "x", None, 1), closed("s", 0, "finished")).open
 

@@ -3,7 +3,8 @@
 Rules
 - An `open` is in the log before its request; a finishing frame and the turn's `close` are one write.
 - A stream that breaks, idles or ends without `finished` is continued from its last id; before any id it starts
-  anew, and only if no token had come. All that together happens `max_restarts` times a turn, with back-off.
+  anew, and only if no token had come. All that together happens `max_restarts` times a turn, with back-off; a restart
+  of the job does not count (connectors/conversation.py).
 - 401 refreshes the token and tries once more, and so does one later attempt of the turn; 429 waits as it is told,
   `max_retries` times in a row, and slows the whole account down; other 4xx, and an `error` event, end the turn.
 - Sockets are read only while the flow has room.

@@ -16,7 +16,7 @@ class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     continue_with_model      send `model` with a continuation too
     connect_timeout          seconds for a connection
     idle_timeout             seconds without a byte after which a stream counts as broken (0: never)
-    max_restarts             continuations and fresh starts of one turn, in total
+    max_restarts             continuations and fresh starts of one turn, in total; restarts of the job do not count
     max_retries              429 answers in a row to one turn before it is given up
     retry_base, retry_cap    seconds: the back-off's first and longest step
     retry_total              seconds of refusals in a row, Retry-After included, after which a turn is given up

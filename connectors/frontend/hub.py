@@ -10,18 +10,21 @@ Rules
 - A turn that a caller has attended is given up when nobody is there for `resume_grace`, when nothing was shown for
   `idle_timeout`, or after `overall_timeout`. A turn that no caller attended has all the time it takes.
 - An ended turn is kept for `replay_for`. What bounds cut short is counted in `counts`.
+- What is shown, and how it ends, is told to `keep` before any caller can take it; `restore` goes on from that in the
+  next process. There a turn under way counts as unattended until a caller comes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from connectors.errors import TokenweirError
 from connectors.frontend.ids import Key, event_id
+from connectors.frontend.shown import Ended, Shown
 from connectors.records import ERROR, Message
 from connectors.sse import Event
 
@@ -42,7 +45,7 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     overall_timeout   of a turn, from its first caller on; 0: none
     idle_timeout      with nothing shown; 0: none
     resume_grace      for which a turn goes on when its last caller has gone
-    replay_for        after a turn's end, for which it can be read again
+    replay_for        after a turn's end, for which it can be read again, by a restarted job too
     max_kept_turns    turns kept, under way and ended
     max_kept_chars    characters kept of all turns, and 64 more a message
     max_turn_chars    the same of one turn; one that grows past it ends with `error_text`
@@ -157,14 +160,17 @@ class Caller:
 
 
 class Hub:
-    """All turns. `counts`: messages shown, repeated, late (after the end), headless (of a turn whose beginning this
-    process has not seen), unkept (no room for their turn); turns done, error, forgotten (to make room), too_large,
-    abandoned, overall_timeout, idle_timeout; refused callers.
+    """All turns. `counts`: messages shown, repeated, late (after the end), headless (what came before them is not
+    known), unkept (no room for their turn); turns restored, lost (restored with a gap), done, error, forgotten (to make
+    room), too_large, abandoned, overall_timeout, idle_timeout; refused callers.
+
+    keep  is called with all that `restore` will want
     """
 
-    def __init__(self, settings: HubSettings) -> None:
+    def __init__(self, settings: HubSettings, keep: Callable[[Shown], object] = lambda _: None) -> None:
         self.counts: Counter[str] = Counter()
         self._settings = settings
+        self._keep = keep
         self._running: dict[Key, _Turn] = {}
         self._ended: dict[Key, _Turn] = {}
         self._chars = 0
@@ -179,6 +185,40 @@ class Hub:
     def kept(self) -> tuple[int, int]:
         """Turns and characters, as the bounds count them."""
         return len(self._running) + len(self._ended), self._chars
+
+    def turns(self) -> Iterator[Key]:
+        """The turns that are kept."""
+        yield from self._ended
+        yield from self._running
+
+    def restore(self, shown: Iterable[Shown], unfinished: Collection[Key], now: float, wall: float) -> None:
+        """Go on from what `keep` was told in an earlier process; once, and first.
+
+        unfinished  turns that the flow has something to say of; others under way are given up after `resume_grace`
+        wall        the clock of `Ended.at`
+        """
+        known: set[Key] = set()
+        for each in shown:
+            key = (each.session_id, each.turn)
+            known.add(key)
+            if each.seq == 0:
+                self.open(key, now)
+            turn = self._running.get(key) or self._ended.get(key)
+            if turn is None or each.seq > len(turn.pieces):
+                self._lose(key)
+            elif isinstance(each, Message):
+                self.publish(each, now)
+            elif each.seq == len(turn.pieces):
+                self.end(key, each.text, now)  # unless its last message was the end
+                turn.ended_at = now - max(0.0, wall - each.at)
+        for key in unfinished:
+            if key not in known:
+                self.open(key, now)
+        for key, turn in self._running.items():
+            if key not in unfinished:
+                turn.attended_at = turn.left_at = now
+        self._forget_expired(now)
+        self.counts = Counter(restored=self.kept[0], lost=self.counts["lost"])
 
     def check_room(self, callers: int = 0) -> None:
         """Raises FullError where there is no place for one more turn with so many callers."""
@@ -208,10 +248,13 @@ class Hub:
         if turn is None:
             self.counts["headless" if message.seq else "unkept"] += 1
             return
-        if message.seq != len(turn.pieces):
-            self.counts["repeated" if message.seq < len(turn.pieces) else "headless"] += 1
-            return
-        self._show(turn, message, now)
+        if message.seq < len(turn.pieces):
+            self.counts["repeated"] += 1
+        elif message.seq > len(turn.pieces):  # what is missing will not come any more
+            self.counts["headless"] += 1
+            self._end(turn, ERROR, self._settings.error_text, now)
+        else:
+            self._show(turn, message, now)
 
     def end(self, key: Key, text: str, now: float) -> bool:
         """End a turn for its callers with an `error` that says `text`; False if it is not running."""
@@ -286,6 +329,7 @@ class Hub:
         turn.size += len(text) + MESSAGE_COST
         self._chars += len(text) + MESSAGE_COST
         self.counts["shown"] += 1
+        self._keep(message)
         if message.fallback:
             turn.fallback = message.text
         while self._chars > settings.max_kept_chars and self._forget():
@@ -304,6 +348,7 @@ class Hub:
         turn.end, turn.ended_at = (kind, text), now
         self.counts[kind] += 1
         self._ended[turn.key] = self._running.pop(turn.key)
+        self._keep(Ended(*turn.key, len(turn.pieces), text))
         for caller in turn.callers:
             caller.wake()
 
@@ -334,6 +379,11 @@ class Hub:
         self._drop(self._ended.pop(next(iter(self._ended))))
         self.counts["forgotten"] += 1
         return True
+
+    def _lose(self, key: Key) -> None:
+        if turn := self._running.pop(key, None):
+            self._drop(turn)
+            self.counts["lost"] += 1
 
     def _refusal(self, what: str) -> FullError:
         self.counts["refused"] += 1

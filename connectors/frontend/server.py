@@ -7,9 +7,8 @@
     GET    /health           OK while the flow takes what arrives
 
 Rules
-- Runs on the reactor, and only where it was asked for.
-- A turn is in the log, on disk, before a caller hears of it.
-- An error is JSON that names the field and the remedy; it never quotes what it was given.
+- Runs on the reactor, and only where it was asked for; it listens once it knows what an earlier process showed.
+- A turn is in the log, on disk, before a caller hears of it; a message is in the callers' journal before one gets it.
 - A turn that a caller abandoned, or that took too long, has its upstream closed.
 """
 
@@ -19,11 +18,11 @@ import asyncio
 import contextlib
 import logging
 import re
-import secrets
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -35,16 +34,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from connectors.errors import InputError, SettingsError, TokenweirError
+from connectors.errors import InputError, SettingsError
 from connectors.frontend import access
-from connectors.frontend.hub import Caller, FullError, Hub, Overdue, UnknownTurnError
+from connectors.frontend.answers import EXPLAIN, BodyTooLargeError, MissingError, json_answer
+from connectors.frontend.hub import Caller, Hub, Overdue
 from connectors.frontend.ids import BEFORE_FIRST, Key, Place, parse_event_id
+from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
 from connectors.frontend.protocol import protocol
 from connectors.frontend.settings import FrontendSettings
+from connectors.frontend.shown import Shown
 from connectors.frontend.sink import CallerSink
 from connectors.frontend.stream import EventStream
-from connectors.frontend.tickets import TicketError, Tickets
-from connectors.job import BusyError, DiskFullError, Job, SessionOpenError
+from connectors.frontend.tickets import Tickets
+from connectors.job import Job
+from connectors.journal import Journal
 from connectors.reactor import Reactor
 from connectors.records import SESSION_ID, Message
 from connectors.sessions import SessionRequest, parse_request
@@ -55,61 +58,72 @@ STOP_TIMEOUT: Final = 2
 
 log = logging.getLogger(__name__)
 
-
-class MissingError(InputError):
-    """Fields that a request needs and does not have."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(f"{' and '.join(names)}: missing")
-        self.names = names
-
-
-class BodyTooLargeError(TokenweirError):
-    """A request's body is larger than `max_request_bytes`."""
-
-
-STATUS: Final[Mapping[type[TokenweirError], int]] = {
-    InputError: 400,
-    access.NoTokenError: 401,
-    access.ForeignPageError: 403,
-    TicketError: 403,
-    SessionOpenError: 409,
-    UnknownTurnError: 410,
-    BodyTooLargeError: 413,
-    BusyError: 429,
-    DiskFullError: 503,
-    FullError: 429,
-}
 NO_STORE: Final = {"Cache-Control": "no-store"}
 HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}
 
 
 class Frontend:
-    """The callers' side of one job. `desktops` are the names that a request may give.
+    """The callers' side of one job. Building it opens nothing.
 
-    address  where it listens, once it does
-    hub      what callers were shown
+    desktops   the names that a request may give
+    directory  where what callers were shown is kept; made if it is not there
+    on_full    see connectors.journal.Journal
+
+    address    where it listens, once it does
+    hub        what callers were shown
     """
 
-    def __init__(self, settings: FrontendSettings, desktops: frozenset[str]) -> None:
+    def __init__(
+        self,
+        settings: FrontendSettings,
+        desktops: frozenset[str],
+        directory: Path,
+        lane: str = "w00",
+        on_full: Callable[[], bool] | None = None,
+    ) -> None:
         self.address = ""
-        self.hub = Hub(settings)
+        self.hub = Hub(settings, self._keep)
         self._settings = settings
         self._desktops = desktops
-        key = settings.url_key.reveal().encode() or secrets.token_bytes(32)
-        self._tickets = Tickets(key, settings.url_ttl)
+        self._directory = directory
+        self._lane = lane
+        self._on_full = on_full
+        self._tickets = Tickets(b"", 0)
+        self._memory: CallerMemory | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    def sink(self, lane: str, reactor: Reactor) -> CallerSink:
+    def sink(self, reactor: Reactor) -> CallerSink:
         """The flow's way to the callers."""
-        return CallerSink(self.show, lane, reactor)
+        return CallerSink(self, self._lane, reactor)
+
+    def open(self, unfinished: Collection[Key]) -> None:
+        """Go on from what an earlier process showed; once, before the job runs. Raises DataDirError."""
+        key = self._settings.url_key.reveal().encode() or url_key(self._directory / "url_key")
+        self._tickets = Tickets(key, self._settings.url_ttl)
+        memory = CallerMemory(Journal(self._directory, self._lane, segment_bytes=SEGMENT_BYTES, on_full=self._on_full))
+        try:
+            self.hub.restore(memory.read(), unfinished, _now(), time.time())
+        except BaseException:
+            memory.close()
+            raise
+        self._memory = memory
+
+    def close(self) -> None:
+        """After the flow has ended. Idempotent."""
+        if self._memory is not None:
+            self._memory.close()
+
+    def sync(self) -> None:
+        """Make what was shown survive the machine. Safe from any thread."""
+        if self._memory is not None:
+            self._memory.sync()
 
     def show(self, messages: Sequence[Message]) -> None:
         """Take messages of the flow. Call it on the reactor."""
         now = _now()
         for message in messages:
             self.hub.publish(message, now)
+        self._save()
 
     async def serve(self, job: Job) -> None:
         """Serve until cancelled. Raises SettingsError where the address cannot be had."""
@@ -154,7 +168,7 @@ class Frontend:
                 Route("/health", self._health, methods=["GET"]),
             ],
             middleware=[access.cors(self._settings)],
-            exception_handlers={TokenweirError: _explain, HTTPException: _explain_http, OSError: _explain_disk},
+            exception_handlers=EXPLAIN,
         )
         app.state.job = job
         return uvicorn.Config(
@@ -177,7 +191,7 @@ class Frontend:
         key = self._open(job, wanted)
         await _sync(job)
         body = {"session_id": key[0], "turn": key[1], "stream_url": self._stream_url(request, job, key)}
-        return _json(202, body, NO_STORE)
+        return json_answer(202, body, NO_STORE)
 
     async def _tell(self, request: Request) -> Response:
         self._admit(request)
@@ -190,13 +204,14 @@ class Frontend:
         else:
             body |= state._asdict()
             body["stream_url"] = self._stream_url(request, job, key)
-        return _json(200, body, NO_STORE)
+        return json_answer(200, body, NO_STORE)
 
     async def _stop(self, request: Request) -> Response:
         self._admit(request)
         job = _job(request)
         key = _newest(request, job)
         self.hub.end(key, self._settings.cancelled_text, _now())
+        self._save()
         await job.cancel(*key)
         return Response(status_code=204)
 
@@ -222,7 +237,7 @@ class Frontend:
         if idle <= self._settings.stalled_after:
             return Response("OK", media_type="text/plain")
         state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.lane.waiting}
-        return _json(503, {"status": "stalled", "seconds": round(idle, 1), **state})
+        return json_answer(503, {"status": "stalled", "seconds": round(idle, 1), **state})
 
     def _admit(self, request: Request) -> None:
         access.check_origin(request, self._settings.allowed_origins)
@@ -265,13 +280,24 @@ class Frontend:
         settings = self._settings
         return EventStream(caller, place, wake, heartbeat=settings.heartbeat, retry=settings.retry, leave=self._leave)
 
+    def _keep(self, shown: Shown) -> None:
+        if self._memory is not None:
+            self._memory.note(shown)
+
+    def _save(self) -> None:
+        """Before anything waits: no caller gets what is not written."""
+        if self._memory is not None:
+            self._memory.save(self.hub.turns)
+
     def _leave(self, caller: Caller) -> None:
         self.hub.leave(caller, _now())
 
     async def _sweep(self, job: Job) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
-            for overdue in self.hub.sweep(_now()):
+            ended = self.hub.sweep(_now())
+            self._save()
+            for overdue in ended:
                 task = asyncio.create_task(_close_upstream(job, overdue))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
@@ -356,25 +382,4 @@ def _job(request: Request) -> Job:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
-
-
-async def _explain(request: Request, error: Exception) -> Response:
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    body: dict[str, Any] = {"error": str(error)}
-    if isinstance(error, MissingError):
-        body["missing"] = error.names
-    return _json(status, body, HEADERS.get(status))
-
-
-async def _explain_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _json(error.status_code, {"error": error.detail}, error.headers)
-
-
-async def _explain_disk(request: Request, error: Exception) -> Response:
-    return _json(503, {"error": "the log cannot be written: the disk is full or gone"})
+    return time.monotonic()

@@ -19,7 +19,7 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
     token              bearer token; needed to listen on anything but loopback
     allowed_origins    origins (`https://example.org`) of pages that may call; `*` is any
     public_url         how callers reach it, where that is not how it is asked: `https://example.org/llm`
-    url_key            signs stream URLs; at least 16 bytes, the same for processes that share callers; else drawn
+    url_key            signs stream URLs; at least 16 bytes, the same for processes that share callers; else one is kept
     url_ttl            for which a stream URL may be used
     heartbeat          between comments that keep a silent stream open
     retry              after which a browser that lost its stream should come back

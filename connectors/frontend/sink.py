@@ -2,13 +2,14 @@
 
 Rules
 - `write_batch` hands the messages to the reactor's thread and returns; a slow caller holds up nobody.
-- It remembers nothing: what a caller may still read is in the hub, and dies with the process.
+- What was handed over is saved and synced before each snapshot. The snapshot itself holds nothing: a journal that was
+  lost is missed by callers alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -18,11 +19,21 @@ from connectors.records import Message
 Batch: TypeAlias = Sequence[tuple[str, Message]]
 
 
-class CallerSink(FixedPartitionedSink[Batch, None]):
-    """Hands `(key, [(desktop's name, message), …])` to `show`, on the reactor. One partition: the process's lane."""
+class Shows(Protocol):
+    """Who shows callers what the flow gives."""
 
-    def __init__(self, show: Callable[[Sequence[Message]], object], lane: str, reactor: Reactor) -> None:
-        self._show = show
+    def show(self, messages: Sequence[Message]) -> None:
+        """Save these and show them. Called on the reactor."""
+
+    def sync(self) -> None:
+        """Make what was shown survive the machine. Called on the flow's thread."""
+
+
+class CallerSink(FixedPartitionedSink[Batch, None]):
+    """Hands `(key, [(desktop's name, message), …])` to `callers`. One partition: the process's lane."""
+
+    def __init__(self, callers: Shows, lane: str, reactor: Reactor) -> None:
+        self._callers = callers
         self._lane = lane
         self._reactor = reactor
 
@@ -33,16 +44,21 @@ class CallerSink(FixedPartitionedSink[Batch, None]):
         return 0
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Partition:
-        return _Partition(self._show, self._reactor)
+        return _Partition(self._callers, self._reactor)
 
 
 class _Partition(StatefulSinkPartition[Batch, None]):
-    def __init__(self, show: Callable[[Sequence[Message]], object], reactor: Reactor) -> None:
-        self._show = show
+    def __init__(self, callers: Shows, reactor: Reactor) -> None:
+        self._callers = callers
         self._reactor = reactor
 
     def write_batch(self, values: list[Batch]) -> None:
-        self._reactor.call(self._show, [message for batch in values for _, message in batch])
+        self._reactor.call(self._callers.show, [message for batch in values for _, message in batch])
 
     def snapshot(self) -> None:
-        return None
+        self._reactor.run(_everything_before())
+        self._callers.sync()
+
+
+async def _everything_before() -> None:
+    """Has run when what was called on the reactor earlier has run."""

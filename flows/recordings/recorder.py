@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import msgspec
 
@@ -72,10 +72,29 @@ class Wish(msgspec.Struct, frozen=True):
 def keep(source: Path, target: Path, settings: Settings, wish: Wish, *, now: datetime | None = None) -> list[Path]:
     """Make recordings of a recording: one at `target`, or one a session in it if it is a folder. Returns them.
 
-    A folder is what is one, or has no suffix of a recording. Raises InputError where a session cannot be disguised.
+    A folder is what is one, or has no suffix of a recording. Raises InputError where a session cannot be disguised, or
+    nothing be written.
     """
+    try:
+        return _keep_all(source, target, settings, wish, now)
+    except OSError as error:
+        raise _unwritable(target, error) from None
+
+
+def check_target(target: Path) -> None:
+    """Raise InputError where no recording could be written: before a run, not after it."""
+    folder = target if _is_folder(target) else target.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(target, error) from None
+
+
+def _keep_all(source: Path, target: Path, settings: Settings, wish: Wish, now: datetime | None) -> list[Path]:
     recorded = (now or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
-    if not target.name.endswith(editing.SUFFIXES) or target.is_dir():
+    if _is_folder(target):
         with TemporaryDirectory() as folder:
             made = []
             for part in editing.split(source, Path(folder), from_zero=False):
@@ -90,8 +109,19 @@ def keep_job(source: LiveSource, target: Path, settings: Settings, wish: Wish) -
     """The same of what a job that has ended saw. Raises InputError."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "job.jsonl"
-        source.record(whole)
+        try:
+            source.record(whole)
+        except OSError as error:
+            raise _unwritable(Path(folder), error) from None
         return keep(whole, target, settings, wish)
+
+
+def _is_folder(target: Path) -> bool:
+    return not target.name.endswith(editing.SUFFIXES) or target.is_dir()
+
+
+def _unwritable(target: Path, error: OSError) -> InputError:
+    return InputError(f"no recording can be written to {target}: {error.strerror}; name another place")
 
 
 def is_sampled(session: str, share: float) -> bool:

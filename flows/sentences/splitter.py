@@ -30,7 +30,7 @@ from flows.sentences.lines import Line
 from flows.sentences.signs import LOOK_BACK, candidates, run_of_stops
 from flows.sentences.stops import Stop, Verdict
 
-_VERSION = 2
+VERSION = 2
 _LINE_END = 48  # characters before a line break that its rules read
 
 
@@ -107,16 +107,16 @@ class SentenceSplitter:
         state = self._state
         for parts in (state.far, state.near):
             parts[:] = ["".join(parts)] if parts else []
-        return {"version": _VERSION, "language": self._code, "state": msgspec.to_builtins(state)}
+        return {"version": VERSION, "language": self._code, "state": msgspec.to_builtins(state)}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Go on where `snapshot` was taken, by a splitter of the same language and settings.
 
         Raises ValueError for another version or language.
         """
-        if data.get("version") != _VERSION or data.get("language") != self._code:
+        if data.get("version") != VERSION or data.get("language") != self._code:
             found = f"version {data.get('version')!r}, language {data.get('language')!r}"
-            raise ValueError(f"sentences: snapshot of {found} does not fit version {_VERSION}, language {self._code!r}")
+            raise ValueError(f"sentences: snapshot of {found} does not fit version {VERSION}, language {self._code!r}")
         self._state = msgspec.convert(data["state"], _State)
         self._set_line(self._state.line)
 

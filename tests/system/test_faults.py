@@ -207,6 +207,18 @@ def test_a_kill_in_the_middle_loses_nothing_whatever_the_desktop_can_say(desktop
         scene.holds(desktop)
 
 
+def test_kills_do_not_use_up_the_restarts_that_the_vendors_drops_have(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.start(cxone={"max_restarts": 0})
+        scene.begin()
+        for shown in (1, 3, 5, 7):
+            until(lambda shown=shown: scene.world.desktops["acks"].counts["shown"] >= shown)
+            scene.service.kill()
+            scene.start(cxone={"max_restarts": 0})
+        scene.until_whole()
+        scene.holds()
+
+
 def test_torn_lines_of_log_and_journal_are_cut_off(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         scene.start()

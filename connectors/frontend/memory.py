@@ -1,0 +1,146 @@
+"""What callers were shown, on disk, so that they read on after a restart.
+
+Rules
+- A journal of the delivery journal's form (connectors/journal.py): the messages of the turns that the hub keeps, and
+  how they ended. What the hub forgets leaves the disk with the segments that held it.
+- It is written on the reactor, in one piece, before any caller gets what is in it; the sink syncs it before each
+  snapshot of the flow, so nothing is missing that the flow will not say again.
+- What cannot be written, on a full disk, is shown all the same and counted (`unsaved`): its turn cannot be read on
+  after a restart.
+- The key that signs stream URLs is kept beside it: a URL that was given out outlives the process too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from connectors.errors import DataDirError
+from connectors.frontend.ids import Key
+from connectors.frontend.shown import Ended, Shown, decode_shown, encode_shown
+from connectors.frontend.tickets import MIN_KEY_BYTES
+from connectors.journal import Journal, Stored
+from connectors.outbox import Mark
+
+TO: Final = "callers"
+"""The name that the journal knows them by."""
+
+SEGMENT_BYTES: Final = 4 << 20
+"""Small, for a segment is begun on the reactor."""
+
+KEY_BYTES: Final = 32
+
+log = logging.getLogger(__name__)
+
+
+class CallerMemory:
+    """All that was shown, over a journal that nobody has read yet. Belongs to the reactor, but `read` and `sync`."""
+
+    def __init__(self, journal: Journal, clock: Callable[[], float] = time.time) -> None:
+        self.unsaved = 0
+        self._journal = journal
+        self._clock = clock
+        self._noted: list[Shown] = []
+        self._places: dict[Key, array[int]] = {}
+        self._rotating = threading.Lock()
+        self._closed = False
+
+    def read(self) -> Iterator[Shown]:
+        """What earlier processes showed, in its order; some of it may come twice. Read it all, and before `note`.
+
+        Raises DataDirError that names what cannot be read.
+        """
+        for place, entry in self._journal.read():
+            if isinstance(entry, Stored):
+                try:
+                    shown = decode_shown(entry.d)
+                except msgspec.DecodeError:
+                    raise DataDirError(
+                        "the callers' journal holds a line that is none of its own; restore it"
+                    ) from None
+                self._places.setdefault((shown.session_id, shown.turn), array("Q")).append(place)
+                yield shown
+
+    def note(self, shown: Shown) -> None:
+        """Have it written with the next `save`."""
+        self._noted.append(shown)
+
+    def save(self, kept: Callable[[], Iterable[Key]]) -> None:
+        """Write what was noted. `kept` are the turns that still count, asked when old ones may leave."""
+        noted, self._noted = self._noted, []
+        if not noted or self._closed:
+            return
+        try:
+            lines = [Stored(TO, msgspec.Raw(self._encode(each))) for each in noted]
+            places = self._journal.append(lines)
+            for each, place in zip(noted, places, strict=True):
+                self._places.setdefault((each.session_id, each.turn), array("Q")).append(place)
+            if self._journal.full:
+                self._rotate(set(kept()))
+        except (DataDirError, ValueError) as error:  # the latter: half a character
+            if not self.unsaved:
+                why = error if isinstance(error, DataDirError) else "a message cannot be written as JSON"
+                log.warning("%s; callers are served on, but may not read on after a restart", why)
+            self.unsaved += len(noted)
+
+    def sync(self) -> None:
+        """Make what was saved survive the machine. Safe from any thread."""
+        with self._rotating:
+            try:
+                self._journal.sync()
+            except DataDirError as error:
+                log.warning("%s", error)
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._rotating:
+            self._closed = True
+            self._journal.close()
+
+    def _encode(self, shown: Shown) -> bytes:
+        return encode_shown(msgspec.structs.replace(shown, at=self._clock()) if isinstance(shown, Ended) else shown)
+
+    def _rotate(self, kept: set[Key]) -> None:
+        for key in self._places.keys() - kept:
+            del self._places[key]
+        with self._rotating:
+            marks = {TO: [Mark(session_id, turn, 0) for session_id, turn in self._places]}
+            moved = self._journal.rotate(marks, (place for places in self._places.values() for place in places))
+        if moved:
+            self._places = {
+                key: array("Q", [moved.get(place, place) for place in places]) for key, places in self._places.items()
+            }
+
+
+def url_key(path: Path) -> bytes:
+    """The key kept in this file, made (0600) where there is none. Raises DataDirError."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            drawn = path.with_name(f".{path.name}.{os.getpid()}")
+            fd = os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(fd)
+            try:
+                path.hardlink_to(drawn)  # not where another lane's process was faster
+            except FileExistsError:
+                pass
+            finally:
+                drawn.unlink()
+        key = path.read_bytes()
+    except OSError as error:
+        raise DataDirError(f"{path}: the key of stream URLs cannot be kept: {error.strerror}") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise DataDirError(f"{path} is too short for a key; remove it, and another is made")
+    return key

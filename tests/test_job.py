@@ -1,0 +1,133 @@
+"""connectors.job: what becomes of a turn whose end cannot be logged."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from connectors.job import Job, Outcome
+from connectors.lane import Lane
+from connectors.log import Clock, LogReader, LogWriter
+from connectors.records import closed
+from connectors.sessions import SessionRequest
+from connectors.turns import Turn, Turns
+
+KEY = ("s", 0)
+
+
+class Gateway:
+    """Converses as it is told to."""
+
+    model = "m"
+
+    def __init__(self, converse: Callable[[Turn, Lane], Awaitable[Outcome]]) -> None:
+        self._converse = converse
+
+    async def converse(self, turn: Turn, lane: Lane) -> Outcome:
+        return await self._converse(turn, lane)
+
+    async def check(self) -> None:
+        """Can always be used."""
+
+    async def aclose(self) -> None:
+        """Has no sockets."""
+
+
+@contextmanager
+def no_room(folder: Path) -> Iterator[None]:
+    """No file of this process may grow past what the log has: a write of the log fails as on a full disk."""
+    size = max(path.stat().st_size for path in folder.glob("*.jsonl"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def run(
+    folder: Path, converse: Callable[[Turn, Lane], Awaitable[Outcome]], test: Callable[[Job], Awaitable[None]]
+) -> Job:
+    """A job on a lane in this folder, for as long as `test` takes."""
+    writer = LogWriter(folder, "cxone")
+    lane = Lane(writer, Clock(LogReader(folder).created, None), Turns())
+    job = Job(lane, Gateway(converse))
+
+    async def both() -> None:
+        await test(job)
+        job.stop()
+        await job.run()
+
+    asyncio.run(both())
+    lane.close()
+    return job
+
+
+def ends(folder: Path) -> list[object]:
+    return [record.d for record, _ in LogReader(folder).read() if record.k == "close"]
+
+
+async def soon(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.job.RESERVE_EVERY", 0.01)
+
+
+def test_a_failed_turn_whose_close_finds_no_room_is_closed_when_there_is(tmp_path: Path) -> None:
+    async def converse(turn: Turn, lane: Lane) -> Outcome:
+        raise RuntimeError
+
+    async def test(job: Job) -> None:
+        job.begin(SessionRequest(session_id="s", prompt="p"))
+        with no_room(tmp_path):
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+            assert job.running == 1
+            assert KEY in job.lane.turns.open
+        await soon(lambda: job.running == 0)
+        assert job.outcomes == {"failed": 1}
+
+    run(tmp_path, converse, test)
+    assert ends(tmp_path) == [{"reason": "failed"}]
+
+
+def test_a_cancelled_turn_whose_close_finds_no_room_is_closed_when_there_is(tmp_path: Path) -> None:
+    async def converse(turn: Turn, lane: Lane) -> Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def test(job: Job) -> None:
+        job.begin(SessionRequest(session_id="s", prompt="p"))
+        with no_room(tmp_path):
+            for _ in range(2):
+                with pytest.raises(OSError, match="File too large"):
+                    await job.cancel(*KEY)
+        await soon(lambda: job.running == 0)
+        assert job.outcomes == {"cancelled": 1}
+        assert not await job.cancel(*KEY)
+
+    run(tmp_path, converse, test)
+    assert ends(tmp_path) == [{"reason": "cancelled"}]
+
+
+def test_a_turn_that_ends_by_itself_is_closed_once(tmp_path: Path) -> None:
+    async def converse(turn: Turn, lane: Lane) -> Outcome:
+        lane.append(closed(turn.session_id, turn.number, "finished"))
+        return Outcome("finished")
+
+    async def test(job: Job) -> None:
+        job.begin(SessionRequest(session_id="s", prompt="p"))
+        await soon(lambda: job.running == 0)
+
+    run(tmp_path, converse, test)
+    assert ends(tmp_path) == [{"reason": "finished"}]
