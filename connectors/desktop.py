@@ -42,6 +42,8 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
     lanes         all processes' lanes, where there are several
     ended_for, segment_bytes, on_full      see DeliveryMemory and Journal
     on_delivered, on_pressure              see DeliveryMemory
+    on_open, on_close                      called with the memory when delivery begins, and before it is closed; then
+                                           `note` is to be called on it
 
     Building it opens nothing. After an orderly end, `undelivered` and `failure` tell what is left.
     """
@@ -59,6 +61,8 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
         on_full: Callable[[], bool] | None = None,
         on_delivered: Callable[[list[Delivered]], object] | None = None,
         on_pressure: Callable[[str, bool], object] | None = None,
+        on_open: Callable[[DeliveryMemory], object] | None = None,
+        on_close: Callable[[], object] | None = None,
     ) -> None:
         self._desktops = dict(desktops)
         self._directory = directory
@@ -70,6 +74,8 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
         self._on_full = on_full
         self._on_delivered = on_delivered
         self._on_pressure = on_pressure
+        self._on_open = on_open
+        self._on_close = on_close
         self._part: _Partition | None = None
 
     def list_parts(self) -> list[str]:
@@ -88,14 +94,17 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
                     journal,
                     {name: settings.outbox() for name, settings in self._desktops.items()},
                     ended_for=self._ended_for,
+                    noting=self._on_open is not None,
                     on_delivered=self._on_delivered,
                     on_pressure=self._on_pressure,
                 )
             except BaseException:
                 journal.close()
                 raise
+        if self._on_open is not None:
+            self._on_open(memory)
         reactor = self._reactor if isinstance(self._reactor, Reactor) else self._reactor()
-        self._part = _Partition(step_id, self._desktops, memory, reactor)
+        self._part = _Partition(step_id, self._desktops, memory, reactor, self._on_close)
         return self._part
 
     @property
@@ -154,11 +163,13 @@ class _Partition(StatefulSinkPartition[Batch, State]):
         desktops: Mapping[str, DesktopSettings],
         memory: DeliveryMemory,
         reactor: Reactor,
+        on_close: Callable[[], object] | None,
     ) -> None:
         self.memory = memory
         self.couriers = {name: Courier(name, settings, memory) for name, settings in desktops.items()}
         self._step_id = step_id
         self._reactor = reactor
+        self._on_close = on_close
         self._tasks: list[asyncio.Task[None]] = []
         reactor.run(self._start())
 
@@ -176,6 +187,8 @@ class _Partition(StatefulSinkPartition[Batch, State]):
     def close(self) -> None:
         with naming(self._step_id):
             self._reactor.run(self._stop())
+            if self._on_close is not None:
+                self._on_close()
             self.memory.close()
 
     async def _start(self) -> None:

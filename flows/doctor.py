@@ -27,7 +27,7 @@ import msgspec
 
 from connectors.errors import DataDirError, InputError
 from connectors.log import FOLD, LogReader, Position
-from connectors.segment import Entry, Stored, measure, read_entries, read_header
+from connectors.segment import Entry, Settled, Stored, measure, read_entries, read_header
 from connectors.turns import READABLE, Turns
 from flows import store
 
@@ -201,7 +201,7 @@ def _follow(waiting: set[tuple[str, str, int, int]], entry: Entry) -> None:
     if isinstance(entry, Stored):
         name = _decode_name(entry.d)
         waiting.add((entry.to, name.session_id, name.turn, name.seq))
-    else:
+    elif isinstance(entry, Settled):
         waiting.difference_update((entry.to, entry.s, entry.n, seq) for seq in range(entry.first, entry.last + 1))
 
 

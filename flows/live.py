@@ -18,7 +18,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors.delivery import Delivered
+from connectors.delivery import Delivered, DeliveryMemory
 from connectors.desktop import DesktopSink
 from connectors.detectors import Detector, DetectorSink
 from connectors.dialog import DialogDeadLetter, DialogSink
@@ -83,6 +83,8 @@ class LiveJob:
             lane,
             self.reactor,
             on_delivered=self._note,
+            on_open=self._follow,
+            on_close=self.landing.flush,
             on_full=self.source.reserve.release,
         )
         self._vendor = vendor
@@ -172,8 +174,16 @@ class LiveJob:
     def _make_room(self) -> bool:
         return self.source.reserve.release()
 
+    def _follow(self, memory: DeliveryMemory) -> None:
+        after, lacking = memory.unnoted
+        self.landing.follow(memory, after, _rows(lacking))
+
     def _note(self, delivered: list[Delivered]) -> None:
-        self.landing.note([DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered])
+        self.landing.note(_rows(delivered))
+
+
+def _rows(delivered: list[Delivered]) -> list[DeliveryRow]:
+    return [DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered]
 
 
 def _blocklist_files(settings: Settings) -> dict[str, Path]:

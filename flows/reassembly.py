@@ -28,7 +28,6 @@ from flows.events import DeadLetter, Event, Repeated, Text, Usage
 from flows.fallback import FINISHED
 from flows.shard import Core
 
-
 HISTORY = 4_096
 MIN_REPEATED_TOKENS = 3
 MIN_REPEATED_CHARS = 12
@@ -83,18 +82,18 @@ class Reassembly(Core):
                 out.append(self._dead_letter(frame, "malformed message"))
                 continue
             for token in delta.tokens:
-                out += self._token(frame, token)
+                out += self._token(frame, token, delta.id)
+            self._continuation.last_id = delta.id or self._continuation.last_id
             if delta.usage is not None:
                 out.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
-        self._continuation.last_id = frame.id
         return out
 
-    def _token(self, frame: Record, token: str) -> list[Event]:
+    def _token(self, frame: Record, token: str, token_id: str | None) -> list[Event]:
         continuation = self._continuation
         if not continuation.resuming:
-            continuation.remember(token, frame.id)
+            continuation.remember(token, token_id)
             return self._text(frame, token, 1)
-        return self._settle(frame, continuation.feed(token, frame.id))
+        return self._settle(frame, continuation.feed(token, token_id))
 
     def _settle(self, event: Record, verdict: Verdict) -> list[Event]:
         out: list[Event] = []
@@ -221,7 +220,7 @@ class Continuation:
         self._ids: dict[bytes, None] = {}
         self._prints = bytearray()  # the same, one behind the other, as the snapshot wants them
         self._ids_tell = True
-        self.last_id: str | None = None  # of the last frame, with a token or without
+        self.last_id: str | None = None  # of the last message, with a token or without
         self._told = False
         self._received = ""
         self._waiting: list[tuple[str, str | None]] = []

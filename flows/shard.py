@@ -128,8 +128,8 @@ class Shard:
         if found != version:
             raise DataDirError(
                 f"step {self._step}: the recovery store's snapshots are of version {found}, this tokenweir's of "
-                f"{version}; finish with the one that wrote them, or remove the lane's recovery folder (nothing is lost: "
-                "the whole log is read again)"
+                f"{version}; finish with the one that wrote them, or remove the lane's recovery folder (nothing is "
+                "lost: the whole log is read again)"
             )
 
     def _take(self, event: Event, out: list[Output]) -> None:

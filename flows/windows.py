@@ -26,7 +26,6 @@ from flows.events import Boundary, Event, Text
 from flows.sentences import SentenceSplitter
 from flows.shard import Core
 
-
 SENTENCE = "sentence"
 CLAUSE = "clause"
 PARAGRAPH = "paragraph"

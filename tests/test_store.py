@@ -1,4 +1,4 @@
-"""store.py, versions.py: a recovery store of another version is refused before Bytewax could panic over it."""
+"""store.py: a recovery store of another version is refused before Bytewax could panic over it."""
 
 from __future__ import annotations
 
@@ -39,27 +39,26 @@ CORES: dict[str, Callable[[], Core]] = {
 }
 
 SHAPES = {
-    ("reassembly", 1): {"characters", "continuation", "json", "opened", "version"},
-    ("windows", 1): {"begin", "deadline", "first", "open", "split", "splitter", "version"},
-    ("release", 1): {
-        *("asked", "begin", "boundaries", "closing", "deadline", "ended", "fed", "moderator", "pieces", "seq", "spans"),
-        *("unasked", "version"),
-    },
-    ("session", 1): {"tally", "version"},
+    ("reassembly", 2): "(bool, (str, int), (bytes, str), (str, bytes, bool, NoneType, NoneType))",
+    ("windows", 2): "(dict, int, int, str, bool, NoneType)",
+    ("release", 2): (
+        "((int, str, (int, int, int, bool), dict, dict, NoneType, list), list, list, bytes, (int, int, int, bool), "
+        "(int, str), NoneType, NoneType)"
+    ),
+    ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
 }
-"""What a version looks like. Never change an entry: a new shape is a new version."""
+"""What a version looks like, of a turn that has just begun. Never change an entry: a new shape is a new version."""
+
+
+def shape(data: object) -> str:
+    if isinstance(data, tuple) and data:
+        return f"({', '.join(map(shape, data))})"
+    return type(data).__name__
 
 
 @pytest.mark.parametrize("name", CORES)
 def test_a_shape_belongs_to_its_version(name: str) -> None:
-    assert SHAPES[name, VERSIONS[name]] == CORES[name]().snapshot().keys()
-
-
-@pytest.mark.parametrize("name", CORES)
-def test_a_core_refuses_a_snapshot_of_another_version(name: str) -> None:
-    snapshot: dict[str, Any] = {**CORES[name]().snapshot(), "version": 99}
-    with pytest.raises(DataDirError, match=f"{name} of version 99"):
-        CORES[name]().restore(snapshot)
+    assert SHAPES[name, VERSIONS[name]] == shape(CORES[name]().snapshot())
 
 
 def stopped_in_the_middle(side: OtherSide, data_dir: Path, **sections: Any) -> None:
@@ -78,13 +77,13 @@ def test_a_store_of_another_version_is_refused_and_its_removal_loses_nothing(oth
     stamp = tmp_path / "recovery" / "w00.versions"
     stamp.write_bytes(msgspec.json.encode({**VERSIONS, "windows": 7}))
     job = cxone.job(side.settings(tmp_path))
-    with pytest.raises(DataDirError, match=r"windows 7 \(here 1\).*remove the folder") as refused:
+    with pytest.raises(DataDirError, match=r"windows 7 \(here 2\).*remove the folder") as refused:
         job.run()
     assert str(tmp_path) in str(refused.value)
     assert refused.value.exit_code == 8
     told = invoke({}, "doctor", tmp_path)
     assert told.exit_code == 8
-    assert "windows 7 (here 1)" in told.stdout
+    assert "windows 7 (here 2)" in told.stdout
     for path in (tmp_path / "recovery" / "w00").iterdir():
         path.unlink()
     cxone.job(side.settings(tmp_path)).run()
@@ -97,8 +96,8 @@ def test_a_store_without_its_versions_is_of_the_first(other_side: Start, tmp_pat
     side = other_side(corpus_of(WORDS), "stall=inf@5")
     stopped_in_the_middle(side, tmp_path)
     (tmp_path / "recovery" / "w00.versions").unlink()
-    cxone.job(side.settings(tmp_path)).run()
-    assert side.desktop.transcript("s") == "".join(WORDS)
+    with pytest.raises(DataDirError, match=r"windows 1 \(here 2\)"):
+        cxone.job(side.settings(tmp_path)).run()
 
 
 def test_versions_that_cannot_be_read_are_an_error(other_side: Start, tmp_path: Path) -> None:

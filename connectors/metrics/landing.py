@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
@@ -28,8 +28,15 @@ MAX_WAITING = 100_000
 log = logging.getLogger(__name__)
 
 
+class Noting(Protocol):
+    """What delivery remembers of the rows that this table has. See DeliveryMemory."""
+
+    def taken(self, take: Callable[[], list[Row]], /) -> tuple[list[Row], int]: ...
+    def note(self, lines: int, segment: int, /) -> None: ...
+
+
 class Landing:
-    """`start` with the flow, `note` what was delivered, `close` after the flow.
+    """`start` with the flow, `follow` delivery, `note` what was delivered, `close` after the flow.
 
     prices, slo  what the settings say of models and of waiting (dimensions.py), for the analysts' views
 
@@ -52,8 +59,11 @@ class Landing:
         self._script = script(prices, slo)
         self._waiting: list[Row] = []
         self._lock = threading.Lock()
+        self._memory: Noting | None = None
+        self._after: int | None = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._flushing = threading.Lock()
         self._writer: SegmentWriter | None = None
         self._lander: Lander | None = None
 
@@ -61,7 +71,6 @@ class Landing:
         """Begin to flush and to land. Idempotent."""
         if self._threads:
             return
-        self._writer = SegmentWriter(self._directory, self._lane)
         self._lander = Lander(self._directory, self._settings, script=self._script)
         self._threads = [
             threading.Thread(target=self._lander.run, args=(self._stop,), name="lander", daemon=True),
@@ -69,6 +78,15 @@ class Landing:
         ]
         for thread in self._threads:
             thread.start()
+
+    def follow(self, memory: Noting, after: int | None, lacking: Sequence[Row]) -> None:
+        """Go on where an earlier process came to, before anything is noted.
+
+        after    the last segment that stands; None: all do, and the memory was told of none
+        lacking  the rows that are in none of those
+        """
+        self._memory, self._after = memory, after
+        self.note(lacking)
 
     def note(self, rows: Sequence[Row]) -> None:
         """Take rows of deliveries and of what was given up. Safe from any thread; never blocks on the disk."""
@@ -85,23 +103,39 @@ class Landing:
         for thread in self._threads:
             thread.join()
         self._threads = []
-        assert self._writer is not None
         assert self._lander is not None
-        self._writer.add(self._taken())
-        self._writer.close()
+        self.flush()
+        if self._writer is not None:
+            self._writer.close()
         self._lander.land()
         self._lander.close()
 
+    def flush(self) -> None:
+        """Write what was noted, and tell the memory. Raises OSError where the disk refuses."""
+        with self._flushing:
+            rows, lines = self._memory.taken(self._taken) if self._memory else (self._taken(), 0)
+            if not rows and self._writer is None:
+                return
+            writer = self._writer or self._begun()
+            writer.add(rows)
+            segment = writer.flush()
+            if self._memory and lines and not writer.waits:
+                self._memory.note(lines, segment)
+
+    def _begun(self) -> SegmentWriter:
+        writer = self._writer = SegmentWriter(self._directory, self._lane, after=self._after)
+        if self._memory and self._after is None:
+            self._memory.note(0, writer.segment)  # from here on it is known which rows a killed process has written
+        return writer
+
     def _flush_until_stopped(self) -> None:
-        assert self._writer is not None
         while not self._stop.wait(FLUSH_EVERY):
             try:
-                self._writer.add(self._taken())
-                self._writer.flush()
+                self.flush()
             except OSError as error:
                 log.warning("metrics: deliveries wait, the disk refuses: %s", error.strerror)
 
-    def _taken(self) -> Iterable[Row]:
+    def _taken(self) -> list[Row]:
         with self._lock:
             rows, self._waiting = self._waiting, []
         return rows

@@ -84,6 +84,11 @@ class SegmentWriter:
         """Number of the last segment that is complete: where a resumed writer goes on."""
         return self._segment
 
+    @property
+    def waits(self) -> bool:
+        """Whether rows are in no segment yet."""
+        return bool(self._rows)
+
     def add(self, rows: Iterable[Row]) -> None:
         """Take rows for the next segment."""
         self._rows.extend(rows)

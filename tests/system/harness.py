@@ -622,6 +622,7 @@ def compare(
         if difference:
             report.differences.append(f"{session.name} ({session.desktop}): {difference}")
     report.differences += _not_alike("messages", set(rows["messages"]), set(names))
+    report.differences += _not_alike("deliveries", {name[1:] for name in rows["deliveries"]}, set(names))
     report.differences += _not_alike("turns", set(rows["turns"]), {(each.name, 0) for each in sessions})
 
 
