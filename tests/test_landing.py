@@ -1,0 +1,88 @@
+"""landing.py and delivery.py: each delivery is one row, whatever is killed between message, segment and note."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.delivery import Delivered, DeliveryMemory
+from connectors.journal import Journal
+from connectors.metrics import DeliveryRow, Landing, open_metrics
+from connectors.outbox import Outbox
+from connectors.records import Message
+
+
+class KillError(Exception):
+    pass
+
+
+class Process:
+    """A job's delivery and its table, over one data directory; `doomed` is killed before the memory is told."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.doomed = False
+        self.landing = Landing(data_dir, "w00")
+        journal = Journal(data_dir / "delivery", "w00", segment_bytes=600)
+        self._memory = DeliveryMemory(journal, {"default": Outbox("ack")}, noting=True, on_delivered=self._note)
+        after, lacking = self._memory.unnoted
+        self.landing.follow(self, after, rows(lacking))
+
+    def deliver(self, seq: int) -> None:
+        self._memory.offer([("default", Message("s", 0, seq, "Good morning. ", "sentence", False, False, seq))])
+        while self._memory.take("default"):
+            pass
+        self._memory.acknowledge("default", "s", 0, seq)
+
+    def taken(self, take):  # type: ignore[no-untyped-def]  # the memory's own
+        return self._memory.taken(take)
+
+    def note(self, lines: int, segment: int) -> None:
+        if self.doomed:
+            raise KillError
+        self._memory.note(lines, segment)
+
+    def die(self) -> None:
+        """Nothing more is written, and the locks go."""
+        self._memory.close()
+
+    def _note(self, delivered: list[Delivered]) -> None:
+        self.landing.note(rows(delivered))
+
+
+def rows(delivered: list[Delivered]) -> list[DeliveryRow]:
+    return [DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(["deliver"] * 4 + ["flush", "kill", "kill before the note"]), max_size=40))
+def test_each_delivery_is_one_row_whatever_is_killed(steps: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir, delivered = Path(folder), 0
+        process = Process(data_dir)
+        for step in steps:
+            if step == "deliver":
+                process.deliver(delivered)
+                delivered += 1
+            elif step == "flush":
+                process.landing.flush()
+            else:
+                process.doomed = step != "kill"
+                try:
+                    if process.doomed:
+                        process.landing.flush()
+                except KillError:
+                    pass
+                process.die()
+                process = Process(data_dir)
+        process.landing.start()
+        process.landing.close()
+        process.die()
+        with closing(open_metrics(data_dir)) as database:
+            found = Counter(database.sql("SELECT seq FROM deliveries").fetchall())
+    assert found == Counter((seq,) for seq in range(delivered))
