@@ -6,7 +6,8 @@ Rules
 - A core is made at its turn's `open` and dropped after its `close`, or when it no longer `lingers` after that.
 - A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
   What reaches no open turn becomes a dead letter too, one a turn (`MAX_IGNORED` such turns are remembered).
-- A turn's snapshot is kept as bytes until the turn is touched again: an epoch costs what has changed since the last.
+- A turn's snapshot is kept as bytes until the turn is touched again, so an epoch costs what has changed since the
+  last; where that is more than `MAX_TOUCHED` turns, those that wait longest are encoded as others come.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from flows.events import DeadLetter, Event, Output
 
 VERSION = 2
 MAX_IGNORED = 10_000
+MAX_TOUCHED = 128
 
 
 class Core:
@@ -90,6 +92,7 @@ class Shard:
         self._turns: dict[tuple[str, int], _Turn] = {}
         self._deadlines: list[tuple[int, str, int]] = []
         self._ignored: dict[tuple[str, int], None] = {}
+        self._touched: dict[_Turn, None] = {}
 
     def feed(self, events: Iterable[Event], mark: int) -> list[Output]:
         """Take events in order of time, then let time pass to `mark`."""
@@ -101,9 +104,14 @@ class Shard:
             self._take(event, out)
         if deadlines and deadlines[0][0] < mark:
             self._expire(mark, out)
+        while len(self._touched) > MAX_TOUCHED:
+            oldest = next(iter(self._touched))
+            oldest.snapshot()
+            del self._touched[oldest]
         return out
 
     def snapshot(self) -> dict[str, Any]:
+        self._touched.clear()
         return {
             "version": VERSION,
             "turns": [turn.snapshot() for turn in self._turns.values()],
@@ -122,6 +130,7 @@ class Shard:
             self._fits(version, turn.core.version)
             turn.closed, core_data = pickle.load(stream)
             turn.core.restore(core_data)
+            turn.kept = kept
             self._settle(turn)
 
     def _fits(self, found: int, version: int) -> None:
@@ -146,7 +155,7 @@ class Shard:
             except Exception as error:
                 self._refuse(event, error, out)
                 return
-        turn.kept = None
+        self._touch(turn)
         try:
             out.extend(turn.core.feed(event))
         except Exception as error:
@@ -164,13 +173,17 @@ class Shard:
                 continue
             turn.scheduled = None
             if turn.core.deadline == t:
-                turn.kept = None
+                self._touch(turn)
                 try:
                     out.extend(turn.core.expire(t))
                 except Exception as error:
                     self._fail(Record(t, s, n), error, out)
                     continue
             self._settle(turn)
+
+    def _touch(self, turn: _Turn) -> None:
+        turn.kept = None
+        self._touched[turn] = None
 
     def _settle(self, turn: _Turn) -> None:
         """Drop what is over; note the deadline of the rest.
@@ -179,6 +192,7 @@ class Shard:
         """
         if turn.closed and not turn.core.lingers:
             del self._turns[turn.opened.s, turn.opened.n]
+            self._touched.pop(turn, None)
             return
         deadline = turn.core.deadline
         if deadline is not None and (turn.scheduled is None or deadline < turn.scheduled):
@@ -195,6 +209,7 @@ class Shard:
     def _fail(self, event: Event, error: Exception, out: list[Output]) -> None:
         key = (event.s, event.n)
         turn = self._turns.pop(key)
+        self._touched.pop(turn, None)
         if not (turn.closed or (type(event) is Record and event.k == CLOSE)):  # else nothing comes that would end it
             self._ignore(key)
         out.append(DeadLetter(event.t, *key, self._step, type(error).__name__))

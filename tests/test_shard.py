@@ -134,6 +134,19 @@ def test_a_snapshot_encodes_anew_only_the_turns_that_were_touched() -> None:
     assert all(one != other for one, other in zip(step.snapshot()["turns"], again, strict=True))
 
 
+def test_of_many_touched_turns_the_first_are_encoded_before_the_epoch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_module, "MAX_TOUCHED", 2)
+    step = shard()
+    step.feed([opened(s=name) for name in "abcd"], 0)
+    assert [turn.kept is None for turn in step._turns.values()] == [False, False, True, True]
+    step.feed([text(1, s="a")], 1)
+    assert [turn.kept is None for turn in step._turns.values()] == [True, False, False, True]
+    step.feed([closed(2, s="d"), text(2, s="b")], 2)
+    assert [turn.kept is None for turn in step._turns.values()] == [True, True, False]
+    assert step.snapshot() == step.snapshot()
+    assert not step._touched
+
+
 def test_a_snapshot_of_another_version_is_refused_with_the_remedy() -> None:
     class Newer(Alarm):
         version = 7
