@@ -346,7 +346,7 @@ def _print_turns(data_dir: Path) -> None:
     table = Table(title="Turns, from DuckDB", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("session", "ended"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("tokens", "messages", "fewer", "first ms", "breaks", "redacted"):
+    for heading in ("tokens", "sent", "fewer", "first", "breaks", "hidden"):
         table.add_column(heading, justify="right")
     for row in turns.iter_rows(named=True):
         table.add_row(
@@ -355,7 +355,7 @@ def _print_turns(data_dir: Path) -> None:
             str(row["tokens_received"]),
             str(row["messages"]),
             f"{row['message_reduction']:.0%}",
-            str(row["time_to_first_message_ms"]),
+            f"{row['time_to_first_message_ms']} ms",
             str(row["interruptions"]),
             str(row["moderation_blocks"]),
         )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from connectors.errors import DataDirError
 from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
@@ -56,10 +57,15 @@ class Landing:
         self._lander: Lander | None = None
 
     def start(self) -> None:
-        """Begin to flush and to land. Idempotent."""
+        """Begin to flush and to land, at once. Idempotent. Raises `DataDirError` where the disk refuses."""
         if self._threads:
             return
-        self._writer = SegmentWriter(self._directory, self._lane)
+        try:
+            self._writer = SegmentWriter(self._directory, self._lane)
+        except OSError as error:
+            raise DataDirError(
+                f"metrics cannot be kept in {self._directory}: {error.strerror}; use another --data-dir"
+            ) from None
         self._lander = Lander(self._directory, self._settings, script=self._script)
         self._threads = [
             threading.Thread(target=self._lander.run, args=(self._stop,), name="lander", daemon=True),
