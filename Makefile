@@ -27,6 +27,7 @@ check: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100
+	TOKENWEIR_KILLS=25 $(BIN)/python -m pytest --timeout 0 -s tests/system/test_metrics_kills.py
 	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
 
 lock:

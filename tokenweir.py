@@ -344,10 +344,11 @@ def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
 def _print_turns(data_dir: Path) -> None:
     """The turns as the database has them, and what windows saved against a message a token."""
     turns = usage.turns(data_dir)
-    table = Table(title="Turns, from DuckDB", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="Turns, from DuckDB", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.show_edge = table.pad_edge = False  # so that it fits 80 columns
     for heading in ("session", "ended"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("tokens", "messages", "fewer", "first ms", "breaks", "redacted"):
+    for heading in ("tokens", "sent", "fewer", "first ms", "breaks", "hidden"):
         table.add_column(heading, justify="right")
     for row in turns.iter_rows(named=True):
         table.add_row(
@@ -363,7 +364,7 @@ def _print_turns(data_dir: Path) -> None:
     out.print(table)
     tokens, messages = int(turns["tokens_received"].sum()), int(turns["messages"].sum())
     reduction = usage.reduction(tokens, messages)
-    out.print(f"{tokens} tokens became {messages} messages: {reduction:.0%} fewer than one a token.", highlight=False)
+    out.print(f"\n{tokens} tokens became {messages} messages: {reduction:.0%} fewer than one a token.", highlight=False)
 
 
 def _print_checks(report: demonstration.Report) -> None:

@@ -32,7 +32,8 @@ _SPANS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 class Scope(NamedTuple):
     """Which rows a question is about: those from `since` to before `until`, of one tenant.
 
-    A turn counts by when it was opened; messages, findings and deliveries by when they left, were made, were sent.
+    A turn counts by when it was opened; messages, findings, interruptions and deliveries by when they left, were made,
+    happened, were sent.
     Times without a zone are UTC. None leaves a side open; `tenant` None means all, with and without a name.
     """
 

@@ -23,6 +23,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from connectors.metrics import Lander, LanderSettings, MessageRow, MetricsSink, Row, TurnRow
+from connectors.metrics.script import script
 
 STARTED = 1_790_000_000_000_000
 """The moment of item 0, in microseconds; each item comes 0.1 s after the one before."""
@@ -156,7 +157,7 @@ def main(directory: Path, lane: str, items: int, kill_at: int = 0) -> None:
     if kill_at:
         _kill_at(kill_at)
     stop = threading.Event()
-    lander = Lander(directory, LanderSettings(interval=0.01))
+    lander = Lander(directory, LanderSettings(interval=0.01), script=script())
     landing = threading.Thread(target=lander.run, args=(stop,))
     landing.start()
     flow = flow_of(directory, lane, Numbers(items, batch=5))

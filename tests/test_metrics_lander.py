@@ -491,6 +491,12 @@ def test_a_job_has_its_database_at_once(tmp_path: Path) -> None:
         landing.close()
 
 
+def test_a_landing_that_cannot_begin_says_where(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    with pytest.raises(DataDirError, match=r"metrics cannot be kept in .*use another --data-dir"):
+        Landing(tmp_path, "w00").start()
+
+
 def test_a_directory_in_which_a_job_has_landed_nothing_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="run a job"):
         open_metrics(tmp_path, wait=0)

@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from connectors.errors import DataDirError
 from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
 from connectors.metrics.segments import MetricsSink, SegmentWriter, _Partition
+from connectors.metrics.spool import Spool
 from connectors.metrics.tables import Row
 
 FLUSH_EVERY = 1.0
@@ -68,9 +70,15 @@ class Landing:
         self._lander: Lander | None = None
 
     def start(self) -> None:
-        """Begin to flush and to land. Idempotent."""
+        """Begin to flush and to land, at once. Idempotent. Raises `DataDirError` where the disk refuses."""
         if self._threads:
             return
+        try:
+            Spool(self._directory).create()
+        except OSError as error:
+            raise DataDirError(
+                f"metrics cannot be kept in {self._directory}: {error.strerror}; use another --data-dir"
+            ) from None
         self._lander = Lander(self._directory, self._settings, script=self._script)
         self._threads = [
             threading.Thread(target=self._lander.run, args=(self._stop,), name="lander", daemon=True),

@@ -99,14 +99,9 @@ class Spool:
         by_type: dict[type[Row], list[Row]] = {}
         for row in rows:
             by_type.setdefault(type(row), []).append(row)
-        self._put(
-            {
-                f"{TABLES[kind].name}.{lane}.{segment:016d}.{part}.parquet": _frame(
-                    TABLES[kind], of_kind, lane, segment
-                )
-                for kind, of_kind in by_type.items()
-            }
-        )
+        name = f"{{}}.{lane}.{segment:016d}.{part}.parquet"
+        tables = ((TABLES[kind], of_kind) for kind, of_kind in by_type.items())
+        self._put({name.format(table.name): _frame(table, rows, lane, segment) for table, rows in tables})
 
     def write_schemas(self) -> None:
         """Write the files without rows. For the lander only."""

@@ -680,6 +680,14 @@ def _rows(report: Report, data_dir: Path) -> dict[str, dict[tuple[Any, ...], dic
             report.rows[table] = len(counts)
             report.differences += [f"{table} {name}: {count} rows" for name, count in counts.items() if count > 1]
             found[table] = {tuple(row[name] for name in key): row for row in rows}
+        errors = database.sql(
+            "SELECT t.session_id, t.interruptions, count(e.turn) FROM turns AS t LEFT JOIN errors AS e"
+            " ON e.session_id = t.session_id AND e.turn = t.turn GROUP BY ALL"
+        ).fetchall()
+        report.rows["errors"] = sum(there for _, _, there in errors)
+        report.differences += [
+            f"{name}: {there} errors, {counted} counted" for name, counted, there in errors if counted != there
+        ]
     report.differences += [f"a dead letter: {name}" for name in found["dead_letters"] if name[-1] != HALF]
     return found
 
