@@ -61,7 +61,7 @@ def test_recordings_are_listed_readably_on_a_narrow_terminal() -> None:
     assert max(map(len, lines)) <= 80
     for summary in summaries:
         assert any(line.startswith(summary.path.name) for line in lines), "no name is cut"
-    assert "    2 sessions, 2 turns, 124 tokens, 1.2 s; finished" in lines
+    assert "    sessions 2, turns 2, tokens 124, seconds 1.2; finished" in lines
 
 
 def test_recordings_are_trimmed_split_and_merged(tmp_path: Path) -> None:

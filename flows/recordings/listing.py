@@ -42,7 +42,7 @@ def _table(summaries: Iterable[Summary]) -> Table:
 
 def _lines(summary: Summary) -> tuple[Text, ...]:
     sessions, turns, tokens = _counts(summary)
-    held = f"{sessions} sessions, {turns} turns, {tokens} tokens, {summary.seconds:.1f} s; {_ended(summary)}"
+    held = f"sessions {sessions}, turns {turns}, tokens {tokens}, seconds {summary.seconds:.1f}; {_ended(summary)}"
     head = Text.assemble((summary.path.name, "bold"), f"  {summary.header.vendor}  {summary.header.created[:16]}")
     note = Text(f"    {summary.header.note}", "dim", no_wrap=True, overflow="ellipsis")
     return (head, Text(f"    {held}"), *((note,) if summary.header.note else ()))
