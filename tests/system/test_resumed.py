@@ -132,6 +132,17 @@ def test_a_browser_reads_on_after_kills_in_the_middle(tmp_path: Path) -> None:
         assert service.terminate() == 0
 
 
+def test_a_browser_reads_on_after_a_stop_in_order(tmp_path: Path) -> None:
+    with scene(tmp_path, "cxone") as (_, service, _restart):
+        with Reader(url_of(service)) as reader:
+            reader.until_it_has(3)
+            service.terminate()
+            service.start()
+            service.wait_until_it_listens()
+        holds(reader, "s-0", "done")
+        assert reader.text.rstrip() == WHOLE
+
+
 def test_an_answer_that_a_kill_cut_ends_with_the_fallback(tmp_path: Path) -> None:
     with scene(tmp_path, "cognigy") as (_, service, restart):
         with Reader(url_of(service)) as reader:
