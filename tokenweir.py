@@ -32,7 +32,7 @@ from analytics.tuning.command import command as tune
 from connectors.commands import complain, err, explained, out, shown
 from connectors.console import ConsoleSink, Screen, Terminal
 from connectors.errors import DataDirError, InputError
-from connectors.sessions import SessionRequest, parse_request, read_sessions
+from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
@@ -49,6 +49,7 @@ from flows.settings import Settings, load
 DIFFERS = 9
 UNFINISHED = 10
 SHOWN_ROWS = 100
+LISTED_STREAMS = 20
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -106,7 +107,7 @@ def run_cxone(**options: Any) -> int:
 
     With neither --prompt nor --sessions it is a service: it takes sessions at POST /sessions until SIGTERM or SIGINT.
     """
-    return _run(cxone.VENDOR.name, cxone.job, **options)
+    return _run(cxone.VENDOR.name, cxone.job, cxone.NEEDS, **options)
 
 
 @run.command("cognigy")
@@ -119,12 +120,13 @@ def run_cognigy(**options: Any) -> int:
     With neither --prompt nor --sessions it is a service: browsers read GET /stream?session_id=&dialog_id=, callers
     begin sessions at POST /sessions, until SIGTERM or SIGINT.
     """
-    return _run(cognigy.VENDOR.name, cognigy.job, **options)
+    return _run(cognigy.VENDOR.name, cognigy.job, cognigy.NEEDS, **options)
 
 
 def _run(
     vendor: str,
     make: Callable[..., LiveJob],
+    needs: tuple[str, ...],
     *,
     prompt: str | None,
     session_id: str,
@@ -146,7 +148,7 @@ def _run(
         check_target(record)
         loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
     fields = {"session_id": session_id, "prompt": prompt, "model": model, "dialog_id": dialog_id}
-    requests, broken = _requests(fields, sessions)
+    requests, broken = _requests(fields, sessions, Admission(needs=needs, tenants=frozenset(loaded.tenants)))
     if vendor == cxone.VENDOR.name or loaded.desktops:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
@@ -222,7 +224,10 @@ async def _simulate(vendor: str, gateway: CXoneGateway | SimulatedCognigy, deskt
         await servers.enter_async_context(gateway)
         await servers.enter_async_context(desktop)
         ask = "the prompt 'stream NAME'" if vendor == cxone.VENDOR.name else "its name as the dialog id"
-        err.print(f"{len(gateway.corpus)} streams; ask for one by {ask}. To use them, paste:")
+        names = list(gateway.corpus.names)
+        more = f" and {len(names) - LISTED_STREAMS} more" if len(names) > LISTED_STREAMS else ""
+        err.print(f"{len(names)} streams: {', '.join(names[:LISTED_STREAMS])}{more}", highlight=False, markup=False)
+        err.print(f"Ask for one by {ask}. To use them, paste:")
         for name, value in {
             f"{vendor.upper()}_BASE_URL": gateway.url,
             f"{vendor.upper()}_CLIENT_ID": CLIENT_ID,
@@ -288,23 +293,29 @@ def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> 
     return msgspec.structs.replace(settings, job=msgspec.structs.replace(settings.job, data_dir=data_dir))
 
 
-def _requests(fields: dict[str, str | None], sessions: Path | None) -> tuple[list[SessionRequest], list[InputError]]:
-    """What was asked for, and the lines of the file that could not be read."""
+def _requests(
+    fields: dict[str, str | None], sessions: Path | None, admission: Admission
+) -> tuple[list[SessionRequest], list[InputError]]:
+    """What was asked for, and the lines of the file that cannot be done."""
     if sessions is not None:
-        read = list(read_sessions(sessions))
+        read = list(read_sessions(sessions, admission))
         broken = [each for each in read if isinstance(each, InputError)]
         return [each for each in read if isinstance(each, SessionRequest)], broken
     if fields["prompt"] is None:
         return [], []
     given = {name: value for name, value in fields.items() if value is not None}
-    return [parse_request(msgspec.json.encode(given))], []
+    request = parse_request(msgspec.json.encode(given))
+    admission.check(request)
+    return [request], []
 
 
 def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
-    """Say how it ended; the exit code is the first fault's. A service's failed turns were told as they failed."""
+    """Say how it ended; the exit code is the first fault's, an input file's before all. A service's failed turns were
+    told as they failed.
+    """
     ended = ", ".join(f"{count} {reason}" for reason, count in sorted(job.outcomes.items()))
     err.print(f"turns: {ended or 'none'}; data in {job.settings.job.data_dir}", highlight=False)
-    faults = job.undelivered if serve else [*job.faults, *broken]
+    faults = job.undelivered if serve else [*broken, *job.faults]
     codes = [complain(fault) for fault in faults]
     if job.open_turns:
         err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")

@@ -4,7 +4,8 @@ Rules
 - Everything here but `take` runs on the reactor's thread, so stamps, file and queue have one order.
 - Write first, hand on second.
 - A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
-  the log gets one only after a second without a record, and as the last line of an orderly end.
+  the log gets one only after a second without a record, and as the last line of an orderly end. So the flow is never
+  more than a second ahead of the log, and a start goes on a second after it: not even a kill breaks the promise.
 - When more than half of `max_waiting` records wait for the flow, `ready` keeps sockets unread until a quarter does:
   those of tenants that have more than their even share of them, so that one's flood does not starve another
   (tenants are counted in `TENANTS` drawers, by their names' hash).
@@ -51,7 +52,7 @@ class Lane:
         self.pauses = 0
         self._writer = writer
         self._clock = clock
-        self._last_logged = clock.now()
+        self._last_logged = clock.now() if turns.last is None else turns.last
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
         self._handed_on = [0] * (TENANTS + 1)

@@ -2,7 +2,8 @@
 
 Rules
 - Nothing in a request is trusted: ids, lengths and names are checked, and an error names the field.
-- A desktop is a name from the settings, never a URL.
+- A desktop is a name from the settings, never a URL. A tenant too, where the settings have any: a misspelt one would
+  silently get everybody's policy.
 """
 
 from __future__ import annotations
@@ -51,6 +52,40 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return request
 
 
+class MissingError(InputError):
+    """Fields that a request needs and does not have."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"{' and '.join(names)}: missing")
+        self.names = names
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What one job asks of a request, beside its form.
+
+    needs     fields that its vendor cannot do without
+    desktops  the names that a request may give; None: that is asked elsewhere
+    tenants   the same; empty: any
+    """
+
+    needs: tuple[str, ...] = ()
+    desktops: frozenset[str] | None = None
+    tenants: frozenset[str] = frozenset()
+
+    def check_names(self, request: SessionRequest) -> None:
+        """Raises InputError for a name that the settings lack."""
+        if self.desktops is not None and request.desktop is not None and request.desktop not in self.desktops:
+            raise InputError("desktop: no desktop of that name in the settings")
+        if self.tenants and request.tenant is not None and request.tenant not in self.tenants:
+            raise InputError("tenant: no tenant of that name in the settings; add [tenants.NAME]")
+
+    def check(self, request: SessionRequest) -> None:
+        """The same, and raises MissingError for a field that is needed."""
+        if missing := [name for name in self.needs if not getattr(request, name)]:
+            raise MissingError(missing)
+        self.check_names(request)
+
+
 _decode = msgspec.json.Decoder(SessionRequest).decode
 
 
@@ -62,8 +97,8 @@ def parse_request(data: bytes) -> SessionRequest:
         raise InputError(_explain(error)) from None
 
 
-def read_sessions(path: Path) -> Iterator[SessionRequest | InputError]:
-    """The requests of a JSON-lines file, in order; a broken line comes as the error that names it.
+def read_sessions(path: Path, admission: Admission | None = None) -> Iterator[SessionRequest | InputError]:
+    """The requests of a JSON-lines file, in order; one that is broken or not admitted comes as the error that names it.
 
     Raises InputError where the file cannot be read.
     """
@@ -75,7 +110,10 @@ def read_sessions(path: Path) -> Iterator[SessionRequest | InputError]:
         if not line.strip():
             continue
         try:
-            yield parse_request(line)
+            request = parse_request(line)
+            if admission is not None:
+                admission.check(request)
+            yield request
         except InputError as error:
             yield InputError(f"{path}: line {number}: {error}")
 

@@ -14,11 +14,12 @@ from connectors.cognigy.account import CognigyAccount
 from connectors.cognigy.contract import Decoder
 from connectors.cognigy.gateway import CognigyGateway
 from connectors.dialog import DialogSink
-from flows.live import LiveJob
+from flows.live import LiveJob, begun
 from flows.pipeline import Vendor
 from flows.settings import Settings, load
 
 VENDOR = Vendor("cognigy", Decoder)
+NEEDS = ("dialog_id",)
 
 
 def job(settings: Settings, **options: Any) -> LiveJob:
@@ -36,9 +37,9 @@ def job(settings: Settings, **options: Any) -> LiveJob:
             on_full=job.source.reserve.release,
         )
 
-    return LiveJob(VENDOR, lambda: CognigyGateway(account), settings, dialog=dialog, **options)
+    return LiveJob(VENDOR, lambda: CognigyGateway(account), settings, dialog=dialog, needs=NEEDS, **options)
 
 
 def flow() -> Dataflow:
     """The service: it takes sessions over HTTP until it is stopped."""
-    return job(load(vendor=VENDOR.name), serve=True).flow()
+    return begun(lambda: job(load(vendor=VENDOR.name), serve=True).flow())

@@ -11,18 +11,19 @@ from bytewax.dataflow import Dataflow
 
 from connectors.cxone.contract import Decoder
 from connectors.cxone.gateway import CXoneGateway
-from flows.live import LiveJob
+from flows.live import LiveJob, begun
 from flows.pipeline import Vendor
 from flows.settings import Settings, load
 
 VENDOR = Vendor("cxone", Decoder)
+NEEDS = ("prompt",)
 
 
 def job(settings: Settings, **options: Any) -> LiveJob:
     """A CXone job; the options are LiveJob's."""
-    return LiveJob(VENDOR, lambda: CXoneGateway(settings.cxone), settings, **options)
+    return LiveJob(VENDOR, lambda: CXoneGateway(settings.cxone), settings, needs=NEEDS, **options)
 
 
 def flow() -> Dataflow:
     """The service: it takes sessions over HTTP until it is stopped."""
-    return job(load(), serve=True).flow()
+    return begun(lambda: job(load(), serve=True).flow())

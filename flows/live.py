@@ -18,6 +18,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
+from connectors.commands import complain
 from connectors.delivery import Delivered, DeliveryMemory
 from connectors.desktop import DesktopSink
 from connectors.detectors import Detector, DetectorSink
@@ -29,7 +30,7 @@ from connectors.live import LiveSource
 from connectors.log import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
-from connectors.sessions import SessionRequest
+from connectors.sessions import Admission, SessionRequest
 from flows import runner, store
 from flows.moderation.plan import plan_of
 from flows.pipeline import Vendor, build
@@ -43,6 +44,7 @@ class LiveJob:
     extra   further sinks of messages, by step id
     dialog  makes the sink of dialog variables, where the vendor has any
     detectors  remote detectors by the names that a policy's `remote` lists
+    needs   fields without which the vendor can do nothing with a request
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class LiveJob:
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
         dialog: Callable[[LiveJob], DialogSink] | None = None,
         detectors: Mapping[str, Detector] | None = None,
+        needs: tuple[str, ...] = (),
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         self.settings = settings
         self.reactor = Reactor()
+        self._needs = needs
         self.frontend = self._frontend() if serve else None
         self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.source = LiveSource(
@@ -165,7 +169,7 @@ class LiveJob:
         settings = self.settings
         return Frontend(
             settings.frontend,
-            frozenset(settings.desktops),
+            Admission(needs=self._needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)),
             settings.job.data_dir / "callers",
             settings.job.lane,
             self._make_room,
@@ -190,6 +194,14 @@ def _blocklist_files(settings: Settings) -> dict[str, Path]:
     """Files of terms by tenant, "" for everybody's."""
     files = {name: tenant.blocklist_file for name, tenant in settings.tenants.items()}
     return {name: path for name, path in {"": settings.blocklist_file, **files}.items() if path is not None}
+
+
+def begun(make: Callable[[], Dataflow]) -> Dataflow:
+    """What `make` makes, for `python -m bytewax.run`: an error ends it as it ends `tokenweir run`, in one line."""
+    try:
+        return make()
+    except TokenweirError as error:
+        raise SystemExit(complain(error)) from None
 
 
 def check_desktops(settings: Settings, requests: Iterable[SessionRequest]) -> None:

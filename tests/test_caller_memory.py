@@ -21,6 +21,7 @@ from connectors.journal import Journal
 from connectors.records import Message
 from connectors.sse import Event
 from tests.test_hub import join, message, pieces, publish, read, told
+from tests.test_job import no_room
 
 KEY = ("s", 0)
 SIZE = 400
@@ -221,6 +222,23 @@ def test_what_cannot_be_written_is_shown_and_counted(tmp_path: Path) -> None:
     process.die()
     process = Process(tmp_path)
     assert process.hub.state(KEY) is None
+    process.die()
+
+
+def test_on_a_full_disk_callers_are_served_and_other_turns_are_kept(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.say(*whole_turn(["Before."]))
+    with no_room(tmp_path):
+        process.say(*[message(seq, "x" * 40, key=("full", 0)) for seq in range(3)])
+    process.say(*[message(seq, "x", key=("full", 0), final=seq == 4, closed_by="end") for seq in (3, 4)])
+    process.say(message(0, "After.", key=("after", 0), final=True, closed_by="end"))
+    assert process.memory.unsaved == 3
+    assert told(join(process.hub, key=("full", 0)))[-1][1] == "x" * 122
+    process.die()
+    process = Process(tmp_path)
+    assert [each[1] for each in told(join(process.hub))] == ["Before.", "Before."]
+    assert told(join(process.hub, key=("after", 0)))[-1][1] == "After."
+    assert process.hub.state(("full", 0)) is None
     process.die()
 
 

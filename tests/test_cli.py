@@ -205,6 +205,33 @@ def test_a_file_of_sessions_is_worked_off_once(other_side: Start, tmp_path: Path
         assert side.desktop.turns() == [("a", turn) for turn in range(turns)]
 
 
+def test_a_broken_line_decides_the_exit_code_and_the_rest_is_worked_off(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "403=1")
+    sessions = tmp_path / "sessions.jsonl"
+    sessions.write_text(
+        '{"session_id": "refused", "prompt": "stream s"}\n{"session_id": "x"}\n'
+        '{"session_id": "good", "prompt": "stream s with eol=lf"}\n'
+    )
+    result = invoke(environment(side, tmp_path / "data"), "run", "cxone", "--sessions", sessions)
+    assert result.exit_code == 7, result.output
+    assert "line 2: prompt: missing" in result.stderr
+    assert "1 finished, 1 refused" in result.stderr
+
+
+@pytest.mark.parametrize("vendor", ["cxone", "cognigy"])
+def test_bytewaxs_own_command_line_says_a_bad_setting_in_one_line(vendor: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bytewax.run", f"flows.{vendor}:flow"],
+        env={**os.environ, "TOKENWEIR__WINDOW__TIMEOUT": "soon", "TOKENWEIR_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("tokenweir: window.timeout:")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def start_service(side: OtherSide, data_dir: Path) -> subprocess.Popen[str]:
     """A service in a process of its own; returns when it listens."""
     env = {**os.environ, **environment(side, data_dir, FRONTEND_PORT="0")}
@@ -240,7 +267,8 @@ def test_a_service_takes_sessions_and_stops_in_order(number: signal.Signals, oth
     status, begun = post(process, {"session_id": "s-9", "prompt": "stream s"})
     assert (status, begun["session_id"], begun["turn"]) == (202, "s-9", 0)
     assert post(process, {"session_id": "s 9"})[0] == 400
-    assert post(process, {"session_id": "s-8", "desktop": "nowhere"})[0] == 400
+    assert post(process, {"session_id": "s-8", "prompt": "p", "desktop": "nowhere"})[0] == 400
+    assert post(process, {"session_id": "s-8"}) == (400, {"error": "prompt: missing", "missing": ["prompt"]})
     health = subprocess.run(["curl", "-s", f"{process.address}/health"], capture_output=True, text=True, check=True)  # type: ignore[attr-defined]  # as above
     assert health.stdout == "OK"
     side.reactor.run(side.desktop.until(lambda desktop: desktop.is_whole("s-9")), 20)

@@ -168,6 +168,19 @@ def test_a_bad_request_is_told_which_field(other_side: Start, tmp_path: Path) ->
         assert service.job.outcomes == {}
 
 
+def test_a_tenant_that_the_settings_lack_is_refused(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    with serving(side, tmp_path, tenants={"acme": {}}) as service:
+        body = {"session_id": "s-1", "prompt": "stream s"}
+        for answer in (
+            service.ask("POST", "/sessions", json={**body, "tenant": "amce"}),
+            service.ask("GET", service.stream_url("s-1", tenant="amce")),
+        ):
+            assert answer.status_code == 400
+            assert "tenant:" in error_of(answer)
+        assert service.ask("POST", "/sessions", json={**body, "tenant": "acme"}).status_code == 202
+
+
 def test_head_begins_nothing(other_side: Start, tmp_path: Path) -> None:
     with serving(other_side(corpus_of(WORDS)), tmp_path) as service:
         assert service.ask("HEAD", service.stream_url("s-1")).status_code == 405

@@ -54,6 +54,28 @@ def test_time_never_runs_backwards(lane: Lane) -> None:
     assert all(batch.mark >= batch.records[-1].t for batch in batches)
 
 
+def test_a_start_logs_a_mark_before_the_flow_gets_one(lane: Lane, tmp_path: Path) -> None:
+    """Else a kill in its first second, and a clock that was set back, would give the flow the same second twice."""
+    lane.append(opened("s", 0, {}))
+    lane.close()
+    turns = Turns()
+    for record, _ in LogReader(tmp_path).read():
+        turns.feed(record)
+    again = Lane(LogWriter(tmp_path, "cxone"), Clock(LogReader(tmp_path).created, turns.last), turns)
+
+    async def first_tick() -> int:
+        ticking = asyncio.create_task(again.tick())
+        while True:
+            await asyncio.sleep(0.001)
+            if batches := again.take(0)[0]:
+                ticking.cancel()
+                return batches[0].mark
+
+    mark = asyncio.run(first_tick())
+    again.close()
+    assert [record.t for record, _ in LogReader(tmp_path).read()][-1] == mark
+
+
 def test_a_full_queue_keeps_sockets_unread_until_the_flow_has_taken_from_it(lane: Lane) -> None:
     begin(lane, "s", "acme")
     assert is_ready(lane, "s")

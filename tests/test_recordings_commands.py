@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.console import Terminal
 from connectors.log import LogReader
 from connectors.metrics import open_metrics
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from flows.recordings import editing
+from flows.recordings.listing import listed
 from tests.conftest import OtherSide, corpus_of
 from tokenweir import main
 
@@ -47,6 +51,17 @@ def test_recordings_are_listed_and_shown() -> None:
     shown = typed("recordings", "show", CLEAN)
     assert "'I'" in shown.stdout
     assert "finished" in shown.stdout
+
+
+def test_recordings_are_listed_readably_on_a_narrow_terminal() -> None:
+    page = io.StringIO()
+    summaries = [editing.summarise(path) for path in editing.recordings_in([FOLDER])]
+    Terminal(file=page, width=80).print(listed(summaries, 80), highlight=False)
+    lines = page.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    for summary in summaries:
+        assert any(line.startswith(summary.path.name) for line in lines), "no name is cut"
+    assert "    sessions 2, turns 2, tokens 124, seconds 1.2; finished" in lines
 
 
 def test_recordings_are_trimmed_split_and_merged(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import InputError
-from connectors.sessions import SessionRequest, parse_request, read_sessions
+from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
 
 
 def test_a_request_becomes_the_opening_of_a_turn() -> None:
@@ -50,6 +50,25 @@ def test_a_broken_line_is_named_and_the_good_ones_stay(tmp_path: Path) -> None:
     assert (a, b) == (SessionRequest(session_id="a"), SessionRequest(session_id="b"))
     assert isinstance(broken, InputError)
     assert "line 3" in str(broken)
+
+
+def test_a_line_that_the_job_cannot_do_is_named_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.jsonl"
+    lines = (
+        '{"session_id": "a"}',
+        '{"session_id": "b", "prompt": "p"}',
+        '{"session_id": "c", "prompt": "p", "tenant": "x"}',
+    )
+    path.write_text("\n".join(lines))
+    no_prompt, good, no_tenant = read_sessions(path, Admission(needs=("prompt",), tenants=frozenset({"acme"})))
+    assert str(no_prompt) == f"{path}: line 1: prompt: missing"
+    assert good == SessionRequest(session_id="b", prompt="p")
+    assert "line 3: tenant: no tenant of that name" in str(no_tenant)
+
+
+def test_any_tenant_is_admitted_where_the_settings_have_none() -> None:
+    Admission().check(SessionRequest(session_id="a", tenant="acme"))
+    Admission(tenants=frozenset({"acme"})).check(SessionRequest(session_id="a"))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

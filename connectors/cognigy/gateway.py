@@ -38,6 +38,7 @@ from connectors.errors import CredentialsError, InputError, SettingsError, Token
 from connectors.http import HttpError, StatusError, TlsError
 from connectors.job import Outcome
 from connectors.lane import Lane
+from connectors.reasons import MAX_BODY, reason_of
 from connectors.records import closed, error, frame
 from connectors.turns import Turn
 
@@ -166,7 +167,9 @@ class _Conversation(Conversation):
             within=settings.connect_timeout,
         )
         if response.status != 200:
-            raise self._refusal("the gateway's configuration", response.status, response.headers.get("retry-after"))
+            raise self._refusal(
+                "the gateway's configuration", response.status, response.body, response.headers.get("retry-after")
+            )
         if not _streams(response.body):
             fault = UpstreamError(f"{self.name}: the gateway did not take `streaming`; enable it for this account")
             raise AttemptError("no_stream", fault, status=200, reason="refused")
@@ -190,7 +193,8 @@ class _Conversation(Conversation):
         except InvalidStatus as refused:
             response = refused.response
             retry_after = response.headers.get("Retry-After")
-            raise self._refusal("the stream's hand-shake", response.status_code, retry_after) from None
+            body = bytes(response.body or b"")
+            raise self._refusal("the stream's hand-shake", response.status_code, body, retry_after) from None
         except Exception as problem:
             raise self._unconnected(problem) from None
         try:
@@ -255,9 +259,10 @@ class _Conversation(Conversation):
         self.lane.append(record)
         return False
 
-    def _refusal(self, what: str, status: int, retry_after: str | None) -> AttemptError:
+    def _refusal(self, what: str, status: int, body: bytes, retry_after: str | None) -> AttemptError:
         """What a status means that is not the one the contract promises."""
-        fault: TokenweirError = UpstreamError(f"{self.name}: {what} was answered with status {status}")
+        why = reason_of(body[:MAX_BODY])
+        fault: TokenweirError = UpstreamError(f"{self.name}: {what} was answered with status {status}{why}")
         if status == 429:
             return AttemptError("rate_limited", fault, status=status, retry_after=retry_after)
         if status != 401:
@@ -268,7 +273,7 @@ class _Conversation(Conversation):
                 if status == 403
                 else ("check COGNIGY_BASE_URL")
             )
-            fault = CredentialsError(f"the vendor refused a valid token (status {status}): {remedy}")
+            fault = CredentialsError(f"the vendor refused a valid token (status {status}){why}: {remedy}")
         final = status < 500 and status not in (408, 425)
         return AttemptError("status", fault, status=status, reason="refused" if final else "", retry_after=retry_after)
 

@@ -27,6 +27,7 @@ from connectors.http import Client, HttpError, HttpSettings, Stream, TlsError
 from connectors.job import Outcome
 from connectors.lane import Lane
 from connectors.oauth import ClientCredentials, Grant
+from connectors.reasons import MAX_BODY, reason_of
 from connectors.records import Record, closed, frame
 from connectors.sse import Event, EventTooLargeError, SSEDecoder
 from connectors.turns import Turn
@@ -35,6 +36,8 @@ TOKEN_PATH = "/oauth/token"
 STREAM_PATH = "/api/v2/ai/llm/chat/stream"
 SCOPE = "ai:llm:stream"
 REFRESH_EARLY = 30.0
+REASON_WITHIN = 2.0
+"""Seconds for the body of an answer that says no."""
 
 
 class CXoneGateway:
@@ -157,12 +160,13 @@ class _Conversation(Conversation):
                 return
             fault: TokenweirError = UpstreamError(f"{self.name}: the answer is no event stream; check CXONE_BASE_URL")
             raise AttemptError("no_stream", fault, status=status, reason="refused")
-        fault = UpstreamError(f"{self.name}: the gateway answered with status {status}")
+        why = await _reason(stream) if status >= 400 else ""
+        fault = UpstreamError(f"{self.name}: the gateway answered with status {status}{why}")
         if status == 429:
             raise AttemptError("rate_limited", fault, status=status, retry_after=stream.headers.get("retry-after"))
         if status in (401, 403):
             fault = CredentialsError(
-                f"the vendor refused a valid token (status {status}): "
+                f"the vendor refused a valid token (status {status}){why}: "
                 + (f"have the scope {SCOPE!r} granted to CXONE_CLIENT_ID" if status == 403 else "check CXONE_BASE_URL")
             )
         first, self._unauthorized = not self._unauthorized, self._unauthorized or status == 401
@@ -196,7 +200,8 @@ class _Conversation(Conversation):
             records.append(frame(session_id, number, event.data, id=context_id, event=name))
             if event.event == "error":
                 self.lane.append(*records)
-                fault = UpstreamError(f"{self.name}: the gateway ended it with an error event")
+                why = reason_of(event.data.encode())
+                fault = UpstreamError(f"{self.name}: the gateway ended it with an error event{why}")
                 raise AttemptError("vendor_error", fault, reason="vendor_error")
             self.token_came = self.token_came or any(delta.tokens for delta in deltas)
             if any(delta.finished for delta in deltas):
@@ -205,6 +210,14 @@ class _Conversation(Conversation):
         if records:
             self.lane.append(*records)
         return False
+
+
+async def _reason(stream: Stream) -> str:
+    try:
+        async with asyncio.timeout(REASON_WITHIN):
+            return reason_of(await stream.body(MAX_BODY))
+    except (HttpError, TimeoutError):
+        return ""
 
 
 def _backoff(settings: CXoneSettings, retries: int, total: float) -> BackoffSettings:

@@ -19,14 +19,7 @@ from connectors.frontend import access
 from connectors.frontend.hub import FullError, UnknownTurnError
 from connectors.frontend.tickets import TicketError
 from connectors.job import BusyError, DiskFullError, SessionOpenError
-
-
-class MissingError(InputError):
-    """Fields that a request needs and does not have."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(f"{' and '.join(names)}: missing")
-        self.names = names
+from connectors.sessions import MissingError
 
 
 class BodyTooLargeError(TokenweirError):

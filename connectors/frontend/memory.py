@@ -37,6 +37,8 @@ TO: Final = "callers"
 SEGMENT_BYTES: Final = 4 << 20
 """Small, for a segment is begun on the reactor."""
 
+ROTATE_AGAIN_AFTER: Final = 10.0
+
 KEY_BYTES: Final = 32
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class CallerMemory:
         self._clock = clock
         self._noted: list[Shown] = []
         self._places: dict[Key, array[int]] = {}
+        self._rotate_not_before = 0.0
         self._rotating = threading.Lock()
         self._closed = False
 
@@ -79,18 +82,16 @@ class CallerMemory:
         noted, self._noted = self._noted, []
         if not noted or self._closed:
             return
+        lines = [(each, line) for each in noted if (line := self._encode(each)) is not None]
         try:
-            lines = [Stored(TO, msgspec.Raw(self._encode(each))) for each in noted]
-            places = self._journal.append(lines)
-            for each, place in zip(noted, places, strict=True):
-                self._places.setdefault((each.session_id, each.turn), array("Q")).append(place)
-            if self._journal.full:
-                self._rotate(set(kept()))
-        except (DataDirError, ValueError) as error:  # the latter: half a character
-            if not self.unsaved:
-                why = error if isinstance(error, DataDirError) else "a message cannot be written as JSON"
-                log.warning("%s; callers are served on, but may not read on after a restart", why)
-            self.unsaved += len(noted)
+            places = self._journal.append([Stored(TO, msgspec.Raw(line)) for _, line in lines])
+        except DataDirError as error:
+            self._miss(len(lines), str(error))
+            return
+        for (each, _), place in zip(lines, places, strict=True):
+            self._places.setdefault((each.session_id, each.turn), array("Q")).append(place)
+        if self._journal.full and time.monotonic() >= self._rotate_not_before:
+            self._rotate(set(kept()))
 
     def sync(self) -> None:
         """Make what was saved survive the machine. Safe from any thread."""
@@ -106,15 +107,29 @@ class CallerMemory:
             self._closed = True
             self._journal.close()
 
-    def _encode(self, shown: Shown) -> bytes:
-        return encode_shown(msgspec.structs.replace(shown, at=self._clock()) if isinstance(shown, Ended) else shown)
+    def _encode(self, shown: Shown) -> bytes | None:
+        try:
+            return encode_shown(msgspec.structs.replace(shown, at=self._clock()) if isinstance(shown, Ended) else shown)
+        except (ValueError, OverflowError):  # half a character, a number beyond 64 bits
+            self._miss(1, "a message cannot be written as JSON")
+            return None
+
+    def _miss(self, count: int, why: str) -> None:
+        if not self.unsaved:
+            log.warning("%s; callers are served on, but may not read on after a restart", why)
+        self.unsaved += count
 
     def _rotate(self, kept: set[Key]) -> None:
         for key in self._places.keys() - kept:
             del self._places[key]
-        with self._rotating:
-            marks = {TO: [Mark(session_id, turn, 0) for session_id, turn in self._places]}
-            moved = self._journal.rotate(marks, (place for places in self._places.values() for place in places))
+        marks = {TO: [Mark(session_id, turn, 0) for session_id, turn in self._places]}
+        try:
+            with self._rotating:
+                moved = self._journal.rotate(marks, (place for places in self._places.values() for place in places))
+        except DataDirError as error:
+            log.warning("%s; the journal grows until that works", error)
+            self._rotate_not_before = time.monotonic() + ROTATE_AGAIN_AFTER
+            return
         if moved:
             self._places = {
                 key: array("Q", [moved.get(place, place) for place in places]) for key, places in self._places.items()

@@ -36,7 +36,7 @@ from starlette.types import ASGIApp
 
 from connectors.errors import InputError, SettingsError
 from connectors.frontend import access
-from connectors.frontend.answers import EXPLAIN, BodyTooLargeError, MissingError, json_answer
+from connectors.frontend.answers import EXPLAIN, BodyTooLargeError, json_answer
 from connectors.frontend.hub import Caller, Hub, Overdue
 from connectors.frontend.ids import BEFORE_FIRST, Key, Place, parse_event_id
 from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
@@ -50,7 +50,7 @@ from connectors.job import Job
 from connectors.journal import Journal
 from connectors.reactor import Reactor
 from connectors.records import SESSION_ID, Message
-from connectors.sessions import SessionRequest, parse_request
+from connectors.sessions import Admission, MissingError, SessionRequest, parse_request
 from connectors.turns import Turn
 
 SWEEP_EVERY: Final = 0.2
@@ -65,7 +65,7 @@ HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 class Frontend:
     """The callers' side of one job. Building it opens nothing.
 
-    desktops   the names that a request may give
+    admission  what a request must have
     directory  where what callers were shown is kept; made if it is not there
     on_full    see connectors.journal.Journal
 
@@ -76,7 +76,7 @@ class Frontend:
     def __init__(
         self,
         settings: FrontendSettings,
-        desktops: frozenset[str],
+        admission: Admission,
         directory: Path,
         lane: str = "w00",
         on_full: Callable[[], bool] | None = None,
@@ -84,7 +84,7 @@ class Frontend:
         self.address = ""
         self.hub = Hub(settings, self._keep)
         self._settings = settings
-        self._desktops = desktops
+        self._admission = admission
         self._directory = directory
         self._lane = lane
         self._on_full = on_full
@@ -187,6 +187,7 @@ class Frontend:
         self._admit(request)
         job = _job(request)
         wanted = parse_request(await self._body(request))
+        self._admission.check(wanted)
         self.hub.check_room()
         key = self._open(job, wanted)
         await _sync(job)
@@ -245,8 +246,7 @@ class Frontend:
 
     def _open(self, job: Job, wanted: SessionRequest) -> Key:
         """Begin a turn, for the job and for callers."""
-        if wanted.desktop is not None and wanted.desktop not in self._desktops:
-            raise InputError("desktop: no desktop of that name in the settings")
+        self._admission.check_names(wanted)
         turn = job.begin(wanted)
         key = (turn.session_id, turn.number)
         self.hub.open(key, _now())

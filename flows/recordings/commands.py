@@ -23,6 +23,7 @@ from connectors.records import FRAME, Record
 from flows.comparison import Comparison, Figures, TurnDifference, quantile
 from flows.recordings import captures, editing, recorder, shapes
 from flows.recordings.export import export as export_body
+from flows.recordings.listing import listed
 from flows.recordings.variants import Variant
 from flows.replay import outputs, vendor_of
 from flows.replay import replay as replay_recording
@@ -169,28 +170,9 @@ def export(recording: Path, session: str | None, turn: int | None, output: Binar
 @explained
 def list_(paths: tuple[Path, ...]) -> None:
     """List recordings: what they hold, and how it ended."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("recording", "vendor", "created"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("sessions", "turns", "tokens", "seconds"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("ended", no_wrap=True)
-    table.add_column("note", no_wrap=True, overflow="ellipsis", max_width=60)
-    for path in editing.recordings_in(paths):
-        summary = editing.summarise(path)
-        ended = sorted({turn.ended or "open" for turn in summary.turns})
-        table.add_row(
-            Text(path.name),
-            summary.header.vendor,
-            summary.header.created[:19],
-            str(len({turn.session for turn in summary.turns})),
-            str(len(summary.turns)),
-            str(sum(turn.tokens for turn in summary.turns)),
-            f"{summary.seconds:.1f}",
-            ", ".join(ended),
-            Text(summary.header.note),
-        )
-    Terminal(width=out.width if out.is_terminal else LISTED).print(table)
+    width = out.width if out.is_terminal else LISTED
+    summaries = [editing.summarise(path) for path in editing.recordings_in(paths)]
+    Terminal(width=width).print(listed(summaries, width), highlight=False)
 
 
 @recordings.command("show")

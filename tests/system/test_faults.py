@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -146,12 +146,14 @@ def test_a_desktop_that_flaps_or_crawls_shows_everything(behaviour: str, other_s
 
 
 class Scene:
-    """One vendor's service over streams of `LONG`, which take their time."""
+    """One vendor's service over streams of the same tokens, which take their time."""
 
-    def __init__(self, folder: Path, vendor: str = "cxone", *, names: int = 1, pace: float = 0.03) -> None:
+    def __init__(
+        self, folder: Path, vendor: str = "cxone", *, names: int = 1, pace: float = 0.03, tokens: Sequence[str] = LONG
+    ) -> None:
         self.vendor = vendor
         self.names = [f"s-{number}" for number in range(names)]
-        self.world = World(Corpus(TokenStream(name, tuple(LONG)) for name in self.names), pace)
+        self.world = World(Corpus(TokenStream(name, tuple(tokens)) for name in self.names), pace)
         self.data_dir = folder / "data"
         self.folder = folder
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -20,6 +22,12 @@ from tests.system.test_browser import CHROMIUM, Page, browsing
 from tests.system.test_faults import LONG, OTHER, Scene
 
 WHOLE = "".join(LONG).rstrip()
+NEVER_TWICE = [
+    "".join(chr(97 + byte % 26) for byte in hashlib.sha256(bytes([n])).digest()[: 3 + n % 6])
+    + (". " if n % 7 == 6 else " ")
+    for n in range(112)
+]
+"""What kills cut in many places: of text that repeats itself, a part can look as if the vendor had said it again."""
 RETRY = 0.05
 
 
@@ -86,9 +94,11 @@ def holds(reader: Reader, session_id: str, end: str, turn: int = 0) -> None:
 
 
 @contextmanager
-def scene(folder: Path, vendor: str, **frontend: object) -> Iterator[tuple[Scene, Service, Callable[[], None]]]:
+def scene(
+    folder: Path, vendor: str, *, names: int = 1, tokens: Sequence[str] = LONG, **frontend: object
+) -> Iterator[tuple[Scene, Service, Callable[[], None]]]:
     """A service on a port that it keeps, and what kills and restarts it."""
-    with Scene(folder, vendor) as scene:
+    with Scene(folder, vendor, names=names, tokens=tokens) as scene:
         settings = {"port": free_port(), "retry": RETRY, "overall_timeout": 300.0, **frontend}
         service = scene.start(frontend=settings)
 
@@ -101,7 +111,7 @@ def scene(folder: Path, vendor: str, **frontend: object) -> Iterator[tuple[Scene
 
 
 def url_of(service: Service, session_id: str = "s-0") -> str:
-    fields = {"session_id": session_id, "dialog_id": "s-0", "prompt": "stream s-0", "desktop": "acks"}
+    fields = {"session_id": session_id, "dialog_id": session_id, "prompt": f"stream {session_id}", "desktop": "acks"}
     return f"{service.address}/stream?{urlencode(fields)}"
 
 
@@ -122,6 +132,17 @@ def test_a_browser_reads_on_after_kills_in_the_middle(tmp_path: Path) -> None:
         assert service.terminate() == 0
 
 
+def test_a_browser_reads_on_after_a_stop_in_order(tmp_path: Path) -> None:
+    with scene(tmp_path, "cxone") as (_, service, _restart):
+        with Reader(url_of(service)) as reader:
+            reader.until_it_has(3)
+            service.terminate()
+            service.start()
+            service.wait_until_it_listens()
+        holds(reader, "s-0", "done")
+        assert reader.text.rstrip() == WHOLE
+
+
 def test_an_answer_that_a_kill_cut_ends_with_the_fallback(tmp_path: Path) -> None:
     with scene(tmp_path, "cognigy") as (_, service, restart):
         with Reader(url_of(service)) as reader:
@@ -134,6 +155,28 @@ def test_an_answer_that_a_kill_cut_ends_with_the_fallback(tmp_path: Path) -> Non
         with Reader(url_of(service), reader.events[-1].id) as again:
             pass
         assert (again.events, again.statuses) == ([], [204])
+
+
+@pytest.mark.parametrize(("vendor", "kills"), [("cxone", 5), ("cognigy", 2)])
+def test_many_browsers_read_on_whenever_the_kills_come(vendor: str, kills: int, tmp_path: Path) -> None:
+    chance = random.Random(20261121)
+    whole = "".join(NEVER_TWICE).rstrip()
+    with scene(tmp_path, vendor, names=20, tokens=NEVER_TWICE) as (scene_, service, restart), ExitStack() as reading:
+        readers = {name: reading.enter_context(Reader(url_of(service, name))) for name in scene_.names}
+        heard = 0
+        for _ in range(kills):
+            heard += chance.randrange(5, 40)
+            until(lambda heard=heard: sum(len(reader.events) for reader in readers.values()) >= heard)  # type: ignore[misc]  # mypy cannot see through a default
+            restart()
+        reading.close()
+        for name, reader in readers.items():
+            end = reader.events[-1]
+            holds(reader, name, end.event)
+            if end.event == "done":
+                assert reader.text.rstrip() == end.data.rstrip() == whole
+            else:
+                assert (vendor, end.data) == ("cognigy", OTHER)
+                assert whole.startswith(reader.text)
 
 
 def test_an_answer_that_ended_before_the_kill_can_be_read_after_it(tmp_path: Path) -> None:
@@ -176,6 +219,19 @@ def test_a_page_that_has_no_id_yet_joins_the_turn_under_way(tmp_path: Path) -> N
         holds(reader, "s-0", "done")
         assert reader.text.rstrip() == WHOLE
         assert scene_.world.cxone.counts["starts"] == 1
+
+
+def test_a_page_that_is_loaded_again_after_a_cut_answer_gets_a_new_one(tmp_path: Path) -> None:
+    with scene(tmp_path, "cognigy") as (scene_, service, restart):
+        with Reader(url_of(service)) as reader:
+            reader.until_it_has(2)
+            restart()
+        scene_.until_whole()
+        with Reader(url_of(service)) as anew:
+            pass
+        holds(reader, "s-0", "error")
+        holds(anew, "s-0", "done", turn=1)
+        assert anew.text.rstrip() == WHOLE
 
 
 def test_a_browser_whose_turn_had_said_nothing_yet_is_served(tmp_path: Path) -> None:
