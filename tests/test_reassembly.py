@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from connectors.cxone.contract import Decoder
 from connectors.records import Record
+from flows.continuation import HISTORY
 from flows.events import DeadLetter, Event, Repeated, Text
-from flows.reassembly import HISTORY, Characters, Reassembly
+from flows.reassembly import Characters, Reassembly
 
 OPEN = Record(0, "s", 0, "open", d={})
 AGAIN = Record(0, "s", 0, "open", d={"continuation_id": "c"})

@@ -39,7 +39,7 @@ CORES: dict[str, Callable[[], Core]] = {
 }
 
 SHAPES = {
-    ("reassembly", 2): "(bool, (str, int), (bytes, str), (str, bytes, bool, NoneType, NoneType))",
+    ("reassembly", 2): "(bool, (str, int), (bytes, str), (str, (list, bytes), bool, NoneType, NoneType))",
     ("windows", 2): "(dict, int, int, str, bool, NoneType)",
     ("release", 2): (
         "((int, str, (int, int, int, bool), dict, dict, NoneType, list), list, list, bytes, (int, int, int, bool), "

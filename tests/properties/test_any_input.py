@@ -22,7 +22,9 @@ from connectors.log import LogReader, LogWriter
 from connectors.records import CLOSE, FRAME, OPEN, Record, frame
 from connectors.sessions import parse_request
 from connectors.sse import EventTooLargeError, SSEDecoder
-from flows.reassembly import HISTORY, Reassembly
+from flows.continuation import HISTORY
+from flows.ids import MAX_RUNS, MAX_SINGLE
+from flows.reassembly import Reassembly
 from tests.callers import Service, serving
 from tests.conftest import OtherSide, corpus_of
 
@@ -96,9 +98,10 @@ def test_any_message_of_a_vendor_is_text_or_set_aside(
         if t % 4 == 3:
             list(core.feed(Record(t, "s", 0, OPEN, d={})))
         assert len(decoder.pending) <= deltas.MAX_PENDING
-        *_, (recent, prints, *_) = core.snapshot()
+        *_, (recent, (runs, hashes), *_) = core.snapshot()
         assert len(recent) <= HISTORY
-        assert len(prints) <= 8 * HISTORY
+        assert len(runs) <= MAX_RUNS
+        assert len(hashes) <= 8 * MAX_SINGLE
         restored = Reassembly(kind())
         restored.restore(core.snapshot())
     list(core.feed(Record(99, "s", 0, CLOSE, d={"reason": "finished"})))

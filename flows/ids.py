@@ -1,0 +1,94 @@
+"""The ids of a turn's frames: enough to tell one that comes again from a new one.
+
+Rules
+- Ids that count on, as `ctx-17` and `ctx-18` do, are one run, however many: its prefix, first and last number. Of any
+  other id 64 bits of a hash are kept. An epoch writes them for every open turn, so they are to be short.
+- The latest `MAX_RUNS` runs and `MAX_SINGLE` other ids are remembered.
+- An id of more than `MAX_COUNTED` characters counts nothing, and so does a number of more than 18 digits.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import Any
+
+MAX_RUNS = 512
+MAX_SINGLE = 4_096
+MAX_COUNTED = 200
+
+_HASH_BYTES = 8
+_COUNTED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+
+
+class Ids:
+    """Ids in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[str, int, int]] = []
+        self._single: dict[bytes, None] = {}
+        self._hashes = bytearray()  # the same, one behind the other, as the snapshot wants them
+
+    def __contains__(self, frame_id: str) -> bool:
+        counted = _counted(frame_id)
+        if counted and any(prefix == counted[0] and first <= counted[1] <= last for prefix, first, last in self._runs):
+            return True
+        return _hash(frame_id) in self._single
+
+    def add(self, frame_id: str) -> bool:
+        """Remember an id; False if it was known."""
+        counted = _counted(frame_id)
+        if counted and self._runs:
+            prefix, first, last = self._runs[-1]
+            if counted == (prefix, last + 1):
+                self._runs[-1] = (prefix, first, last + 1)
+                return True
+        if frame_id in self:
+            return False
+        if counted is None:
+            self._add_single(frame_id)
+            return True
+        if self._runs and self._runs[-1][1] == self._runs[-1][2]:  # nothing counted on from it
+            prefix, number, _ = self._runs.pop()
+            self._add_single(f"{prefix}{number}")
+        self._runs.append((*counted, counted[1]))
+        if len(self._runs) > MAX_RUNS:
+            del self._runs[0]
+        return True
+
+    def clear(self) -> None:
+        self._runs.clear()
+        self._single.clear()
+        self._hashes.clear()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        return (self._runs.copy(), bytes(self._hashes))
+
+    def restore(self, data: tuple[Any, ...]) -> None:
+        runs, hashes = data
+        self._runs += runs
+        self._hashes += hashes
+        self._single = dict.fromkeys(hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES))
+
+    def _add_single(self, frame_id: str) -> None:
+        hashed = _hash(frame_id)
+        self._single[hashed] = None
+        self._hashes += hashed
+        if len(self._single) > MAX_SINGLE:
+            del self._single[next(iter(self._single))], self._hashes[:_HASH_BYTES]
+
+
+def follows(last: str | None, frame_id: str | None) -> bool:
+    """Whether an id counts on from the last one: `ctx-18` after `ctx-17`."""
+    before, after = _counted(last or ""), _counted(frame_id or "")
+    return before is not None and after is not None and after == (before[0], before[1] + 1)
+
+
+def _counted(frame_id: str) -> tuple[str, int] | None:
+    """An id as a prefix and a number; None if it ends in none."""
+    match = _COUNTED.fullmatch(frame_id) if len(frame_id) <= MAX_COUNTED else None
+    return (match[1], int(match[2])) if match else None
+
+
+def _hash(frame_id: str) -> bytes:
+    return blake2b(frame_id.encode(errors="surrogatepass"), digest_size=_HASH_BYTES).digest()
