@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors import desktop, dialog, source
 from connectors.errors import DataDirError
 from connectors.log import write_whole
 from flows import reassembly, release, session, windows
@@ -20,6 +21,9 @@ from flows.sentences import splitter
 from flows.versions import REMEDY
 
 VERSIONS = {
+    "log": source.SNAPSHOT_VERSION,
+    "delivery": desktop.SNAPSHOT_VERSION,
+    "dialog": dialog.SNAPSHOT_VERSION,
     "shard": 1,
     "reassembly": reassembly.VERSION,
     "windows": windows.VERSION,
@@ -28,7 +32,7 @@ VERSIONS = {
     "moderation": moderator.VERSION,
     "session": session.VERSION,
 }
-"""By core, what this tokenweir writes and reads."""
+"""By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
