@@ -38,6 +38,7 @@ LINGER = 3_600_000_000
 READ_RECORDS = 2_048
 WAIT = 0.001
 SNAPSHOTS_BACK = 8
+SNAPSHOT_VERSION = 1
 
 Item: TypeAlias = tuple[str, tuple[Sequence[Record], int]]
 State: TypeAlias = dict[str, int]
@@ -237,4 +238,4 @@ def fold(reader: LogReader, before: Position) -> Turns:
 
 
 def freeze(position: Position) -> State:
-    return {"version": 1, "file": position.file, "offset": position.offset}
+    return {"version": SNAPSHOT_VERSION, "file": position.file, "offset": position.offset}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors import desktop, dialog, source
 from connectors.errors import DataDirError
 from connectors.log import write_whole
 from flows import shard
@@ -25,15 +26,24 @@ from flows.windows import Windows
 REMEDY = "nothing is lost: the whole log is read again"
 
 VERSIONS = {
+<<<<<<< HEAD
     "shard": shard.VERSION,
     "reassembly": Reassembly.version,
     "windows": Windows.version,
+=======
+    "log": source.SNAPSHOT_VERSION,
+    "delivery": desktop.SNAPSHOT_VERSION,
+    "dialog": dialog.SNAPSHOT_VERSION,
+    "shard": 1,
+    "reassembly": reassembly.VERSION,
+    "windows": windows.VERSION,
+>>>>>>> ba5155bf14ba11fa4912bba063e69bebf8069ebc
     "sentences": splitter.VERSION,
     "release": Release.version,
     "moderation": moderator.VERSION,
     "session": Session.version,
 }
-"""By core, what this tokenweir writes and reads."""
+"""By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
