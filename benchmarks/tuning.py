@@ -6,8 +6,8 @@ The streams are resampled by a seed: texts of the data's rows, joined up to so m
 timed rows, over and over. They are written to a file of JSON lines first, so that all that `tokenweir tune` does is
 measured: reading, splitting, walking, the resamples, the front, the page. Moderation is off.
 
-- token-settings a second: tokens times settings by the seconds of the walk, its tables by setting included; the
-  sentences are split once, before it
+- token-settings a second: tokens times settings by the CPU seconds of the walk; before it the texts are analysed, once
+  for all settings: sentences, clauses, paragraphs, what moderation holds
 - the plain loop: the same figures for some of the streams and settings, text by text through `Windows` and `Release`
 """
 
@@ -90,16 +90,23 @@ def measure(file: Path, seed: int) -> None:
     print(f"{outcome.turns:,} streams, {outcome.tokens:,} tokens, {len(settings)} settings")
     some = streams.streams[:: max(1, len(streams.streams) // 800)]
     rate = walk_rate(some, settings)
-    print(f"the walk: {rate / 1e6:.0f} M token-settings a second")
     slow = plain_rate(some[:40], settings[::9])
     print(f"the plain loop: {slow / 1e6:.3f} M, so the walk is {rate / slow:.0f} times as fast")
 
 
 def walk_rate(streams: Sequence[Stream], settings: Sequence[WindowSettings]) -> float:
-    count = Count([streams], settings, holding(OFF))
-    clock = Clock()
-    count.run()
-    return sum(len(stream.ends) for stream in streams) * len(settings) / clock.cpu
+    """The best of a few runs: others may be using the machine."""
+    steps = sum(len(stream.ends) for stream in streams) * len(settings)
+    rates: list[tuple[float, float]] = []
+    for _ in range(5):
+        whole = Clock()
+        count = Count([streams], settings, holding(OFF))
+        clock = Clock()
+        count.run()
+        rates.append((steps / clock.cpu, steps / whole.cpu))
+    rate, with_analysis = max(rates)
+    print(f"the walk: {rate / 1e6:.0f} M token-settings a second; with the analysis {with_analysis / 1e6:.0f} M")
+    return rate
 
 
 def plain_rate(streams: Sequence[Stream], settings: Sequence[WindowSettings]) -> float:

@@ -19,14 +19,15 @@ from analytics.tuning import plain
 from analytics.tuning.figures import BINS, Tally, bin_of
 from analytics.tuning.hold import Hold
 from analytics.tuning.limits import Limits
+from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream
-from analytics.tuning.tables import Batch, Ints, Sentences
+from analytics.tuning.tables import Batch, Ints, sentences
 from analytics.tuning.walk import Releases, Row, Walk
 from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 NONE = "none"
-LANES = 8_192
+LANES = 32_768
 """How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
 MAX_TOKENS = 1 << 23
 """How many tokens those may have together; so that place and time fit into one number."""
@@ -57,7 +58,7 @@ class _Task(NamedTuple):
 
 
 class Count:
-    """The count of some batches that are walked together.
+    """The count of some batches that are walked together. Making it analyses the texts, once for all settings.
 
     `policy` as `hold.holding` gives it; the settings share language and abbreviations.
     """
@@ -68,10 +69,12 @@ class Count:
         self._settings = settings
         self._policy = policy
         self._batch = batch = Batch(streams)
-        self._sentences = Sentences(batch, lambda language: settings[0].splitter(language or settings[0].language))
+        marks = sentences(batch, Splitters(settings[0]))
+        self._inside = batch.ends_inside(marks)
         self._hold = Hold(batch, policy)
-        self._limits = Limits(batch)
-        self._inside = batch.ends_inside(self._sentences)
+        limits = Limits(batch)
+        modes = dict.fromkeys(setting.mode for setting in settings if setting.mode != NONE)
+        self._walks = {mode: Walk(batch, marks, self._hold, limits, mode) for mode in modes}
         self._all = np.arange(len(streams), dtype=np.int32)
         gaps = batch.next_time.astype(np.int64) - batch.times
         self._longest = np.maximum.reduceat(gaps, batch.first)
@@ -85,15 +88,12 @@ class Count:
     def run(self, done: Callable[[int], None] = lambda _: None) -> list[Tally]:
         """Count every setting; `done` is told of token-settings as they are done."""
         tokens = len(self._batch.times) - len(self._batch.streams)
-        modes: dict[str, list[int]] = {}
-        for number, setting in enumerate(self._settings):
-            modes.setdefault(setting.mode, []).append(number)
-        for mode, numbers in modes.items():
-            if mode == NONE:
-                self._count_tokens(numbers)
-                done(tokens * len(numbers))
-                continue
-            walk = Walk(self._batch, self._sentences, self._hold, self._limits, mode)
+        unwindowed = [number for number, setting in enumerate(self._settings) if setting.mode == NONE]
+        if unwindowed:
+            self._count_tokens(unwindowed)
+            done(tokens * len(unwindowed))
+        for mode, walk in self._walks.items():
+            numbers = [number for number, setting in enumerate(self._settings) if setting.mode == mode]
             bases: dict[WindowSettings, Part] = {}
             for tasks in _together(self._tasks(numbers), self._batch):
                 parts = self._parts(walk.walk([task.row for task in tasks]), [task.row.streams for task in tasks])

@@ -12,7 +12,7 @@ import unicodedata
 
 import numpy as np
 
-from analytics.tuning.tables import Batch, Bools, Ints
+from analytics.tuning.tables import Batch, Bools, Ints, counts_before
 from flows.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
 from flows.windows import OVERFULL
 
@@ -28,11 +28,6 @@ class Limits:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._known: dict[tuple[int, int, int], Cut] = {}
-        self._ready = False
-
-    def _prepare(self) -> None:
-        """Build the tables; where no window is ever full there is no need."""
-        self._ready, batch = True, self._batch
         self._digit = np.append(batch.are(str.isdigit), False)
         edges = np.flatnonzero(np.diff(batch.space, prepend=False))
         begins, ends = edges[::2], edges[1::2]
@@ -41,7 +36,7 @@ class Limits:
         self._space_end = np.append(ends, batch.length).astype(np.int32)
         number = np.arange(len(begins), dtype=np.int32)
         self._good = np.append(np.maximum.accumulate(np.where(good, number, -1)), -1).astype(np.int32)
-        self._spaces = _counts(begins + 1, batch.length)
+        self._spaces = counts_before(begins, batch.length + 1)
         self._find_clauses()
         self._plain = self._are_plain()
 
@@ -50,8 +45,6 @@ class Limits:
 
         `begin`, `fed`, `max_chars` and `text_end` (of the stream) are by window. NOWHERE where the text ends first.
         """
-        if not self._ready:
-            self._prepare()
         at = self._usual(begin, fed)
         proved = fed.copy()
         for i in np.flatnonzero(at == NOWHERE).tolist():
@@ -101,7 +94,7 @@ class Limits:
         shown = np.where(batch.space[ends - 1], batch.visible_end[ends] + 1, begins + 1)
         self._clause_begin = np.append(begins, np.int32(-1))
         self._clause_end = np.append(ends, np.int32(-1))
-        self._clauses = _counts(shown, batch.length) - 1
+        self._clauses = counts_before(shown, batch.length + 2)[1:] - 1
         """By position: the last clause before it; -1, which is the one at the end of the lists, for none."""
 
     def _are_plain(self) -> Bools:
@@ -113,8 +106,3 @@ class Limits:
         joiner = self._batch.are(lambda character: character == _ZWJ)
         plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
         return plain
-
-
-def _counts(places: np.ndarray[tuple[int], np.dtype[np.int64]], length: int) -> Ints:
-    """By position: how many of the places are at most that."""
-    return np.cumsum(np.bincount(places, minlength=length + 2), dtype=np.int32)

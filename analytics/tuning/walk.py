@@ -18,7 +18,7 @@ import numpy as np
 
 from analytics.tuning.hold import Hold
 from analytics.tuning.limits import NOWHERE, Limits
-from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Sentences, Times, paragraphs
+from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Times, paragraphs
 from flows.windows import CLAUSE, PARAGRAPH, WindowSettings
 
 
@@ -40,12 +40,12 @@ class Releases(NamedTuple):
 class Walk:
     """The walk through one batch, in one mode."""
 
-    def __init__(self, batch: Batch, sentences: Sentences, hold: Hold, limits: Limits, mode: str) -> None:
+    def __init__(self, batch: Batch, sentences: Marks, hold: Hold, limits: Limits, mode: str) -> None:
         self._batch = batch
         self._hold = hold
         self._limits = limits
         self._marks: Marks = paragraphs(batch, sentences) if mode == PARAGRAPH else sentences
-        self._clauses = Clauses(batch, sentences) if mode == CLAUSE else None
+        self._clauses = Clauses(batch) if mode == CLAUSE else None
         self._silences: dict[float, Ints] = {}
         self._waited = np.zeros(0, bool)
 
@@ -71,33 +71,26 @@ class Walk:
         wanted = np.minimum(visible + lanes.least, batch.length)
         silence = last if lanes.patient else lanes.silence(batch.token[visible])
         place = np.maximum(marks.reaching[wanted], lanes.place)
-        next_place = place + 1
-        at, token = marks.at[place], marks.token[place]
-        self._prove_overfull(lanes, place, at, token)
-        fed = marks.proved[place]
-        next_clause = lanes.clause
+        at, token, fed = marks.at[place], marks.token[place], marks.proved[place]
+        next_place, next_clause = place + 1, lanes.clause
         if clauses is not None:
             clause = self._clause(lanes, clauses, wanted, fed)
-            next_clause = clauses.following(np.minimum(token, last), fed - 1)
+            next_clause = clauses.behind(fed - 1)
             sooner = np.flatnonzero(clauses.proved[clause] < fed)
             chosen = clause[sooner]
             at[sooner], token[sooner], fed[sooner] = clauses.at[chosen], clauses.token[chosen], clauses.proved[chosen]
-            next_place[sooner] = marks.following(token[sooner], fed[sooner])
-            next_clause[sooner] = chosen + 1
-        full_from = fed.copy()
-        full = self._fill(lanes, place, silence, at, token, fed)
-        if len(full):
-            full_from[full] = fed[full] + 1
-            next_place[full] = marks.following(token[full], fed[full])
-            if clauses is not None:
-                next_clause[full] = clauses.following(token[full], fed[full])
+            next_place[sooner], next_clause[sooner] = marks.behind(fed[sooner]), chosen + 1
+        full = self._fill(lanes, silence, at, token, fed)
         quiet = np.flatnonzero(silence < np.minimum(token, last))
-        if len(quiet):
-            after = silence[quiet]
-            at[quiet], token[quiet], full_from[quiet] = batch.token_end[after], after, 0
-            next_place[quiet] = marks.of_token[after + 1]
+        after = silence[quiet]
+        at[quiet] = fed[quiet] = batch.token_end[after]
+        token[quiet] = after
+        for other in (full, quiet):
+            next_place[other] = marks.behind(fed[other])
             if clauses is not None:
-                next_clause[quiet] = clauses.of_token[after + 1]
+                next_clause[other] = clauses.behind(fed[other])
+        full_from = fed.copy()
+        full_from[full] += 1
         live = token <= last
         releases = self._release(lanes, at, token, quiet, live)
         lanes.go_on(live, at, token, next_place, next_clause, full_from)
@@ -114,29 +107,17 @@ class Walk:
             clause[asked] += 1
         return clause
 
-    def _prove_overfull(self, lanes: _Lanes, place: Ints, at: Ints, token: Ints) -> None:
-        """Where what is left behind a cut is a full window at once, it must be known exactly how much has come."""
-        over = np.flatnonzero((at + lanes.max_chars <= self._marks.proved[place]) & (token <= lanes.last))
-        if len(over):
-            self._marks.prove(place[over])
-
-    def _fill(self, lanes: _Lanes, place: Ints, silence: Ints, at: Ints, token: Ints, fed: Ints) -> Ints:
+    def _fill(self, lanes: _Lanes, silence: Ints, at: Ints, token: Ints, fed: Ints) -> Ints:
         """The lanes whose window is full before anything else ends it: their cut goes into `at`, `token`, `fed`."""
         if lanes.never_full:
             return np.array([], np.int32)
         whole = np.maximum(lanes.begin + lanes.max_chars, lanes.full_from)
-        in_token = self._batch.token[np.minimum(whole, lanes.text_end) - 1]
-        tried = np.flatnonzero((whole <= lanes.text_end) & (in_token <= np.minimum(token, silence)))
-        if not len(tried):
-            return tried
+        tried = np.flatnonzero((whole <= lanes.text_end) & (whole < fed))
+        tried = tried[self._batch.token[whole[tried] - 1] <= silence[tried]]
         cut, proved = self._limits.cut(lanes.begin[tried], whole[tried], lanes.max_chars[tried], lanes.text_end[tried])
-        in_token = self._batch.token[proved - 1]
-        tied = tried[(in_token == token[tried]) & (self._marks.at[place[tried]] <= proved)]
-        self._marks.prove(place[tied])
-        fed[tied] = np.minimum(fed[tied], self._marks.proved[place[tied]])
         won = (cut != NOWHERE) & (proved < fed[tried])
         full: Ints = tried[won]
-        at[full], token[full], fed[full] = cut[won], in_token[won], proved[won]
+        at[full], fed[full], token[full] = cut[won], proved[won], self._batch.token[proved[won] - 1]
         return full
 
     def _release(self, lanes: _Lanes, at: Ints, token: Ints, quiet: Ints, live: Bools) -> Releases:
