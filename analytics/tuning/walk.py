@@ -49,15 +49,28 @@ class Walk:
         self._silences: dict[float, Ints] = {}
         self._waited = np.zeros(0, bool)
 
-    def walk(self, rows: Sequence[Row]) -> Releases:
-        """Every release before the turns' last; lanes are numbered row by row, stream by stream."""
+    def walk(self, rows: Sequence[Row]) -> tuple[Releases, Ints]:
+        """Every release before the turns' last; lanes are numbered row by row, stream by stream.
+
+        And by lane the token that ended its first window.
+        """
         lanes = _Lanes(self._batch, rows, self._silent_after)
         steps: list[Releases] = []
         waited = self._waited = np.zeros(len(lanes.lane), bool)
+        opened = lanes.last.copy()
         while len(lanes.lane):
             steps.append(self._step(lanes))
+            if len(steps) == 1:
+                opened[lanes.lane] = lanes.token
         releases = Releases(*(np.concatenate(each) for each in zip(*steps, strict=True)))
-        return _in_order(releases, waited[releases.lane]) if waited.any() else releases
+        return _in_order(releases, waited[releases.lane]) if waited.any() else releases, opened
+
+    def silence_opens(self, timeout: float, opened: Ints) -> Bools:
+        """By stream: whether its first window, which that token ends, is ended sooner by so long a silence."""
+        batch = self._batch
+        visible = batch.token[batch.visible_from[batch.begin]]
+        sooner: Bools = self._silent_after(timeout)[np.maximum(batch.first, visible)] < np.minimum(opened, batch.last)
+        return sooner
 
     def _silent_after(self, timeout: float) -> Ints:
         if timeout not in self._silences:
