@@ -110,7 +110,8 @@ class Count:
                 shape, parts = task.shape, {PATIENT: bases[task.shape][0]}
             part = parts[task.over]
             if again is not None:
-                part = self._sums.patched(part, again, task.row.streams)
+                stood_over = task.silence[1] == 0
+                part = self._sums.patched(part, again, task.row.streams, keep_bins=stood_over)
             parts[task.silence] = part
             yield part, task.numbers
 

@@ -25,10 +25,10 @@ OWN: tuple[Axes, ...] = (
     {
         "mode": ("sentence",),
         "timeout": (0.5, 1.0, 2.0, 5.0),
-        "first_timeout": (None, 0.15),
+        "first_timeout": (None, 0.15, 0.4),
         "min_chars": (0, 40, 120),
         "first_min_chars": (None, 0),
-        "max_chars": (60, 120, 240, 2_000),
+        "max_chars": (80, 240, 2_000),
     },
     {
         "mode": ("clause",),
@@ -36,9 +36,9 @@ OWN: tuple[Axes, ...] = (
         "first_timeout": (None, 0.15),
         "min_chars": (0, 40),
         "first_min_chars": (None, 0),
-        "max_chars": (80, 160, 400),
+        "max_chars": (80, 400),
     },
-    {"mode": ("paragraph",), "timeout": (0.5, 2.0, 5.0), "first_timeout": (None, 0.15), "max_chars": (120, 240, 2_000)},
+    {"mode": ("paragraph",), "timeout": (0.5, 2.0, 5.0), "first_timeout": (None, 0.15), "max_chars": (120, 400, 2_000)},
     {"mode": ("none",)},
 )
 """The tuner's own grid. Short windows are what shows first words early where the first sentence is long."""

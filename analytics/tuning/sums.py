@@ -48,6 +48,7 @@ class Sums:
         self._bins_of = self._of * np.int32(BINS)
         self._place = self._bins_of[batch.stream_of]
         """By token: where its batch's bins begin in a histogram of all."""
+        self._splits = np.flatnonzero(np.diff(self._of[batch.stream_of])) + 1
 
     def parts(self, releases: Releases, rows: Sequence[Ints]) -> Iterator[Part]:
         """Add up what left, row by row; each row is some streams, none of them empty."""
@@ -83,19 +84,21 @@ class Sums:
             tokens = self._tokens(row)
             delays -= batch.times[tokens]
             bins = bin_of(delays)
-            counts = self._counts(bins, self._place[tokens], row)
+            counts = self._counts(bins, tokens, row)
             of = slice(begin, end)
             yield Part(messages[of], windows[of], broken[of], firsts[of], counts, bins)
             begin, first = end, upto
 
-    def patched(self, part: Part, again: Part, streams: Ints) -> Part:
-        """A part of all streams, with these as they were when walked again."""
+    def patched(self, part: Part, again: Part, streams: Ints, *, keep_bins: bool) -> Part:
+        """A part of all streams, with these as they were when walked again. Only with its bins it is patched again."""
         messages, windows, broken, firsts = (column.copy() for column in part[:4])
         messages[streams], windows[streams], broken[streams], firsts[streams] = again[:4]
         tokens = self._tokens(streams)
-        delays = part.delays - self._counts(part.bins[tokens], self._place[tokens], streams) + again.delays
-        bins = part.bins.copy()
-        bins[tokens] = again.bins
+        delays = part.delays - self._counts(part.bins[tokens], tokens, streams) + again.delays
+        bins = again.bins
+        if keep_bins:
+            bins = part.bins.copy()
+            bins[tokens] = again.bins
         return Part(messages, windows, broken, firsts, delays, bins)
 
     def take(self, part: Part, numbers: Sequence[int], tallies: Sequence[Tally]) -> None:
@@ -107,9 +110,12 @@ class Sums:
                 tally.messages[number], tally.windows[number], tally.broken[number] = (each[batch] for each in sums)
                 tally.delays[number], tally.firsts[number] = part.delays[batch], firsts[batch]
 
-    def _counts(self, bins: Ints, place: Ints, streams: Ints) -> Ints:
+    def _counts(self, bins: Ints, tokens: Ints | slice, streams: Ints) -> Ints:
         """By batch: how many tokens are in each bin. Those that stand for ends, one a stream, are none."""
-        counts = self._histogram(bins, place)
+        if len(bins) == len(self._place):
+            counts = np.stack([np.bincount(each, minlength=BINS) for each in np.split(bins, self._splits)])
+        else:
+            counts = self._histogram(bins, self._place[tokens])
         counts[:, 0] -= np.bincount(self._of[streams], minlength=self._batches)
         return counts
 

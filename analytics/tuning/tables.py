@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.tuning.splitters import Cut, Splitters
+from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream
 from flows.cuts import clause_ends
-from flows.windows import _BLANK_LINE, _WORD_BEGINS  # the rule itself, not a copy of it
+from flows.windows import _BLANK_LINE, _MAY_BEGIN_BEHIND  # the rule itself, not a copy of it
 
 Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
@@ -107,16 +108,15 @@ class Batch:
         self.visible_end = np.append(np.int32(0), np.maximum.accumulate(shown))
         """By position: behind the last visible character before it."""
         self.space = space
+        between = self.are(lambda character: _MAY_BEGIN_BEHIND.match(character) is not None)
+        self.begins_word = np.append(np.append(False, between[:-1]) & ~between & ~self.is_gap, False)
+        """By position: whether a word begins there, as windows see it."""
 
     def are(self, test: Callable[[str], bool]) -> Bools:
         """By position: whether the character is of that kind."""
         kinds = np.zeros(int(self._names[-1]) + 1, bool)
         kinds[self._names] = [test(chr(name)) for name in self._names.tolist()]
         return kinds[self.codes]
-
-    def begins_word(self, at: int) -> bool:
-        """Whether the character there begins a word, as windows see it."""
-        return at < self.length and not self.is_gap[at] and _WORD_BEGINS.match(self.text, at) is not None
 
     def silences(self, timeout: float) -> Ints:
         """By token: the first token, that one or a later one, after which it was silent for longer than this."""
@@ -140,23 +140,20 @@ class Clauses(Marks):
     """Where a clause ends before a word. Whether it counts depends on what is open in the window: see `is_refused`."""
 
     def __init__(self, batch: Batch) -> None:
-        text, mark_of = batch.text, dict[int, int]()
-        marks = np.array([match.start() for match in _CLAUSE_MARK.finditer(text)], np.int32)
-        words = batch.visible_from[marks + 1], batch.visible_from[marks + 2]  # a closing quote may follow the mark
-        for mark, word, second in zip(marks.tolist(), *(each.tolist() for each in words), strict=True):
-            for place in {word, second}:
-                if batch.begins_word(place) and _ends_clause(text[mark : place + 1]):
-                    mark_of[place] = mark
-        at = np.array(sorted(mark_of), np.int32)
+        text = batch.text
+        found = np.array([match.start() for match in _CLAUSE_MARK.finditer(text)], np.int32)
+        mark = np.append(found, found)
+        word = np.append(batch.visible_from[found + 1], batch.visible_from[found + 2])  # a closing quote may follow
+        begins = batch.begins_word[word]
+        pairs = zip(word[begins].tolist(), mark[begins].tolist(), strict=True)
+        mark_of = dict(sorted((w, m) for w, m in pairs if _ends_clause(text[m : w + 1])))
+        at = np.array(list(mark_of), np.int32)
         super().__init__(batch, at, at + 1)
-        self.mark = np.array([*(mark_of[place] for place in at.tolist()), batch.length], np.int32)
-
-        def before(sign: str) -> Ints:
-            return counts_before(np.flatnonzero(batch.codes == ord(sign)), batch.length + 1)
-
-        self._ticks = before("`")
-        self._round = before("(") - before(")")
-        self._square = before("[") - before("]")
+        self.mark = np.array([*mark_of.values(), batch.length], np.int32)
+        codes = batch.codes
+        self._ticks = _sums(codes == ord("`"))
+        self._round = _sums(codes == ord("("), codes == ord(")"))
+        self._square = _sums(codes == ord("["), codes == ord("]"))
 
     def is_refused(self, window: Ints, places: Ints) -> Bools:
         """Whether the clause is none in a window that begins there: inside code or brackets, or its mark before it."""
@@ -173,16 +170,15 @@ class Clauses(Marks):
 
 def sentences(batch: Batch, splitters: Splitters) -> Marks:
     """Where the splitter ends sentences."""
-    cuts: list[Cut] = []
-    for stream, begin in zip(batch.streams, batch.begin.tolist(), strict=True):
-        cuts += [(begin + at, begin + proved) for at, proved in splitters.cuts(stream.text, stream.language)]
-    places: Ints = np.array(cuts, np.int32).reshape(-1, 2)
-    return Marks(batch, places[:, 0], places[:, 1])
+    cuts = [splitters.cuts(stream.text, stream.language) for stream in batch.streams]
+    places: Ints = np.array(list(itertools.chain.from_iterable(cuts)), np.int32).reshape(-1, 2)
+    begin = np.repeat(batch.begin, [len(each) for each in cuts])
+    return Marks(batch, begin + places[:, 0], begin + places[:, 1])
 
 
 def paragraphs(batch: Batch, sentences: Marks) -> Marks:
     """Where a paragraph ends: before a word behind a blank line, if the splitter's last sentence ended in it."""
-    blank = [match.span() for match in _BLANK.finditer(batch.text) if batch.begins_word(match.end())]
+    blank = [match.span() for match in _BLANK.finditer(batch.text) if batch.begins_word[match.end()]]
     spans: Ints = np.array(blank, np.int32).reshape(-1, 2)
     begin, end = spans[:, 0], spans[:, 1]
     last = sentences.behind(end + 1) - 1
@@ -201,3 +197,10 @@ def counts_before(places: Ints, size: int) -> Ints:
     """By position, below `size`: how many of the places, which are in order, lie before it."""
     lengths = np.diff(places, prepend=-1, append=size - 1)
     return np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+
+
+def _sums(more: Bools, less: Bools | None = None) -> Ints:
+    """By position: how many of the places lie before it, without those of the others."""
+    sums = np.zeros(len(more) + 1, np.int32)
+    np.cumsum(more if less is None else np.subtract(more, less, dtype=np.int8), out=sums[1:])
+    return sums

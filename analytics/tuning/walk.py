@@ -21,6 +21,8 @@ from analytics.tuning.limits import NOWHERE, Limits
 from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Times, paragraphs
 from flows.windows import CLAUSE, PARAGRAPH, WindowSettings
 
+_NO_LANES = np.zeros(0, np.intp)
+
 
 class Row(NamedTuple):
     """Streams of a batch to walk under one setting."""
@@ -47,7 +49,7 @@ class Walk:
         self._marks: Marks = paragraphs(batch, sentences) if mode == PARAGRAPH else sentences
         self._clauses = Clauses(batch) if mode == CLAUSE else None
         self._silences: dict[float, Ints] = {}
-        self._waited = np.zeros(0, bool)
+        self._waited = self._disordered = np.zeros(0, bool)
 
     def walk(self, rows: Sequence[Row]) -> tuple[Releases, Ints]:
         """Every release before the turns' last; lanes are numbered row by row, stream by stream.
@@ -56,14 +58,15 @@ class Walk:
         """
         lanes = _Lanes(self._batch, rows, self._silent_after)
         steps: list[Releases] = []
-        waited = self._waited = np.zeros(len(lanes.lane), bool)
+        self._waited = np.zeros(len(lanes.lane), bool)
+        disordered = self._disordered = np.zeros(len(lanes.lane), bool)
         opened = lanes.last.copy()
         while len(lanes.lane):
             steps.append(self._step(lanes))
             if len(steps) == 1:
                 opened[lanes.lane] = lanes.token
         releases = Releases(*(np.concatenate(each) for each in zip(*steps, strict=True)))
-        return _in_order(releases, waited[releases.lane]) if waited.any() else releases, opened
+        return _in_order(releases, disordered[releases.lane]) if disordered.any() else releases, opened
 
     def silence_opens(self, timeout: float, opened: Ints) -> Bools:
         """By stream: whether its first window, which that token ends, is ended sooner by so long a silence."""
@@ -94,14 +97,16 @@ class Walk:
             at[sooner], token[sooner], fed[sooner] = clauses.at[chosen], clauses.token[chosen], clauses.proved[chosen]
             next_place[sooner], next_clause[sooner] = marks.behind(fed[sooner]), chosen + 1
         full = self._fill(lanes, silence, at, token, fed)
-        quiet = np.flatnonzero(silence < np.minimum(token, last))
-        after = silence[quiet]
-        at[quiet] = fed[quiet] = batch.token_end[after]
-        token[quiet] = after
+        quiet = _NO_LANES if lanes.patient else np.flatnonzero(silence < np.minimum(token, last))
+        if len(quiet):
+            after = silence[quiet]
+            at[quiet] = fed[quiet] = batch.token_end[after]
+            token[quiet] = after
         for other in (full, quiet):
-            next_place[other] = marks.behind(fed[other])
-            if clauses is not None:
-                next_clause[other] = clauses.behind(fed[other])
+            if len(other):
+                next_place[other] = marks.behind(fed[other])
+                if clauses is not None:
+                    next_clause[other] = clauses.behind(fed[other])
         full_from = fed.copy()
         full_from[full] += 1
         live = token <= last
@@ -123,7 +128,7 @@ class Walk:
     def _fill(self, lanes: _Lanes, silence: Ints, at: Ints, token: Ints, fed: Ints) -> Ints:
         """The lanes whose window is full before anything else ends it: their cut goes into `at`, `token`, `fed`."""
         if lanes.never_full:
-            return np.array([], np.int32)
+            return _NO_LANES
         whole = np.maximum(lanes.begin + lanes.max_chars, lanes.full_from)
         tried = np.flatnonzero((whole <= lanes.text_end) & (whole < fed))
         tried = tried[self._batch.token[whole[tried] - 1] <= silence[tried]]
@@ -142,6 +147,7 @@ class Walk:
         if hold.moved is not None:
             end = np.where(live, hold.moved[np.minimum(at, batch.length)], at)
         if len(quiet):
+            self._disordered[lanes.lane[quiet]] |= self._waited[lanes.lane[quiet]]
             waits[quiet] = False
             time[quiet] += lanes.timeout[quiet]
             end = end.copy()
@@ -150,6 +156,7 @@ class Walk:
         late = np.flatnonzero(waits)
         if len(late):
             self._waited[lanes.lane[late]] = True
+            self._disordered[lanes.lane[late]] |= hold.moved is not None
             time[late] = hold.released(at[late], token[late], batch.times)
         fresh = np.flatnonzero(live & (end > lanes.released))
         shown = fresh[~waits[fresh]] if len(late) else fresh
@@ -231,10 +238,13 @@ def _microseconds(seconds: float) -> int:
     return min(round(seconds * 1_000_000), NEVER)
 
 
-def _in_order(releases: Releases, waited: Bools) -> Releases:
-    """With the lanes in which a window waited for moderation by place, each place once: at the earliest time."""
-    lane, at, time = (each[waited] for each in releases)
+def _in_order(releases: Releases, disordered: Bools) -> Releases:
+    """With those by place, each place once: at the earliest time.
+
+    Places are out of order where silence shows text while a window waits for moderation, or a finding moves their ends.
+    """
+    lane, at, time = (each[disordered] for each in releases)
     order = np.lexsort((time, at, lane))
     order = order[np.append(True, (np.diff(lane[order]) != 0) | (np.diff(at[order]) != 0))]
-    rest = (each[~waited] for each in releases)
+    rest = (each[~disordered] for each in releases)
     return Releases(*(np.append(a, b[order]) for a, b in zip(rest, (lane, at, time), strict=True)))
