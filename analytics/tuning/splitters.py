@@ -12,7 +12,6 @@ Rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from flows.sentences import SentenceSplitter
@@ -22,6 +21,8 @@ Cut = tuple[int, int]
 """Where a sentence ends, and how much of the text proves that."""
 
 _STOP = "。"
+# The sign, and in a group the first visible character behind it: after a stop only that is asked, after a line break
+# and the like only where they did not prove a cut themselves.
 _STOP_AND_NEXT = r"[.!?…]['\"”’)\]*_»]*(?=[^\S\n]+(\S))"
 _BREAK_AND_NEXT = r"\n(?=[^\S\n]*(\S?))|(?:[?!](?=\S)|\*\*(?=\s))(?=(.))|[。！？।]"
 _MAY_PROVE = re.compile(f"{_STOP_AND_NEXT}|{_BREAK_AND_NEXT}")
@@ -39,13 +40,24 @@ class Splitters:
         cuts: list[Cut] = []
         language = language or self._settings.language
         splitter = self._settings.splitter(language)
-        at = begin = 0
-        for end in _stops(text):
-            for piece in splitter.feed(text[begin:end]):
+        fed = at = 0
+
+        def feed(end: int) -> None:
+            nonlocal fed, at
+            for piece in splitter.feed(text[fed:end]):
                 before, at = at, at + len(piece)
-                first = max(begin + 1, at + _is_blank(text[at - 1]))
+                first = max(fed + 1, at + (text[at - 1].isspace() and text[at - 1] != "\n"))
                 cuts.append((at, end if first >= end else self._proof(text, language, before, first, end)))
-            begin = end
+            fed = end
+
+        for match in _MAY_PROVE.finditer(text):
+            sign, following = match.end(), match.lastindex
+            if following != 1 and sign > fed:
+                feed(sign)
+            if following and at < sign and match.end(following) > fed:
+                feed(match.end(following))
+        if fed < len(text):
+            feed(len(text))
         for piece in splitter.flush()[:-1]:
             at += len(piece)
             cuts.append((at, len(text) + 1))
@@ -65,22 +77,3 @@ class Splitters:
             if splitter.feed(text[proof - 1 : proof]):
                 return proof
         return last
-
-
-def _is_blank(character: str) -> bool:
-    return character != "\n" and character.isspace()
-
-
-def _stops(text: str) -> Iterator[int]:
-    """Where to cut a text so that what proves a sentence ends a piece, mostly; the last is its end."""
-    stop = 0
-    for match in _MAY_PROVE.finditer(text):
-        following = match.lastindex
-        if following != 1 and match.end() > stop:
-            stop = match.end()
-            yield stop
-        if following and match.end(following) > stop:
-            stop = match.end(following)
-            yield stop
-    if stop < len(text):
-        yield len(text)
