@@ -21,18 +21,20 @@ Axes = Mapping[str, Sequence[Any]]
 
 TUNED = ("mode", "timeout", "first_timeout", "min_chars", "first_min_chars", "max_chars")
 
+TIMEOUTS = (0.5, 1.0, 2.0, 5.0)
 OWN: tuple[Axes, ...] = (
     {
         "mode": ("sentence",),
-        "timeout": (0.5, 1.0, 2.0, 5.0),
+        "timeout": TIMEOUTS,
         "first_timeout": (None, 0.15, 0.4),
         "min_chars": (0, 40, 120),
         "first_min_chars": (None, 0),
-        "max_chars": (80, 240, 2_000),
+        "max_chars": (120, 2_000),
     },
+    {"mode": ("sentence",), "timeout": TIMEOUTS, "first_timeout": (None, 0.15, 0.4), "max_chars": (60,)},
     {
         "mode": ("clause",),
-        "timeout": (0.5, 2.0),
+        "timeout": TIMEOUTS,
         "first_timeout": (None, 0.15),
         "min_chars": (0, 40),
         "first_min_chars": (None, 0),

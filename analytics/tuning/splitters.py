@@ -21,11 +21,10 @@ Cut = tuple[int, int]
 """Where a sentence ends, and how much of the text proves that."""
 
 _STOP = "。"
-# The sign, and in a group the first visible character behind it: after a stop only that is asked, after a line break
-# and the like only where they did not prove a cut themselves.
-_STOP_AND_NEXT = r"[.!?…]['\"”’)\]*_»]*(?=[^\S\n]+(\S))"
-_BREAK_AND_NEXT = r"\n(?=[^\S\n]*(\S?))|(?:[?!](?=\S)|\*\*(?=\s))(?=(.))|[。！？।]"
-_MAY_PROVE = re.compile(f"{_STOP_AND_NEXT}|{_BREAK_AND_NEXT}")
+_STOP_AND_NEXT = r"(?<=[.!?…])['\"”’)\]*_»]*(?=[^\S\n]+(\S))"
+_SIGN_AND_NEXT = r"(?<=\n)(?=[^\S\n]*(\S?))|(?<=[?!])(?=(\S))|(?<=\*)\*(?=(\s))|(?<=[。！？।])"
+_MAY_PROVE = re.compile(rf"[.!?…\n*。！？।](?:{_STOP_AND_NEXT}|{_SIGN_AND_NEXT})")
+"""A sign, and as a group what follows. A stop with a blank behind it proves nothing by itself; the others may."""
 
 
 class Splitters:

@@ -18,7 +18,7 @@ from analytics.tuning.streams import Stream
 from analytics.tuning.tables import Batch, Bools, Ints
 from analytics.tuning.walk import Releases
 
-MAX_TOKENS = 1 << 23
+MAX_TOKENS = 1 << 24
 """How many tokens may be added up at a time, that place and time fit into one number."""
 _TIME = 38
 LONGEST = 1 << _TIME
@@ -45,6 +45,7 @@ class Sums:
         self._batches = len(batches)
         self._of = np.repeat(np.arange(len(batches), dtype=np.int32), [len(members) for members in batches])
         """By stream: its batch."""
+        self._begins = np.flatnonzero(np.diff(self._of, prepend=-1))
         self._bins_of = self._of * np.int32(BINS)
         self._place = self._bins_of[batch.stream_of]
         """By token: where its batch's bins begin in a histogram of all."""
@@ -56,38 +57,39 @@ class Sums:
         lane, at, time = releases
         streams = np.concatenate(rows)
         lanes = len(streams)
-        closed = batch.times[batch.last[streams]]
+        first, last, closed = batch.first[streams], batch.last[streams], batch.times[batch.last[streams]]
         messages = np.bincount(lane, minlength=lanes) + 1
         broken = np.bincount(lane[self._inside[at]], minlength=lanes)
-        windows = messages - np.bincount(lane[at == batch.end[streams[lane]]], minlength=lanes)
+        windows = messages - np.bincount(lane[at == batch.end[streams][lane]], minlength=lanes)
         firsts = closed.copy()
         firsts[lane[::-1]] = time[::-1]
         # Tokens are numbered through all lanes; a token with which a window ends, and when that left, are one number,
         # so that sorting puts the windows in order, and of several that end with one token the earliest first.
-        sizes = batch.last[streams] - batch.first[streams] + 1
-        offset = np.cumsum(sizes) - sizes
-        token = batch.token[at] - 1 - batch.first[streams[lane]]
-        ended = token >= 0 if token.size and int(token.min()) < 0 else slice(None)
-        ends = ((offset[lane] + token) << _TIME) | time
-        left = np.sort(np.concatenate((ends[ended], ((offset + sizes - 1) << _TIME) | closed)))
-        last = left >> _TIME
-        new = np.append(True, np.diff(last) != 0)
+        upto = np.cumsum(last - first + 1)
+        token = batch.token[at]
+        ends = (((upto - 2 - last)[lane] + token) << _TIME) | time
+        ended = token > first[lane]
+        if not ended.all():
+            ends = ends[ended]
+        left = np.sort(np.concatenate((ends, ((upto - 1) << _TIME) | closed)))
+        ended_by = left >> _TIME
+        new = np.append(True, np.diff(ended_by) != 0)
         if not new.all():
-            left, last = left[new], last[new]
+            left, ended_by = left[new], ended_by[new]
         left = (left & (LONGEST - 1)).astype(batch.times.dtype)
-        count = np.diff(last, prepend=-1)
-        begin = first = 0
+        count = np.diff(ended_by, prepend=-1)
+        begin = window = 0
         for row in rows:
             end = begin + len(row)
-            upto = int(np.searchsorted(last, int(offset[end - 1] + sizes[end - 1]) - 1)) + 1
-            delays = np.repeat(left[first:upto], count[first:upto])
+            behind = int(np.searchsorted(ended_by, int(upto[end - 1]) - 1)) + 1
+            delays = np.repeat(left[window:behind], count[window:behind])
             tokens = self._tokens(row)
             delays -= batch.times[tokens]
             bins = bin_of(delays)
             counts = self._counts(bins, tokens, row)
             of = slice(begin, end)
             yield Part(messages[of], windows[of], broken[of], firsts[of], counts, bins)
-            begin, first = end, upto
+            begin, window = end, behind
 
     def patched(self, part: Part, again: Part, streams: Ints, *, keep_bins: bool) -> Part:
         """A part of all streams, with these as they were when walked again. Only with its bins it is patched again."""
@@ -103,7 +105,7 @@ class Sums:
 
     def take(self, part: Part, numbers: Sequence[int], tallies: Sequence[Tally]) -> None:
         """Put a part of all streams where the sums of these settings are."""
-        sums = [np.bincount(self._of, each).astype(np.int64) for each in part[:3]]
+        sums = [np.add.reduceat(each, self._begins) for each in part[:3]]
         firsts = self._histogram(bin_of(part.firsts), self._bins_of)
         for batch, tally in enumerate(tallies):
             for number in numbers:

@@ -31,7 +31,7 @@ Times = Ints
 
 GAP = "\0"
 NEVER = 2**31 - 1
-_CLAUSE_MARK = re.compile(r"[,;:،؛—–](?=\S?\s)|[、，；：]")
+_CLAUSE_MARK = re.compile(r"[,;:،؛—–、，；：](?:(?=\S?\s)|(?<=[、，；：]))")
 _BLANK = re.compile(_BLANK_LINE.pattern.removesuffix("$"))
 
 

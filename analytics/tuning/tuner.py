@@ -24,7 +24,7 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 BATCHES = 40
-BLOCK = 400_000
+BLOCK = 600_000
 """Tokens that are walked together, where a batch has no more."""
 MAX_SETTINGS = 1_500
 MAX_GROUPS = 8

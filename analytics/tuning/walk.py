@@ -158,9 +158,12 @@ class Walk:
             self._waited[lanes.lane[late]] = True
             self._disordered[lanes.lane[late]] |= hold.moved is not None
             time[late] = hold.released(at[late], token[late], batch.times)
-        fresh = np.flatnonzero(live & (end > lanes.released))
-        shown = fresh[~waits[fresh]] if len(late) else fresh
-        lanes.released[shown] = end[shown]
+        if lanes.patient and hold.moved is None:  # every window then shows more than the last
+            fresh = np.flatnonzero(live)
+        else:
+            fresh = np.flatnonzero(live & (end > lanes.released))
+            shown = fresh[~waits[fresh]] if len(late) else fresh
+            lanes.released[shown] = end[shown]
         return Releases(lanes.lane[fresh], end[fresh], time[fresh])
 
 
