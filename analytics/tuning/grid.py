@@ -31,7 +31,13 @@ OWN: tuple[Axes, ...] = (
         "first_min_chars": (None, 0),
         "max_chars": (120, 2_000),
     },
-    {"mode": ("sentence",), "timeout": TIMEOUTS, "first_timeout": (None, 0.15, 0.4), "max_chars": (60,)},
+    {
+        "mode": ("sentence",),
+        "timeout": TIMEOUTS,
+        "first_timeout": (None, 0.15, 0.4),
+        "min_chars": (20,),
+        "max_chars": (40,),
+    },
     {
         "mode": ("clause",),
         "timeout": TIMEOUTS,
