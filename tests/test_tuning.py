@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from analytics.tuning import plain
 from analytics.tuning.count import Count
 from analytics.tuning.figures import BINS, MIDDLES, bin_of
+from analytics.tuning.grid import grid
 from analytics.tuning.hold import Hold, holding
 from analytics.tuning.splitters import Splitters
-from analytics.tuning.streams import Stream, stream_of
+from analytics.tuning.streams import Stream, read, stream_of
 from analytics.tuning.tables import Batch
 from flows.events import Released
 from flows.moderation import Policy
@@ -25,6 +26,7 @@ from flows.moderation.detectors.base import open_word
 from flows.sentences import SentenceSplitter
 from flows.windows import WindowSettings
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 OFF = Policy(pii=(), blocklist=())
 SECOND = 1_000_000
 WAITS = (0, 1, 1_000, 40_000, 300_000, 499_999, 500_000, 500_001, SECOND - 1, SECOND, SECOND + 1, 2_000_001, 5_000_001)
@@ -33,9 +35,8 @@ BLOCKS = (
     "One", "(in brackets, and more) ", "`code, here` ", "1 000 ", "12 ", "3.5", "https://example.com/a/b?q=1 ",
     "- item\n", "# Head\n", "これはながい", "ながか\u3099い", "नमस्ते। ", "a" * 30, "a" * 70, "555-0100 ", " ", "x",
     "4111 1111 1111 1111 ", "bob@example.org ", "frobnicate ", '"Quote." ', ":", "; ", "— ", "+(12", "word",
-    "```\nx, y\n```\n", "\0",
+    "```\nx, y\n```\n", "\0", "您好，包裹到了。请查收。",
 )  # fmt: skip
-FULL_WIDTH = "您好，包裹到了。请查收。"
 
 POLICIES = (
     OFF,
@@ -49,9 +50,9 @@ POLICIES = (
 
 
 @st.composite
-def streams(draw: st.DrawFn, blocks: Sequence[str] = (*BLOCKS, FULL_WIDTH)) -> Stream:
-    text = "".join(draw(st.lists(st.sampled_from(blocks), min_size=1, max_size=25)))
-    if FULL_WIDTH not in blocks:
+def streams(draw: st.DrawFn, *, paragraphs: bool = False) -> Stream:
+    text = "".join(draw(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=25)))
+    if paragraphs:
         # Where a blank line is followed by more white space, flows.windows cuts paragraphs as the pieces fall.
         text = re.sub(r"\n\s*\n\s*", "\n\nW", text)
     longest = draw(st.sampled_from((1, 4, 12, 60)))
@@ -95,18 +96,18 @@ def lists_of(*modes: str) -> st.SearchStrategy[list[WindowSettings]]:
     return st.lists(window_settings(*modes), min_size=1, max_size=6)
 
 
-@given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "none"))
+@given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "clause", "none"))
 def test_the_figures_are_the_operators(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
-@given(st.lists(streams(BLOCKS), min_size=1, max_size=5), lists_of("clause", "paragraph", "sentence"))
-def test_the_figures_are_the_operators_in_other_modes(batch: list[Stream], settings: list[WindowSettings]) -> None:
+@given(st.lists(streams(paragraphs=True), min_size=1, max_size=5), lists_of("paragraph", "sentence"))
+def test_the_figures_are_the_operators_by_paragraph(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
 @given(
-    st.lists(streams(BLOCKS), min_size=1, max_size=4),
+    st.lists(streams(paragraphs=True), min_size=1, max_size=4),
     lists_of("clause", "paragraph", "sentence", "none"),
     st.sampled_from(POLICIES),
 )
@@ -114,6 +115,23 @@ def test_what_moderation_holds_back_is_added(
     batch: list[Stream], settings: list[WindowSettings], policy: Policy
 ) -> None:
     assert_same(batch, settings, policy)
+
+
+@pytest.mark.parametrize("policy", [OFF, Policy(blocklist=("frobnicate",))])
+def test_the_figures_of_the_recordings_are_the_operators(policy: Policy) -> None:
+    assert_same(read([RECORDINGS]).streams, grid(WindowSettings())[::11], policy)
+
+
+def test_a_sentence_is_proved_under_the_users_own_rules_too() -> None:
+    settings = WindowSettings(language="zh", flush_overrides=("。",), abbreviations=("Abt.",))
+    text = "您好。Abt. 4 is here.It is. 包裹到了。\n# Head\n"
+    splitter, at, expected = settings.splitter("zh"), 0, []
+    for upto, character in enumerate(text, 1):
+        for piece in splitter.feed(character):
+            at += len(piece)
+            expected.append((at, upto))
+    assert expected
+    assert Splitters(settings).cuts(text, None)[: len(expected)] == expected
 
 
 @given(st.lists(streams(), min_size=1, max_size=3))
@@ -128,7 +146,7 @@ def test_the_open_words_are_those_that_moderation_sees(batch: list[Stream]) -> N
             token += 1
 
 
-@given(streams(), st.sampled_from((None, "en", "de", "zh")))
+@given(streams(), st.sampled_from((None, "en", "de", "fr", "hy", "ja", "ru", "zh")))
 def test_where_a_sentence_is_proved_is_known_to_the_character(stream: Stream, language: str | None) -> None:
     splitter, at, expected = SentenceSplitter(language or "en"), 0, []
     for upto, character in enumerate(stream.text, 1):

@@ -131,7 +131,7 @@ def in_words(outcome: Outcome, advice: Advice) -> list[str]:
     words.append(
         f"In {_share(advice.holds)} of the resamples it meets the limits, in {_share(advice.best)} nothing tried was "
         f"better. That rests on {outcome.turns:,} turns of {outcome.sessions:,} sessions, {outcome.tokens:,} tokens"
-        + (f" ({', '.join(f'{name}: {count}' for name, count in outcome.groups.items())})." if outcome.groups else ".")
+        + (f"; {', '.join(f'{count} of {name}' for name, count in outcome.groups.items())}." if outcome.groups else ".")
     )
     if outcome.sessions < FEW:
         words.append(f"Fewer than {FEW} sessions: take it as a hint, and record more.")
