@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from analytics.tuning import plain
@@ -96,16 +97,19 @@ def lists_of(*modes: str) -> st.SearchStrategy[list[WindowSettings]]:
     return st.lists(window_settings(*modes), min_size=1, max_size=6)
 
 
+@example_settings(deadline=None)
 @given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "clause", "none"))
 def test_the_figures_are_the_operators(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
+@example_settings(deadline=None)
 @given(st.lists(streams(paragraphs=True), min_size=1, max_size=5), lists_of("paragraph", "sentence"))
 def test_the_figures_are_the_operators_by_paragraph(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
+@example_settings(deadline=None)
 @given(
     st.lists(streams(paragraphs=True), min_size=1, max_size=4),
     lists_of("clause", "paragraph", "sentence", "none"),
