@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.tuning import goal as goals
+from analytics.tuning import tuner
 from analytics.tuning.advice import advise, front, in_words, toml
 from analytics.tuning.figures import NAMES, Figure, Figures
 from analytics.tuning.goal import Limit
@@ -149,6 +150,12 @@ def test_a_tenant_that_is_not_there_cannot_be_weighed() -> None:
 def test_too_many_settings_are_refused() -> None:
     with pytest.raises(SettingsError, match="too many"):
         tune(streams(1), [WindowSettings()] * (MAX_SETTINGS + 1), OFF)
+
+
+def test_too_many_tokens_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuner, "MAX_TOKENS", 35)
+    with pytest.raises(SettingsError, match="36 tokens"):
+        tune(streams(1), [WindowSettings()], OFF)
 
 
 def test_the_grid_tries_what_is_in_force_first_and_nothing_twice() -> None:

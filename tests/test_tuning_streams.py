@@ -10,7 +10,7 @@ import pytest
 
 from analytics.tuning.count import Count
 from analytics.tuning.hold import holding
-from analytics.tuning.streams import NO_END, NO_TEXT, NO_TIMES, Streams, read
+from analytics.tuning.streams import NO_END, NO_TEXT, NO_TIMES, TOO_LONG, Streams, read
 from connectors.errors import InputError
 from connectors.records import Message
 from flows.replay import replay
@@ -69,11 +69,12 @@ def test_what_cannot_be_tuned_on_is_counted(tmp_path: Path) -> None:
         {"tokens": ["a"], "t_ms": None},
         {"tokens": [], "t_ms": []},
         {"tokens": ["b"], "t_ms": [0]},
+        {"tokens": ["b", "c"], "t_ms": [0, 90_000_000]},
     )
     written(tmp_path / "b.jsonl", HEADER, OPEN, frame(1, "a"))
     found = read([tmp_path])
     assert len(found.streams) == 1
-    assert found.left_out == {NO_TIMES: 1, NO_TEXT: 1, NO_END: 1}
+    assert found.left_out == {NO_TIMES: 1, NO_TEXT: 1, NO_END: 1, TOO_LONG: 1}
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,10 @@ from analytics.tuning.streams import Stream
 from analytics.tuning.tables import Batch, Bools, Ints
 from analytics.tuning.walk import Releases
 
+_TIME = 37
+"""A window's last token and its time are sorted as one number, with so many bits for the time: `streams.LONGEST` fits."""
 MAX_TOKENS = 1 << 24
-"""How many tokens may be added up at a time, that place and time fit into one number."""
-_TIME = 38
-LONGEST = 1 << _TIME
-"""The longest turn, in microseconds (76 hours): for the same reason."""
+"""How many tokens may be added up at a time before the last row: with `tuner.MAX_TOKENS` in that, 26 bits have room."""
 
 
 class Part(NamedTuple):
@@ -76,7 +75,7 @@ class Sums:
         new = np.append(True, np.diff(ended_by) != 0)
         if not new.all():
             left, ended_by = left[new], ended_by[new]
-        left = (left & (LONGEST - 1)).astype(batch.times.dtype)
+        left = (left & ((1 << _TIME) - 1)).astype(batch.times.dtype)
         count = np.diff(ended_by, prepend=-1)
         begin = window = 0
         for row in rows:
