@@ -19,7 +19,7 @@ from analytics.tuning.tables import Batch, Bools, Ints
 from analytics.tuning.walk import Releases
 
 _TIME = 37
-"""A window's last token and its time are sorted as one number, with so many bits for the time: `streams.LONGEST` fits."""
+"""A window's last token and its time are sorted as one number; so many bits are the time, for `streams.LONGEST`."""
 MAX_TOKENS = 1 << 24
 """How many tokens may be added up at a time before the last row: with `tuner.MAX_TOKENS` in that, 26 bits have room."""
 
