@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from analytics.tuning import plain
 from analytics.tuning.count import Count
 from analytics.tuning.figures import BINS, MIDDLES, bin_of
+from analytics.tuning.grid import grid
 from analytics.tuning.hold import Hold, holding
-from analytics.tuning.streams import Stream, stream_of
-from analytics.tuning.tables import Batch, Sentences
+from analytics.tuning.splitters import Splitters
+from analytics.tuning.streams import Stream, read, stream_of
+from analytics.tuning.tables import Batch
 from flows.events import Released
 from flows.moderation import Policy
 from flows.moderation.detectors.base import open_word
 from flows.sentences import SentenceSplitter
 from flows.windows import WindowSettings
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 OFF = Policy(pii=(), blocklist=())
 SECOND = 1_000_000
 WAITS = (0, 1, 1_000, 40_000, 300_000, 499_999, 500_000, 500_001, SECOND - 1, SECOND, SECOND + 1, 2_000_001, 5_000_001)
@@ -32,9 +36,8 @@ BLOCKS = (
     "One", "(in brackets, and more) ", "`code, here` ", "1 000 ", "12 ", "3.5", "https://example.com/a/b?q=1 ",
     "- item\n", "# Head\n", "これはながい", "ながか\u3099い", "नमस्ते। ", "a" * 30, "a" * 70, "555-0100 ", " ", "x",
     "4111 1111 1111 1111 ", "bob@example.org ", "frobnicate ", '"Quote." ', ":", "; ", "— ", "+(12", "word",
-    "```\nx, y\n```\n", "\0",
+    "```\nx, y\n```\n", "\0", "您好，包裹到了。请查收。",
 )  # fmt: skip
-FULL_WIDTH = "您好，包裹到了。请查收。"
 
 POLICIES = (
     OFF,
@@ -48,9 +51,9 @@ POLICIES = (
 
 
 @st.composite
-def streams(draw: st.DrawFn, blocks: Sequence[str] = (*BLOCKS, FULL_WIDTH)) -> Stream:
-    text = "".join(draw(st.lists(st.sampled_from(blocks), min_size=1, max_size=25)))
-    if FULL_WIDTH not in blocks:
+def streams(draw: st.DrawFn, *, paragraphs: bool = False) -> Stream:
+    text = "".join(draw(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=25)))
+    if paragraphs:
         # Where a blank line is followed by more white space, flows.windows cuts paragraphs as the pieces fall.
         text = re.sub(r"\n\s*\n\s*", "\n\nW", text)
     longest = draw(st.sampled_from((1, 4, 12, 60)))
@@ -94,18 +97,21 @@ def lists_of(*modes: str) -> st.SearchStrategy[list[WindowSettings]]:
     return st.lists(window_settings(*modes), min_size=1, max_size=6)
 
 
-@given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "none"))
+@example_settings(deadline=None)
+@given(st.lists(streams(), min_size=1, max_size=5), lists_of("sentence", "clause", "none"))
 def test_the_figures_are_the_operators(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
-@given(st.lists(streams(BLOCKS), min_size=1, max_size=5), lists_of("clause", "paragraph", "sentence"))
-def test_the_figures_are_the_operators_in_other_modes(batch: list[Stream], settings: list[WindowSettings]) -> None:
+@example_settings(deadline=None)
+@given(st.lists(streams(paragraphs=True), min_size=1, max_size=5), lists_of("paragraph", "sentence"))
+def test_the_figures_are_the_operators_by_paragraph(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
+@example_settings(deadline=None)
 @given(
-    st.lists(streams(BLOCKS), min_size=1, max_size=4),
+    st.lists(streams(paragraphs=True), min_size=1, max_size=4),
     lists_of("clause", "paragraph", "sentence", "none"),
     st.sampled_from(POLICIES),
 )
@@ -115,10 +121,27 @@ def test_what_moderation_holds_back_is_added(
     assert_same(batch, settings, policy)
 
 
+@pytest.mark.parametrize("policy", [OFF, Policy(blocklist=("frobnicate",))])
+def test_the_figures_of_the_recordings_are_the_operators(policy: Policy) -> None:
+    assert_same(read([RECORDINGS]).streams, grid(WindowSettings())[::11], policy)
+
+
+def test_a_sentence_is_proved_under_the_users_own_rules_too() -> None:
+    settings = WindowSettings(language="zh", flush_overrides=("。",), abbreviations=("Abt.",))
+    text = "您好。Abt. 4 is here.It is. 包裹到了。\n# Head\n"
+    splitter, at, expected = settings.splitter("zh"), 0, []
+    for upto, character in enumerate(text, 1):
+        for piece in splitter.feed(character):
+            at += len(piece)
+            expected.append((at, upto))
+    assert expected
+    assert Splitters(settings).cuts(text, None)[: len(expected)] == expected
+
+
 @given(st.lists(streams(), min_size=1, max_size=3))
 def test_the_open_words_are_those_that_moderation_sees(batch: list[Stream]) -> None:
-    laid = Batch(batch)
-    let_go = Hold(laid, Policy(pii=(), blocklist=(), max_hold_seconds=3600.0)).let_go
+    laid = Batch([msgspec.structs.replace(stream, times=stream.times * 0, closed=0) for stream in batch])
+    let_go = Hold(laid, OFF).let_go
     for number, stream in enumerate(batch):
         begin, token, cut = int(laid.begin[number]), int(laid.first[number]), 0
         for end in stream.ends.tolist():
@@ -127,22 +150,17 @@ def test_the_open_words_are_those_that_moderation_sees(batch: list[Stream]) -> N
             token += 1
 
 
-@given(st.lists(streams(), min_size=1, max_size=3))
-def test_where_a_sentence_was_proved_is_known_to_the_character(batch: list[Stream]) -> None:
-    laid = Batch(batch)
-    sentences = Sentences(laid, SentenceSplitter)
-    sentences.prove(np.arange(len(sentences.at), dtype=np.int32))
-    expected = []
-    for number, stream in enumerate(batch):
-        splitter, at, begin = SentenceSplitter(stream.language), 0, int(laid.begin[number])
-        for upto, character in enumerate(stream.text, 1):
-            for piece in splitter.feed(character):
-                at += len(piece)
-                expected.append((begin + at, begin + upto))
-        for piece in splitter.flush()[:-1]:
+@given(streams(), st.sampled_from((None, "en", "de", "fr", "hy", "ja", "ru", "zh")))
+def test_where_a_sentence_is_proved_is_known_to_the_character(stream: Stream, language: str | None) -> None:
+    splitter, at, expected = SentenceSplitter(language or "en"), 0, []
+    for upto, character in enumerate(stream.text, 1):
+        for piece in splitter.feed(character):
             at += len(piece)
-            expected.append((begin + at, begin + len(stream.text) + 1))
-    assert list(zip(sentences.at[:-1].tolist(), sentences.proved[:-1].tolist(), strict=True)) == expected
+            expected.append((at, upto))
+    for piece in splitter.flush()[:-1]:
+        at += len(piece)
+        expected.append((at, len(stream.text) + 1))
+    assert Splitters(WindowSettings()).cuts(stream.text, language) == expected
 
 
 @given(st.integers(0, 2**31 - 2_000))

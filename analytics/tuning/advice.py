@@ -95,6 +95,16 @@ def name_of(setting: WindowSettings) -> str:
     return ", ".join(f"{name} = {_value(value)}" for name, value in _told(setting))
 
 
+def brief(setting: WindowSettings) -> str:
+    """The setting in few words, for a table."""
+    if setting.mode == "none":
+        return f"none, to {setting.max_chars} characters"
+    timeout = f"{setting.timeout:g} s" if setting.timeout else "no time-out"
+    first = "" if setting.first_timeout is None else f" (first {setting.first_timeout:g})"
+    least = "" if setting.first_min_chars is None else f" (first {setting.first_min_chars})"
+    return f"{setting.mode}, {timeout}{first}, {setting.min_chars}{least} to {setting.max_chars}"
+
+
 def in_words(outcome: Outcome, advice: Advice) -> list[str]:
     """The recommendation, how sure it is, and what it rests on: a sentence or two each."""
     setting, figures = outcome.settings[advice.chosen], outcome.figures[advice.chosen]
@@ -121,7 +131,7 @@ def in_words(outcome: Outcome, advice: Advice) -> list[str]:
     words.append(
         f"In {_share(advice.holds)} of the resamples it meets the limits, in {_share(advice.best)} nothing tried was "
         f"better. That rests on {outcome.turns:,} turns of {outcome.sessions:,} sessions, {outcome.tokens:,} tokens"
-        + (f" ({', '.join(f'{name}: {count}' for name, count in outcome.groups.items())})." if outcome.groups else ".")
+        + (f"; {', '.join(f'{count} of {name}' for name, count in outcome.groups.items())}." if outcome.groups else ".")
     )
     if outcome.sessions < FEW:
         words.append(f"Fewer than {FEW} sessions: take it as a hint, and record more.")

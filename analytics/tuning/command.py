@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analytics.tuning import goal as goals
-from analytics.tuning.advice import Advice, advise, in_words, name_of, toml
+from analytics.tuning.advice import Advice, advise, brief, in_words, toml
 from analytics.tuning.grid import around, grid
 from analytics.tuning.page import as_data, page
 from analytics.tuning.streams import read
@@ -154,7 +154,7 @@ def _print(outcome: Outcome, advice: Advice) -> None:
         figures = outcome.figures[number]
         table.add_row(
             "→" if number == advice.chosen else "now" if number == 0 else "",
-            Text(name_of(outcome.settings[number])),
+            Text(brief(outcome.settings[number])),
             f"{figures.messages.value:.1f}",
             f"{figures.first_p95.value:,.0f} ms",
             f"{figures.delay_p95.value:,.0f} ms",

@@ -2,62 +2,53 @@
 
 Rules
 - A time-out that no silence of a stream reaches is none for it. So each stream is walked once per *shape* (a setting
-  without its time-outs), and again only under the time-outs that it has a silence for.
-- What a shape comes to is kept by stream, and its delays by token, so that the streams that were walked again can be
-  taken out of the sums and put in as they are.
+  without its time-outs), again with a time-out of the first window if that ends it, and again with the time-out of all
+  others if it has a silence for it.
+- The streams that a row leaves out are as they are with less: see `_Task.over`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from analytics.tuning import plain
-from analytics.tuning.figures import BINS, Tally, bin_of
+from analytics.tuning.figures import Tally
 from analytics.tuning.hold import Hold
 from analytics.tuning.limits import Limits
+from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream
-from analytics.tuning.tables import Batch, Ints, Sentences
+from analytics.tuning.sums import MAX_TOKENS, Part, Sums
+from analytics.tuning.tables import Batch, Ints, sentences
 from analytics.tuning.walk import Releases, Row, Walk
 from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 NONE = "none"
-LANES = 8_192
+LANES = 32_768
 """How many lanes are walked together: enough to pay for numpy's calls, few enough for the processor's cache."""
-MAX_TOKENS = 1 << 23
-"""How many tokens those may have together; so that place and time fit into one number."""
-LONGEST = 1 << 38
-"""The longest turn, in microseconds (76 hours): for the same reason."""
-_TIME = 38
 
 Silence = tuple[float, float]
-
-
-class Part(NamedTuple):
-    """A row that was walked: sums by stream, and by batch the histogram of the delays; `bins` are every token's."""
-
-    messages: Ints
-    windows: Ints
-    broken: Ints
-    firsts: Ints
-    delays: Ints
-    bins: Ints
+"""The time-out of the first window, and of all others; 0 for none."""
+Shapes = Mapping[WindowSettings, Mapping[Silence, list[int]]]
+PATIENT: Silence = (0.0, 0.0)
 
 
 class _Task(NamedTuple):
-    """A row, and the settings that it is for. Its setting is the shape itself where it is walked without time-outs."""
+    """A row, and the settings that it is for. The streams that it leaves out are as they are under `over`."""
 
     row: Row
-    numbers: list[int]
     shape: WindowSettings
+    silence: Silence
+    over: Silence
+    numbers: list[int]
 
 
 class Count:
-    """The count of some batches that are walked together.
+    """The count of some batches that are walked together. Making it analyses the texts, once for all settings.
 
     `policy` as `hold.holding` gives it; the settings share language and abbreviations.
     """
@@ -68,156 +59,89 @@ class Count:
         self._settings = settings
         self._policy = policy
         self._batch = batch = Batch(streams)
-        self._sentences = Sentences(batch, lambda language: settings[0].splitter(language or settings[0].language))
+        marks = sentences(batch, Splitters(settings[0]))
+        self._sums = Sums(batch, batches, batch.ends_inside(marks))
         self._hold = Hold(batch, policy)
-        self._limits = Limits(batch)
-        self._inside = batch.ends_inside(self._sentences)
+        limits = Limits(batch)
+        modes = dict.fromkeys(setting.mode for setting in settings if setting.mode != NONE)
+        self._walks = {mode: Walk(batch, marks, self._hold, limits, mode) for mode in modes}
         self._all = np.arange(len(streams), dtype=np.int32)
         gaps = batch.next_time.astype(np.int64) - batch.times
         self._longest = np.maximum.reduceat(gaps, batch.first)
-        self._tokens: dict[bytes, Ints] = {}
-        self._of = np.repeat(np.arange(len(batches), dtype=np.int32), [len(members) for members in batches])
-        """By stream: its batch."""
-        self._place = self._of[batch.stream_of] * np.int32(BINS)
-        """By token: where its batch's bins begin in a histogram of all."""
         self.tallies = [Tally.of(members, len(settings)) for members in batches]
 
     def run(self, done: Callable[[int], None] = lambda _: None) -> list[Tally]:
         """Count every setting; `done` is told of token-settings as they are done."""
         tokens = len(self._batch.times) - len(self._batch.streams)
-        modes: dict[str, list[int]] = {}
-        for number, setting in enumerate(self._settings):
-            modes.setdefault(setting.mode, []).append(number)
-        for mode, numbers in modes.items():
-            if mode == NONE:
-                self._count_tokens(numbers)
+        unwindowed = [number for number, setting in enumerate(self._settings) if setting.mode == NONE]
+        if unwindowed:
+            self._count_tokens(unwindowed)
+            done(tokens * len(unwindowed))
+        for mode, walk in self._walks.items():
+            for part, numbers in self._count_walks(walk, self._shapes(mode)):
+                self._sums.take(part, numbers, self.tallies)
                 done(tokens * len(numbers))
-                continue
-            walk = Walk(self._batch, self._sentences, self._hold, self._limits, mode)
-            bases: dict[WindowSettings, Part] = {}
-            for tasks in _together(self._tasks(numbers), self._batch):
-                parts = self._parts(walk.walk([task.row for task in tasks]), [task.row.streams for task in tasks])
-                for task, part in zip(tasks, parts, strict=True):
-                    if task.row.setting == task.shape:
-                        bases[task.shape] = part
-                    self._take(task, part, bases)
-                    done(tokens * len(task.numbers))
         return self.tallies
 
-    def _tasks(self, numbers: Sequence[int]) -> Iterator[_Task]:
-        """Every shape without time-outs, where that helps; then the streams that have a silence for theirs."""
+    def _shapes(self, mode: str) -> Shapes:
+        """The mode's settings by shape, and by their time-outs."""
         shapes: dict[WindowSettings, dict[Silence, list[int]]] = {}
+        numbers = [number for number, setting in enumerate(self._settings) if setting.mode == mode]
         for number in sorted(numbers, key=lambda number: self._settings[number].max_chars):
             setting = self._settings[number]
             first = setting.timeout if setting.first_timeout is None else setting.first_timeout
-            shape = msgspec.structs.replace(setting, timeout=0.0, first_timeout=None)
-            shapes.setdefault(shape, {}).setdefault((setting.timeout, first), []).append(number)
-        reached = {silence: self._reached(silence) for silences in shapes.values() for silence in silences}
-        for shape, silences in shapes.items():
-            if any(len(reached[silence]) < len(self._all) for silence in silences):
-                same = [n for silence in silences if not len(reached[silence]) for n in silences[silence]]
-                yield _Task(Row(shape, self._all), same, shape)
-        for shape, silences in shapes.items():
-            for silence, same in silences.items():
-                if len(reached[silence]):
-                    yield _Task(Row(self._settings[same[0]], reached[silence]), same, shape)
+            shapes.setdefault(_under(setting, PATIENT), {}).setdefault((first, setting.timeout), []).append(number)
+        return shapes
 
-    def _reached(self, silence: Silence) -> Ints:
-        """The streams with a silence that is longer."""
-        shortest = min((round(seconds * 1_000_000) for seconds in silence if seconds), default=LONGEST)
-        return np.flatnonzero(self._longest > shortest).astype(np.int32)
+    def _count_walks(self, walk: Walk, shapes: Shapes) -> Iterator[tuple[Part, list[int]]]:
+        """Every shape without time-outs, then with them."""
+        bases: dict[WindowSettings, tuple[Part, Ints]] = {}
+        patient = (_Task(Row(shape, self._all), shape, PATIENT, PATIENT, []) for shape in shapes)
+        for task, part, opened in self._walked(walk, patient):
+            assert part is not None  # all streams were walked
+            bases[task.shape] = part, opened
+            yield part, list(shapes[task.shape].get(PATIENT, ()))
+        silences = (
+            task for shape, each in shapes.items() for task in self._silences(walk, shape, each, bases[shape][1])
+        )
+        shape, parts = None, dict[Silence, Part]()
+        for task, again, _ in self._walked(walk, silences):
+            if task.shape is not shape:
+                shape, parts = task.shape, {PATIENT: bases[task.shape][0]}
+            part = parts[task.over]
+            if again is not None:
+                stood_over = task.silence[1] == 0
+                part = self._sums.patched(part, again, task.row.streams, keep_bins=stood_over)
+            parts[task.silence] = part
+            yield part, task.numbers
 
-    def _take(self, task: _Task, part: Part, bases: Mapping[WindowSettings, Part]) -> None:
-        """Put a row's sums where its settings' are, with those of the streams that it leaves out."""
-        if len(task.row.streams) < len(self._all):
-            part = self._patched(bases[task.shape], part, task.row.streams)
-        sums = [np.bincount(self._of, each).astype(np.int64) for each in part[:3]]
-        firsts = self._histogram(bin_of(part.firsts), self._of * np.int32(BINS))
-        for batch, tally in enumerate(self.tallies):
-            for number in task.numbers:
-                tally.messages[number], tally.windows[number], tally.broken[number] = (each[batch] for each in sums)
-                tally.delays[number], tally.firsts[number] = part.delays[batch], firsts[batch]
+    def _silences(
+        self, walk: Walk, shape: WindowSettings, silences: Mapping[Silence, list[int]], opened: Ints
+    ) -> Iterator[_Task]:
+        """A shape's rows with time-outs, each behind the one that it stands over."""
+        for first in sorted({first for first, timeout in silences if first not in (0, timeout)}):
+            opens = np.flatnonzero(walk.silence_opens(first, opened)).astype(np.int32)
+            silence = (first, 0.0)
+            yield _Task(Row(_under(shape, silence), opens), shape, silence, PATIENT, silences.get(silence, []))
+        for silence, numbers in silences.items():
+            first, timeout = silence
+            if timeout:
+                reached = np.flatnonzero(self._longest > round(timeout * 1_000_000)).astype(np.int32)
+                over = PATIENT if first == timeout else (first, 0.0)
+                yield _Task(Row(_under(shape, silence), reached), shape, silence, over, numbers)
 
-    def _patched(self, base: Part, again: Part, streams: Ints) -> Part:
-        """The base with these streams as they are now."""
-        messages, windows, broken, firsts = (column.copy() for column in base[:4])
-        messages[streams], windows[streams], broken[streams], firsts[streams] = again[:4]
-        if 2 * len(streams) <= len(self._all):
-            delays = base.delays - self._delays(base.bins, streams) + again.delays
-        else:
-            rest = np.setdiff1d(self._all, streams, assume_unique=True)
-            delays = self._delays(base.bins, rest) + again.delays
-        return Part(messages, windows, broken, firsts, delays, base.bins)
-
-    def _parts(self, releases: Releases, rows: Sequence[Ints]) -> Iterator[Part]:
-        """Add up what left, row by row."""
-        batch = self._batch
-        lane, at, time = releases
-        streams = np.concatenate(rows)
-        lanes = len(streams)
-        closed = batch.times[batch.last[streams]]
-        messages = np.bincount(lane, minlength=lanes) + 1
-        broken = np.bincount(lane[self._inside[at]], minlength=lanes)
-        empty = np.bincount(lane[at == batch.end[streams[lane]]], minlength=lanes)
-        firsts = closed.copy()
-        firsts[lane[::-1]] = time[::-1]
-        # Tokens are numbered through all lanes; a token with which a window ends, and when that left, are one number,
-        # so that sorting puts the windows in order, and of several that end with one token the earliest first.
-        sizes = batch.last[streams] - batch.first[streams] + 1
-        offset = np.cumsum(sizes) - sizes
-        token = batch.token[at] - 1 - batch.first[streams[lane]]
-        ended = token >= 0 if token.size and int(token.min()) < 0 else slice(None)
-        ends = ((offset[lane] + token) << _TIME) | time
-        windows = np.sort(np.concatenate((ends[ended], ((offset + sizes - 1) << _TIME) | closed)))
-        last = windows >> _TIME
-        new = np.append(True, np.diff(last) != 0)
-        if not new.all():
-            windows, last = windows[new], last[new]
-        left = (windows & ((1 << _TIME) - 1)).astype(batch.times.dtype)
-        count = np.diff(last, prepend=-1)
-        begin = first = 0
-        for row in rows:
-            end = begin + len(row)
-            upto = int(np.searchsorted(last, int(offset[end - 1] + sizes[end - 1]) - 1)) + 1
-            delays = np.repeat(left[first:upto], count[first:upto])
-            delays -= batch.times if len(row) == len(self._all) else batch.times[self._tokens_of(row)]
-            bins = bin_of(delays)
-            lanes_of = slice(begin, end)
-            yield Part(
-                messages[lanes_of],
-                messages[lanes_of] - empty[lanes_of],
-                broken[lanes_of],
-                firsts[lanes_of],
-                self._delays(bins, row, only=True),
-                bins,
-            )
-            begin, first = end, upto
-
-    def _delays(self, bins: Ints, streams: Ints, *, only: bool = False) -> Ints:
-        """By batch: how many tokens of these streams are in each bin. `bins` are every token's, or `only` theirs.
-
-        The tokens that stand for ends, one a stream, are none.
-        """
-        place = self._place
-        if len(streams) < len(self._all):
-            tokens = self._tokens_of(streams)
-            place, bins = place[tokens], bins if only else bins[tokens]
-        counts = self._histogram(bins, place)
-        counts[:, 0] -= np.bincount(self._of[streams], minlength=len(counts))
-        return counts
-
-    def _histogram(self, bins: Ints, place: Ints) -> Ints:
-        size = len(self._batches)
-        return np.bincount(bins + place, minlength=size * BINS).reshape(size, BINS)
-
-    def _tokens_of(self, streams: Ints) -> Ints:
-        """The tokens of these streams, with those that stand for their ends."""
-        key = streams.tobytes()
-        if key not in self._tokens:
-            wanted = np.zeros(len(self._all), bool)
-            wanted[streams] = True
-            self._tokens[key] = np.flatnonzero(wanted[self._batch.stream_of])
-        return self._tokens[key]
+    def _walked(self, walk: Walk, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Part | None, Ints]]:
+        """Each task with what it came to, None for a row without streams, and where its first windows ended."""
+        for chunk in _together(tasks, self._batch):
+            rows = [task.row for task in chunk if len(task.row.streams)]
+            if rows:
+                releases, opened = walk.walk(rows)
+                parts = self._sums.parts(releases, [row.streams for row in rows])
+            begin = 0
+            for task in chunk:
+                end = begin + len(task.row.streams)
+                yield task, next(parts) if end > begin else None, opened[begin:end] if end > begin else self._all[:0]
+                begin = end
 
     def _count_tokens(self, numbers: Sequence[int]) -> None:
         """Mode "none": every token ends a window, and moderation alone holds it."""
@@ -226,18 +150,21 @@ class Count:
         time, stream = np.delete(batch.times, batch.last), np.delete(batch.stream_of, batch.last)
         before = np.append(batch.begin[:1], np.where(np.diff(stream), batch.begin[stream[1:]], at[:-1]))
         shown = np.flatnonzero(at > before)
-        [part] = self._parts(Releases(stream[shown], at[shown], time[shown]), [self._all])
+        [part] = self._sums.parts(Releases(stream[shown], at[shown], time[shown]), [self._all])
         longest = int(np.delete(batch.token_end - batch.token_begin, batch.last).max())
         for number in numbers:
-            if longest >= self._settings[number].max_chars:
-                for members, tally in zip(self._batches, self.tallies, strict=True):
-                    tally.take(number, plain.tally(members, [self._settings[number]], self._policy))
-            else:
-                setting = self._settings[number]
-                self._take(_Task(Row(setting, self._all), [number], setting), part, {})
+            if longest < self._settings[number].max_chars:
+                self._sums.take(part, [number], self.tallies)
+                continue
+            for members, tally in zip(self._batches, self.tallies, strict=True):
+                tally.take(number, plain.tally(members, [self._settings[number]], self._policy))
 
 
-def _together(tasks: Iterator[_Task], batch: Batch) -> Iterator[list[_Task]]:
+def _under(setting: WindowSettings, silence: Silence) -> WindowSettings:
+    return msgspec.structs.replace(setting, first_timeout=silence[0], timeout=silence[1])
+
+
+def _together(tasks: Iterable[_Task], batch: Batch) -> Iterator[list[_Task]]:
     """As many tasks as are walked well together."""
     chunk: list[_Task] = []
     lanes = tokens = 0

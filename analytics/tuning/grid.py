@@ -21,26 +21,35 @@ Axes = Mapping[str, Sequence[Any]]
 
 TUNED = ("mode", "timeout", "first_timeout", "min_chars", "first_min_chars", "max_chars")
 
-SENTENCES: Axes = {
-    "mode": ("sentence",),
-    "timeout": (0.25, 0.5, 1.0, 2.0, 5.0),
-    "first_timeout": (None, 0.15, 0.3),
-    "min_chars": (0, 40, 120),
-    "first_min_chars": (None, 0),
-    "max_chars": (200, 2_000),
-}
-OTHERS: tuple[Axes, ...] = (
+TIMEOUTS = (0.5, 1.0, 2.0, 5.0)
+OWN: tuple[Axes, ...] = (
+    {
+        "mode": ("sentence",),
+        "timeout": TIMEOUTS,
+        "first_timeout": (None, 0.15, 0.4),
+        "min_chars": (0, 40, 120),
+        "first_min_chars": (None, 0),
+        "max_chars": (120, 2_000),
+    },
+    {
+        "mode": ("sentence",),
+        "timeout": TIMEOUTS,
+        "first_timeout": (None, 0.15, 0.4),
+        "min_chars": (20,),
+        "max_chars": (40,),
+    },
     {
         "mode": ("clause",),
-        "timeout": (0.5, 1.0, 2.0),
-        "first_timeout": (None, 0.2),
+        "timeout": TIMEOUTS,
+        "first_timeout": (None, 0.15),
         "min_chars": (0, 40),
         "first_min_chars": (None, 0),
-        "max_chars": (160, 400),
+        "max_chars": (80, 400),
     },
-    {"mode": ("paragraph",), "timeout": (0.5, 2.0), "first_timeout": (None, 0.2), "max_chars": (200, 2_000)},
+    {"mode": ("paragraph",), "timeout": (0.5, 2.0, 5.0), "first_timeout": (None, 0.15), "max_chars": (120, 400, 2_000)},
     {"mode": ("none",)},
 )
+"""The tuner's own grid. Short windows are what shows first words early where the first sentence is long."""
 
 
 def grid(base: WindowSettings, axes: Axes | None = None) -> list[WindowSettings]:
@@ -49,7 +58,7 @@ def grid(base: WindowSettings, axes: Axes | None = None) -> list[WindowSettings]
     Raises SettingsError where an axis is none, or has a value that it cannot have.
     """
     settings = [base]
-    for each in (axes,) if axes else (SENTENCES, *OTHERS):
+    for each in (axes,) if axes else OWN:
         if unknown := [name for name in each if name not in TUNED]:
             raise SettingsError(f"{unknown[0]!r} is not tuned; what is: {', '.join(TUNED)}")
         for values in itertools.product(*each.values()):

@@ -12,7 +12,7 @@ import unicodedata
 
 import numpy as np
 
-from analytics.tuning.tables import Batch, Bools, Ints
+from analytics.tuning.tables import Batch, Bools, Ints, counts_before
 from flows.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
 from flows.windows import OVERFULL
 
@@ -28,20 +28,17 @@ class Limits:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._known: dict[tuple[int, int, int], Cut] = {}
-        self._ready = False
-
-    def _prepare(self) -> None:
-        """Build the tables; where no window is ever full there is no need."""
-        self._ready, batch = True, self._batch
-        self._digit = np.append(batch.are(str.isdigit), False)
+        digit = np.append(batch.are(str.isdigit), False)
         edges = np.flatnonzero(np.diff(batch.space, prepend=False))
-        begins, ends = edges[::2], edges[1::2]
-        good = ~(self._digit[begins - 1] & self._digit[ends])
-        self._space_begin = np.append(begins, batch.length).astype(np.int32)
-        self._space_end = np.append(ends, batch.length).astype(np.int32)
+        begins, ends = edges[::2].astype(np.int32), edges[1::2].astype(np.int32)
+        follows_digit = digit[begins - 1]
         number = np.arange(len(begins), dtype=np.int32)
-        self._good = np.append(np.maximum.accumulate(np.where(good, number, -1)), -1).astype(np.int32)
-        self._spaces = _counts(begins + 1, batch.length)
+        good = np.maximum.accumulate(np.where(follows_digit & digit[ends], -1, number))
+        # By run of white space; the last place of each list stands for none.
+        self._begin, self._end = np.append(begins, NOWHERE), np.append(ends, NOWHERE)
+        self._whole_begin = np.where(np.append(follows_digit, True), NOWHERE, self._begin)
+        self._good_begin, self._good_end = np.append(self._begin[good], NOWHERE), np.append(self._end[good], NOWHERE)
+        self._spaces = counts_before(begins, batch.length + 1)
         self._find_clauses()
         self._plain = self._are_plain()
 
@@ -50,8 +47,6 @@ class Limits:
 
         `begin`, `fed`, `max_chars` and `text_end` (of the stream) are by window. NOWHERE where the text ends first.
         """
-        if not self._ready:
-            self._prepare()
         at = self._usual(begin, fed)
         proved = fed.copy()
         for i in np.flatnonzero(at == NOWHERE).tolist():
@@ -61,16 +56,16 @@ class Limits:
     def _usual(self, begin: Ints, fed: Ints) -> Ints:
         last = self._clauses[fed]
         end = np.minimum(self._clause_end[last], fed)
-        found = (self._clause_begin[last] >= begin) & (end - begin > (fed - begin) // 2)
+        found = (self._clause_begin[last] >= begin) & (end - begin > (fed - begin) >> 1)
         run = self._spaces[fed] - 1
-        touches = (run >= 0) & (self._space_end[run] >= fed)
-        before = self._space_begin[run]
-        whole = touches & (before > begin) & ~self._digit[before - 1]
-        good = self._good[run - touches]
-        inner = (run - touches >= 0) & (good >= 0) & (self._space_begin[good] > begin)
-        word = np.where(whole, fed, np.where(inner, self._space_end[good], NOWHERE))
-        unspaced = np.where(self._plain[fed - 1] & (fed - begin > 1), fed - 1, NOWHERE)
-        cut: Ints = np.where(found, end, np.where(word > 0, word, unspaced)).astype(np.int32)
+        touches = self._end[run] >= fed
+        whole = touches & (self._whole_begin[run] > begin)
+        inner = run - touches
+        good = np.where(self._good_begin[inner] > begin, self._good_end[inner], NOWHERE)
+        cut: Ints = np.where(found, end, np.where(whole, fed, good))
+        rest = np.flatnonzero(cut == NOWHERE)
+        unspaced = rest[self._plain[fed[rest] - 1] & (fed[rest] - begin[rest] > 1)]
+        cut[unspaced] = fed[unspaced] - 1
         return cut
 
     def _unusual(self, begin: int, fed: int, max_chars: int, text_end: int) -> Cut:
@@ -101,7 +96,7 @@ class Limits:
         shown = np.where(batch.space[ends - 1], batch.visible_end[ends] + 1, begins + 1)
         self._clause_begin = np.append(begins, np.int32(-1))
         self._clause_end = np.append(ends, np.int32(-1))
-        self._clauses = _counts(shown, batch.length) - 1
+        self._clauses = counts_before(shown, batch.length + 2)[1:] - 1
         """By position: the last clause before it; -1, which is the one at the end of the lists, for none."""
 
     def _are_plain(self) -> Bools:
@@ -113,8 +108,3 @@ class Limits:
         joiner = self._batch.are(lambda character: character == _ZWJ)
         plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
         return plain
-
-
-def _counts(places: np.ndarray[tuple[int], np.dtype[np.int64]], length: int) -> Ints:
-    """By position: how many of the places are at most that."""
-    return np.cumsum(np.bincount(places, minlength=length + 2), dtype=np.int32)

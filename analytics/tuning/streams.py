@@ -5,7 +5,8 @@ Rules
 - A recording goes through the flow's own reassembly, so a stream's text is the text that windows see.
 - Times are microseconds since the turn's first text. A token without text (half a character) has no delay, but counts
   as a token.
-- What cannot be tuned on is left out and counted, by reason: a turn without text, without times, without an end.
+- What cannot be tuned on is left out and counted, by reason: a turn without text, without times, without an end, or
+  longer than a day.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from flows.shard import Shard
 Ints = NDArray[np.int64]
 
 MAX_LINE = 64 << 20
-NO_TEXT, NO_TIMES, NO_END = "without text", "without times", "without an end"
+NO_TEXT, NO_TIMES, NO_END, TOO_LONG = "without text", "without times", "without an end", "longer than a day"
+LONGEST = 86_400 * 1_000_000
+"""The longest turn, in microseconds; no time-out is longer."""
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -70,6 +73,8 @@ class Streams(msgspec.Struct):
     def add(self, stream: Stream | str) -> None:
         if isinstance(stream, str):
             self.left_out[stream] += 1
+        elif stream.closed > LONGEST:
+            self.left_out[TOO_LONG] += 1
         else:
             self.streams.append(stream)
 

@@ -24,9 +24,11 @@ from flows.moderation import Policy
 from flows.windows import WindowSettings
 
 BATCHES = 40
-BLOCK = 250_000
+BLOCK = 600_000
 """Tokens that are walked together, where a batch has no more."""
 MAX_SETTINGS = 1_500
+MAX_TOKENS = 50_000_000
+"""In all; `sums` counts on it."""
 MAX_GROUPS = 8
 OTHERS = "(others)"
 FEW = 30
@@ -76,20 +78,22 @@ def tune(
     """Every setting's figures over all streams. `done` is told how many token-settings are done, of how many.
 
     The settings differ in what is tuned; their language, abbreviations and overrides are the first one's.
-    Raises SettingsError for more than `MAX_SETTINGS`, and for shares of groups that are not there.
+    Raises SettingsError for more than `MAX_SETTINGS` or `MAX_TOKENS`, and for shares of groups that are not there.
     """
     if len(settings) > MAX_SETTINGS:
         raise SettingsError(f"{len(settings)} settings to try are too many: at most {MAX_SETTINGS}; try fewer values")
+    if (tokens := sum(len(stream.ends) for stream in streams.streams)) > MAX_TOKENS:
+        raise SettingsError(f"{tokens:,} tokens to tune on are too many: at most {MAX_TOKENS:,}; give fewer recordings")
     held = holding(policy)
     groups = _groups(streams.streams, by)
     weights = _weights(groups, shares or {})
     batches = _deal(groups, max(8, min(BATCHES, 12_000 // len(settings))), seed)
-    total = sum(len(stream.ends) for stream in streams.streams) * len(settings)
+    total = tokens * len(settings)
     count = 0
 
-    def progress(tokens: int) -> None:
+    def progress(more: int) -> None:
         nonlocal count
-        count += tokens
+        count += more
         done(count, total)
 
     tallies: list[Tally] = []

@@ -18,8 +18,10 @@ import numpy as np
 
 from analytics.tuning.hold import Hold
 from analytics.tuning.limits import NOWHERE, Limits
-from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Sentences, Times, paragraphs
+from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Times, paragraphs
 from flows.windows import CLAUSE, PARAGRAPH, WindowSettings
+
+_NO_LANES = np.zeros(0, np.intp)
 
 
 class Row(NamedTuple):
@@ -40,24 +42,38 @@ class Releases(NamedTuple):
 class Walk:
     """The walk through one batch, in one mode."""
 
-    def __init__(self, batch: Batch, sentences: Sentences, hold: Hold, limits: Limits, mode: str) -> None:
+    def __init__(self, batch: Batch, sentences: Marks, hold: Hold, limits: Limits, mode: str) -> None:
         self._batch = batch
         self._hold = hold
         self._limits = limits
         self._marks: Marks = paragraphs(batch, sentences) if mode == PARAGRAPH else sentences
-        self._clauses = Clauses(batch, sentences) if mode == CLAUSE else None
+        self._clauses = Clauses(batch) if mode == CLAUSE else None
         self._silences: dict[float, Ints] = {}
-        self._waited = np.zeros(0, bool)
+        self._waited = self._disordered = np.zeros(0, bool)
 
-    def walk(self, rows: Sequence[Row]) -> Releases:
-        """Every release before the turns' last; lanes are numbered row by row, stream by stream."""
+    def walk(self, rows: Sequence[Row]) -> tuple[Releases, Ints]:
+        """Every release before the turns' last; lanes are numbered row by row, stream by stream.
+
+        And by lane the token that ended its first window.
+        """
         lanes = _Lanes(self._batch, rows, self._silent_after)
         steps: list[Releases] = []
-        waited = self._waited = np.zeros(len(lanes.lane), bool)
+        self._waited = np.zeros(len(lanes.lane), bool)
+        disordered = self._disordered = np.zeros(len(lanes.lane), bool)
+        opened = lanes.last.copy()
         while len(lanes.lane):
             steps.append(self._step(lanes))
+            if len(steps) == 1:
+                opened[lanes.lane] = lanes.token
         releases = Releases(*(np.concatenate(each) for each in zip(*steps, strict=True)))
-        return _in_order(releases, waited[releases.lane]) if waited.any() else releases
+        return _in_order(releases, disordered[releases.lane]) if disordered.any() else releases, opened
+
+    def silence_opens(self, timeout: float, opened: Ints) -> Bools:
+        """By stream: whether its first window, which that token ends, is ended sooner by so long a silence."""
+        batch = self._batch
+        visible = batch.token[batch.visible_from[batch.begin]]
+        sooner: Bools = self._silent_after(timeout)[np.maximum(batch.first, visible)] < np.minimum(opened, batch.last)
+        return sooner
 
     def _silent_after(self, timeout: float) -> Ints:
         if timeout not in self._silences:
@@ -71,33 +87,28 @@ class Walk:
         wanted = np.minimum(visible + lanes.least, batch.length)
         silence = last if lanes.patient else lanes.silence(batch.token[visible])
         place = np.maximum(marks.reaching[wanted], lanes.place)
-        next_place = place + 1
-        at, token = marks.at[place], marks.token[place]
-        self._prove_overfull(lanes, place, at, token)
-        fed = marks.proved[place]
-        next_clause = lanes.clause
+        at, token, fed = marks.at[place], marks.token[place], marks.proved[place]
+        next_place, next_clause = place + 1, lanes.clause
         if clauses is not None:
             clause = self._clause(lanes, clauses, wanted, fed)
-            next_clause = clauses.following(np.minimum(token, last), fed - 1)
+            next_clause = clauses.behind(fed - 1)
             sooner = np.flatnonzero(clauses.proved[clause] < fed)
             chosen = clause[sooner]
             at[sooner], token[sooner], fed[sooner] = clauses.at[chosen], clauses.token[chosen], clauses.proved[chosen]
-            next_place[sooner] = marks.following(token[sooner], fed[sooner])
-            next_clause[sooner] = chosen + 1
-        full_from = fed.copy()
-        full = self._fill(lanes, place, silence, at, token, fed)
-        if len(full):
-            full_from[full] = fed[full] + 1
-            next_place[full] = marks.following(token[full], fed[full])
-            if clauses is not None:
-                next_clause[full] = clauses.following(token[full], fed[full])
-        quiet = np.flatnonzero(silence < np.minimum(token, last))
+            next_place[sooner], next_clause[sooner] = marks.behind(fed[sooner]), chosen + 1
+        full = self._fill(lanes, silence, at, token, fed)
+        quiet = _NO_LANES if lanes.patient else np.flatnonzero(silence < np.minimum(token, last))
         if len(quiet):
             after = silence[quiet]
-            at[quiet], token[quiet], full_from[quiet] = batch.token_end[after], after, 0
-            next_place[quiet] = marks.of_token[after + 1]
-            if clauses is not None:
-                next_clause[quiet] = clauses.of_token[after + 1]
+            at[quiet] = fed[quiet] = batch.token_end[after]
+            token[quiet] = after
+        for other in (full, quiet):
+            if len(other):
+                next_place[other] = marks.behind(fed[other])
+                if clauses is not None:
+                    next_clause[other] = clauses.behind(fed[other])
+        full_from = fed.copy()
+        full_from[full] += 1
         live = token <= last
         releases = self._release(lanes, at, token, quiet, live)
         lanes.go_on(live, at, token, next_place, next_clause, full_from)
@@ -114,29 +125,17 @@ class Walk:
             clause[asked] += 1
         return clause
 
-    def _prove_overfull(self, lanes: _Lanes, place: Ints, at: Ints, token: Ints) -> None:
-        """Where what is left behind a cut is a full window at once, it must be known exactly how much has come."""
-        over = np.flatnonzero((at + lanes.max_chars <= self._marks.proved[place]) & (token <= lanes.last))
-        if len(over):
-            self._marks.prove(place[over])
-
-    def _fill(self, lanes: _Lanes, place: Ints, silence: Ints, at: Ints, token: Ints, fed: Ints) -> Ints:
+    def _fill(self, lanes: _Lanes, silence: Ints, at: Ints, token: Ints, fed: Ints) -> Ints:
         """The lanes whose window is full before anything else ends it: their cut goes into `at`, `token`, `fed`."""
         if lanes.never_full:
-            return np.array([], np.int32)
+            return _NO_LANES
         whole = np.maximum(lanes.begin + lanes.max_chars, lanes.full_from)
-        in_token = self._batch.token[np.minimum(whole, lanes.text_end) - 1]
-        tried = np.flatnonzero((whole <= lanes.text_end) & (in_token <= np.minimum(token, silence)))
-        if not len(tried):
-            return tried
+        tried = np.flatnonzero((whole <= lanes.text_end) & (whole < fed))
+        tried = tried[self._batch.token[whole[tried] - 1] <= silence[tried]]
         cut, proved = self._limits.cut(lanes.begin[tried], whole[tried], lanes.max_chars[tried], lanes.text_end[tried])
-        in_token = self._batch.token[proved - 1]
-        tied = tried[(in_token == token[tried]) & (self._marks.at[place[tried]] <= proved)]
-        self._marks.prove(place[tied])
-        fed[tied] = np.minimum(fed[tied], self._marks.proved[place[tied]])
         won = (cut != NOWHERE) & (proved < fed[tried])
         full: Ints = tried[won]
-        at[full], token[full], fed[full] = cut[won], in_token[won], proved[won]
+        at[full], fed[full], token[full] = cut[won], proved[won], self._batch.token[proved[won] - 1]
         return full
 
     def _release(self, lanes: _Lanes, at: Ints, token: Ints, quiet: Ints, live: Bools) -> Releases:
@@ -148,6 +147,7 @@ class Walk:
         if hold.moved is not None:
             end = np.where(live, hold.moved[np.minimum(at, batch.length)], at)
         if len(quiet):
+            self._disordered[lanes.lane[quiet]] |= self._waited[lanes.lane[quiet]]
             waits[quiet] = False
             time[quiet] += lanes.timeout[quiet]
             end = end.copy()
@@ -156,10 +156,14 @@ class Walk:
         late = np.flatnonzero(waits)
         if len(late):
             self._waited[lanes.lane[late]] = True
+            self._disordered[lanes.lane[late]] |= hold.moved is not None
             time[late] = hold.released(at[late], token[late], batch.times)
-        fresh = np.flatnonzero(live & (end > lanes.released))
-        shown = fresh[~waits[fresh]] if len(late) else fresh
-        lanes.released[shown] = end[shown]
+        if lanes.patient and hold.moved is None:  # every window then shows more than the last
+            fresh = np.flatnonzero(live)
+        else:
+            fresh = np.flatnonzero(live & (end > lanes.released))
+            shown = fresh[~waits[fresh]] if len(late) else fresh
+            lanes.released[shown] = end[shown]
         return Releases(lanes.lane[fresh], end[fresh], time[fresh])
 
 
@@ -237,10 +241,13 @@ def _microseconds(seconds: float) -> int:
     return min(round(seconds * 1_000_000), NEVER)
 
 
-def _in_order(releases: Releases, waited: Bools) -> Releases:
-    """With the lanes in which a window waited for moderation by place, each place once: at the earliest time."""
-    lane, at, time = (each[waited] for each in releases)
+def _in_order(releases: Releases, disordered: Bools) -> Releases:
+    """With those by place, each place once: at the earliest time.
+
+    Places are out of order where silence shows text while a window waits for moderation, or a finding moves their ends.
+    """
+    lane, at, time = (each[disordered] for each in releases)
     order = np.lexsort((time, at, lane))
     order = order[np.append(True, (np.diff(lane[order]) != 0) | (np.diff(at[order]) != 0))]
-    rest = (each[~waited] for each in releases)
+    rest = (each[~disordered] for each in releases)
     return Releases(*(np.append(a, b[order]) for a, b in zip(rest, (lane, at, time), strict=True)))
