@@ -26,18 +26,12 @@ from flows.windows import Windows
 REMEDY = "nothing is lost: the whole log is read again"
 
 VERSIONS = {
-<<<<<<< HEAD
-    "shard": shard.VERSION,
-    "reassembly": Reassembly.version,
-    "windows": Windows.version,
-=======
     "log": source.SNAPSHOT_VERSION,
     "delivery": desktop.SNAPSHOT_VERSION,
     "dialog": dialog.SNAPSHOT_VERSION,
-    "shard": 1,
-    "reassembly": reassembly.VERSION,
-    "windows": windows.VERSION,
->>>>>>> ba5155bf14ba11fa4912bba063e69bebf8069ebc
+    "shard": shard.VERSION,
+    "reassembly": Reassembly.version,
+    "windows": Windows.version,
     "sentences": splitter.VERSION,
     "release": Release.version,
     "moderation": moderator.VERSION,
