@@ -127,6 +127,7 @@ class Frontend:
 
     async def serve(self, job: Job) -> None:
         """Serve until cancelled. Raises SettingsError where the address cannot be had."""
+        assert self._memory is not None, "open comes first: it brings the key that signs"
         with self._listen() as listener:
             host, port = listener.getsockname()[:2]
             self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
