@@ -115,7 +115,7 @@ def run(
         except InconsistentPartitionsError as error:
             raise DataDirError(
                 f"the recovery store {recovery} does not fit its last run; move it away, and the whole log is read "
-                "again (what was delivered is not sent again)"
+                "again (what delivery still remembers is not sent again)"
             ) from error
     if guard.fault is not None:
         raise guard.fault

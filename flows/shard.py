@@ -114,7 +114,7 @@ class Shard:
         self._touched.clear()
         return {
             "version": VERSION,
-            "turns": [turn.snapshot() for turn in self._turns.values()],
+            "turns": b"".join([turn.snapshot() for turn in self._turns.values()]),
             "ignored": list(self._ignored),
         }
 
@@ -122,15 +122,16 @@ class Shard:
         """Go on from a snapshot. Raises DataDirError for one that another version of tokenweir took."""
         self._fits(data["version"], VERSION)
         self._ignored = dict.fromkeys((s, n) for s, n in data["ignored"])
-        for kept in data["turns"]:
-            stream = BytesIO(kept)
+        stream = BytesIO(data["turns"])
+        while stream.tell() < len(data["turns"]):
+            begin = stream.tell()
             version, t, s, n, d = pickle.load(stream)
             opened = Record(t, s, n, OPEN, d=d)
             turn = self._turns[s, n] = _Turn(opened, self._make(opened))
             self._fits(version, turn.core.version)
             turn.closed, core_data = pickle.load(stream)
             turn.core.restore(core_data)
-            turn.kept = kept
+            turn.kept = data["turns"][begin : stream.tell()]
             self._settle(turn)
 
     def _fits(self, found: int, version: int) -> None:
