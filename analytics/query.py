@@ -121,4 +121,6 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        raise InputError(f"query: {(str(error).splitlines() or ['no reason given'])[0]}") from None
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        hint = "; `tokenweir query` alone lists what there is" if isinstance(error, duckdb.CatalogException) else ""
+        raise InputError(f"query: {reason}{hint}") from None

@@ -51,11 +51,16 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import made: its records, and by which token path (None for JSON lines)."""
+    """What an import made.
+
+    path   the token path by which it was read; None for JSON lines
+    timed  every token came with its time; else there are evenly spaced ones
+    """
 
     records: list[Record]
     tokens: int
     path: str | None = None
+    timed: bool = True
 
 
 class _Line(msgspec.Struct):
@@ -137,7 +142,7 @@ def from_sse(
     else:
         frames = _converted(reading, times, stamped, step)
     tokens = sum(len(texts) for texts in reading.tokens)
-    return Imported(_turn(about, frames, ended=reading.ended), tokens, reading.path)
+    return Imported(_turn(about, frames, ended=reading.ended), tokens, reading.path, None not in times)
 
 
 def from_lines(lines: Iterable[bytes], about: About, *, every: float = EVERY) -> Imported:
@@ -174,7 +179,8 @@ def from_lines(lines: Iterable[bytes], about: About, *, every: float = EVERY) ->
     tokens_in_all = sum(len(tokens) for _, tokens, _ in streams)
     if not tokens_in_all:
         raise InputError("there are no tokens in it")
-    return Imported(sorted(records, key=lambda record: record.t), tokens_in_all)
+    timed = all(t_ms is not None for _, _, t_ms in streams)
+    return Imported(sorted(records, key=lambda record: record.t), tokens_in_all, timed=timed)
 
 
 def session_of(path: Path) -> str:

@@ -148,7 +148,8 @@ def import_(
     read = sys.stdin.buffer if str(source) == "-" else source
     made = captures.import_file(read, output, about, shape=preset, path=token_path, every=every)
     how = f" by {made.path}" if made.path else ""
-    err.print(f"{made.tokens} tokens{how} in {output}", highlight=False, markup=False)
+    spaced = "" if made.timed else f"; their times are made up, {every:g} s apart"
+    err.print(f"{made.tokens} tokens{how} in {output}{spaced}", highlight=False, markup=False)
 
 
 @recordings.command("export")
