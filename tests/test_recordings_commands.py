@@ -46,6 +46,21 @@ def test_what_cannot_be_imported_is_said_in_one_line(tmp_path: Path) -> None:
     assert "no text by 'auto' in 1 events" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("trim", CLEAN), ("split", CLEAN), ("merge", CLEAN, PII, "--rename"), ("keep", CLEAN)],
+    ids=lambda c: c[0],
+)
+def test_a_place_where_nothing_can_be_written_is_said_in_one_line(
+    command: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    result = typed("recordings", *command, "-o", tmp_path / "file" / "x.jsonl")
+    assert result.exit_code == 7
+    assert "no recording can be written to" in result.stderr
+    assert "name another place" in result.stderr
+
+
 def test_recordings_are_listed_and_shown() -> None:
     listed = typed("recordings", "ls", FOLDER)
     assert "crowd.jsonl" in listed.stdout
