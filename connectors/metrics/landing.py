@@ -121,10 +121,10 @@ class Landing:
     def flush(self) -> None:
         """Write what was noted, and tell the memory. Raises OSError where the disk refuses."""
         with self._flushing:
-            rows, lines = self._memory.taken(self._taken) if self._memory else (self._taken(), 0)
-            if not rows and self._writer is None:
+            if not self._waiting and self._writer is None:
                 return
-            writer = self._writer or self._begun()
+            writer = self._writer or self._begun()  # before rows are taken: where the disk refuses, they wait
+            rows, lines = self._memory.taken(self._taken) if self._memory else (self._taken(), 0)
             writer.add(rows)
             segment = writer.flush()
             if self._memory and lines and not writer.waits:
