@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Literal, Protocol, TypeVar
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 ENDED_FOR = 600.0
 IDLE_FOR = 86_400.0
 ROTATE_AGAIN_AFTER = 10.0
-MAX_UNNOTED = 100_000
+MAX_UNNOTED = 20_000
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +124,7 @@ class DeliveryMemory:
         self._monotonic = monotonic
         self._rotate_not_before = 0.0
         self._unnoted: deque[Settled] = deque(maxlen=MAX_UNNOTED if noting else 0)
+        self._lines = 0  # settled and journaled so far; the last of them are in `_unnoted`
         self._noted: int | None = None
         self._pressed: set[str] = set()
         self._lock = threading.Lock()
@@ -229,17 +230,20 @@ class DeliveryMemory:
             ]
 
     def taken(self, take: Callable[[], T]) -> tuple[T, int]:
-        """What `take` gives, called while nothing can be settled, and how many lines `note` is to be told of."""
+        """What `take` gives, called while nothing can be settled, and how many lines were settled before that."""
         with self._lock:
-            return take(), len(self._unnoted)
+            return take(), self._lines
 
     def note(self, lines: int, segment: int) -> None:
-        """The first `lines` of what was not noted are in the table, up to that segment of it."""
+        """The first `lines` that were settled are in the table, up to that segment of it."""
         with self._lock:
-            for _ in range(min(lines, len(self._unnoted))):
+            while self._unnoted and self._lines - len(self._unnoted) < lines:
                 self._unnoted.popleft()
             self._noted = segment
-            self._journal_noted([])
+            try:
+                self._journal.append([self._noting()])
+            except DataDirError as error:  # the next one says it too; until then a restart would write these rows anew
+                log.warning("%s", error)
 
     # Anybody's
 
@@ -286,7 +290,7 @@ class DeliveryMemory:
                 outbox.offer(_entry(_decode_head(body), place, body), now, doubtful=True)
             else:
                 if record.at:
-                    self._unnoted.append(record)
+                    self._count([record])
                 for seq in range(record.first, record.last + 1):
                     outbox.settled(record.s, record.n, seq, now)
         for to, outbox in self._outboxes.items():
@@ -318,7 +322,7 @@ class DeliveryMemory:
         ranges.append(Settled(desktop, session_id, turn, first, last, at, how))
         try:
             self._journal.append(ranges)
-            self._unnoted += ranges
+            self._count(ranges)
         except DataDirError as error:
             if not self.unjournaled:
                 log.warning("%s; delivery goes on, and may be repeated after a crash", error)
@@ -333,8 +337,12 @@ class DeliveryMemory:
         for outbox in self._outboxes.values():
             outbox.forget(now, ended_for=self._ended_for, idle_for=self._idle_for)
         marks = {to: list(outbox.marks()) for to, outbox in self._outboxes.items()}
+        live = chain.from_iterable(outbox.places() for outbox in self._outboxes.values())
+        again: list[Settled | Noted] = []
+        if self._unnoted.maxlen:  # the older segments' confirmations are not read again
+            again += [*self._unnoted, self._noting()]
         try:
-            moved = self._journal.rotate(marks, chain.from_iterable(o.places() for o in self._outboxes.values()))
+            moved = self._journal.rotate(marks, live, again)
         except DataDirError as error:
             log.warning("%s; the journal grows until that works", error)
             self._rotate_not_before = now + ROTATE_AGAIN_AFTER
@@ -342,14 +350,13 @@ class DeliveryMemory:
         if moved:
             for outbox in self._outboxes.values():
                 outbox.relocate(moved)
-        if self._unnoted.maxlen:
-            self._journal_noted(self._unnoted)  # the older segments' confirmations are not read again
 
-    def _journal_noted(self, again: Iterable[Settled]) -> None:
-        try:
-            self._journal.append([*again, Noted(self._noted, len(self._unnoted))])
-        except DataDirError as error:  # the next one says it too; until then a restart would write these rows anew
-            log.warning("%s", error)
+    def _count(self, lines: Sequence[Settled]) -> None:
+        self._unnoted += lines
+        self._lines += len(lines)
+
+    def _noting(self) -> Noted:
+        return Noted(self._noted, len(self._unnoted))
 
     def _tell(self, desktops: set[str]) -> None:
         """Of pressure; outside the lock, since the callback may take its own."""

@@ -200,8 +200,8 @@ class Journal:
         """Bytes on disk."""
         return sum(self._path(number).stat().st_size for number in self._segments)
 
-    def rotate(self, marks: Marks, live: Iterable[int]) -> dict[int, int]:
-        """Begin a segment with these marks, and drop what is stored outside `live` where that pays.
+    def rotate(self, marks: Marks, live: Iterable[int], again: Iterable[Entry] = ()) -> dict[int, int]:
+        """Begin a segment with these marks and what is said `again`; drop what lies outside `live` where that pays.
 
         Returns the messages that have moved: old place to new place.
         """
@@ -209,11 +209,12 @@ class Journal:
         try:
             _fdatasync(self._fd)
             header = header_line(self._lane, number, marks)
-            write_segment(self._path(number), header)
+            lines = b"".join(encode_line(entry) + b"\n" for entry in again)
+            write_segment(self._path(number), header + lines)
             os.close(self._fd)
             self._segments.append(number)
             self._messages[number] = 0
-            self._open_newest(len(header), len(header))
+            self._open_newest(len(header), len(header) + len(lines))
             return self._sweep(live)
         except OSError as error:
             raise self._failure("rotate", error) from error

@@ -306,17 +306,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
-    """Write a log as one file (`.zst` compresses it), 0600, whole or not at all; returns the number of records.
-
-    Raises InputError where the disk refuses.
-    """
-    try:
-        return _write_recording(path, header, records)
-    except OSError as error:
-        raise InputError(f"no recording can be written to {path}: {error.strerror}; name another place") from None
-
-
-def _write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
+    """Write a log as one file (`.zst` compresses it), 0600, whole or not at all; returns the number of records."""
     count = 0
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)

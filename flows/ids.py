@@ -40,7 +40,7 @@ class Ids:
         counted = _counted(frame_id)
         if counted and self._runs:
             prefix, first, last = self._runs[-1]
-            if counted == (prefix, last + 1):
+            if counted == (prefix, last + 1) and (self._is_one_run or frame_id not in self):
                 self._runs[-1] = (prefix, first, last + 1)
                 return True
         if frame_id in self:
@@ -69,6 +69,11 @@ class Ids:
         self._runs += runs
         self._hashes += hashes
         self._single = dict.fromkeys(hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES))
+
+    @property
+    def _is_one_run(self) -> bool:
+        """Nothing else could hold an id that counts on, so none need be looked for."""
+        return len(self._runs) == 1 and not self._single
 
     def _add_single(self, frame_id: str) -> None:
         hashed = _hash(frame_id)

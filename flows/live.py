@@ -88,7 +88,7 @@ class LiveJob:
             self.reactor,
             on_delivered=self._note,
             on_open=self._follow,
-            on_close=self.landing.flush,
+            on_close=self.landing.unfollow,
             on_full=self.source.reserve.release,
         )
         self._vendor = vendor

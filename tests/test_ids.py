@@ -67,3 +67,9 @@ def test_only_the_latest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_an_id_counts_on_from_the_one_before(last: str | None, frame_id: str | None, counts_on: bool) -> None:
     assert follows(last, frame_id) is counts_on
+
+
+def test_an_id_that_counts_on_is_known_where_it_came_before() -> None:
+    ids = Ids()
+    assert all(ids.add(each) for each in ("a-5", "a-3", "a-4"))
+    assert not ids.add("a-5")

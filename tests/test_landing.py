@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.delivery import Delivered, DeliveryMemory
 from connectors.journal import Journal
 from connectors.metrics import DeliveryRow, Landing, open_metrics
+from connectors.metrics.spool import Spool
 from connectors.outbox import Outbox
 from connectors.records import Message
 
@@ -86,3 +88,20 @@ def test_each_delivery_is_one_row_whatever_is_killed(steps: list[str]) -> None:
         with closing(open_metrics(data_dir)) as database:
             found = Counter(database.sql("SELECT seq FROM deliveries").fetchall())
     assert found == Counter((seq,) for seq in range(delivered))
+
+
+def test_rows_wait_where_the_table_cannot_be_begun(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    process = Process(data_dir / "job")
+    process.landing = Landing(data_dir / "metrics", "w00")
+    process.landing.follow(process, None, [])
+    (data_dir / "metrics").touch()
+    process.deliver(0)
+    with pytest.raises(OSError, match="metrics"):
+        process.landing.flush()
+    (data_dir / "metrics").unlink()
+    process.landing.flush()
+    [file] = [each for each in Spool(data_dir / "metrics").files() if "deliver" in each.lane][-1:]
+    assert process._memory.unnoted[1] == [], "they were noted, so they are written"
+    assert file.segment == process._memory.unnoted[0]
+    process.die()

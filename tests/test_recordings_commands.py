@@ -88,6 +88,20 @@ def test_recordings_are_trimmed_split_and_merged(tmp_path: Path) -> None:
     assert {record.s for record, _ in LogReader(one).read()} == {"whole", ""}
 
 
+@pytest.mark.parametrize("command", ["trim", "split", "merge", "keep", "import", "export"])
+def test_where_nothing_can_be_written_is_said_in_one_line(command: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    source = CLEAN
+    if command == "import":
+        source = tmp_path / "a.sse"
+        typed("recordings", "export", CLEAN, "-o", source)
+    result = typed("recordings", command, source, "-o", tmp_path / "file" / "out.jsonl")
+    assert result.exit_code == (1 if command == "export" else 7)
+    assert isinstance(result.exception, SystemExit), "no traceback"
+    assert len(result.stderr.splitlines()) == 1
+    assert str(tmp_path / "file") in result.stderr
+
+
 def test_a_replay_shows_the_same_sentences_whatever_is_asked_of_it() -> None:
     def sentences(*options: str) -> list[str]:
         result = typed("replay", CLEAN, "--settings", SETTINGS, "--json", *options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ WAITS = (0, 1, 1_000, 40_000, 300_000, 499_999, 500_000, 500_001, SECOND - 1, SE
 BLOCKS = (
     "Yes. ", "No! ", " is", " it", "? ", "e.g. this, ", "v2.4.1 ", "Dr. J. Okafor ", " and so on … ", "\n\n", "word ",
     "One", "(in brackets, and more) ", "`code, here` ", "1 000 ", "12 ", "3.5", "https://example.com/a/b?q=1 ",
+    "\n", "\n \t\n", "  ", "\u3000",
     "- item\n", "# Head\n", "これはながい", "ながか\u3099い", "नमस्ते। ", "a" * 30, "a" * 70, "555-0100 ", " ", "x",
     "4111 1111 1111 1111 ", "bob@example.org ", "frobnicate ", '"Quote." ', ":", "; ", "— ", "+(12", "word",
     "```\nx, y\n```\n", "\0", "您好，包裹到了。请查收。",
@@ -51,11 +51,8 @@ POLICIES = (
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, paragraphs: bool = False) -> Stream:
+def streams(draw: st.DrawFn) -> Stream:
     text = "".join(draw(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=25)))
-    if paragraphs:
-        # Where a blank line is followed by more white space, flows.windows cuts paragraphs as the pieces fall.
-        text = re.sub(r"\n\s*\n\s*", "\n\nW", text)
     longest = draw(st.sampled_from((1, 4, 12, 60)))
     waits = st.sampled_from(WAITS[: draw(st.sampled_from((4, len(WAITS))))])
     texts: list[tuple[int, str]] = []
@@ -104,14 +101,14 @@ def test_the_figures_are_the_operators(batch: list[Stream], settings: list[Windo
 
 
 @example_settings(deadline=None)
-@given(st.lists(streams(paragraphs=True), min_size=1, max_size=5), lists_of("paragraph", "sentence"))
+@given(st.lists(streams(), min_size=1, max_size=5), lists_of("paragraph", "sentence"))
 def test_the_figures_are_the_operators_by_paragraph(batch: list[Stream], settings: list[WindowSettings]) -> None:
     assert_same(batch, settings, OFF)
 
 
 @example_settings(deadline=None)
 @given(
-    st.lists(streams(paragraphs=True), min_size=1, max_size=4),
+    st.lists(streams(), min_size=1, max_size=4),
     lists_of("clause", "paragraph", "sentence", "none"),
     st.sampled_from(POLICIES),
 )

@@ -179,7 +179,7 @@ def test_the_end_closes_what_the_splitter_had_open() -> None:
 @settings(max_examples=400)
 @example("; 、1", 1, 4, 0, "clause")
 @given(
-    st.text(alphabet=".!? \n,;abcAB1`*-(、。", max_size=200),
+    st.text(alphabet=".!? \n\t\r\x0b\x85\u2003\u2028\u3000,;abcAB1`*-(、。", max_size=200),
     st.integers(1, 20),
     st.integers(1, 30),
     st.integers(0, 30),

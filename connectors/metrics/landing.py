@@ -96,6 +96,15 @@ class Landing:
         self._memory, self._after = memory, after
         self.note(lacking)
 
+    def unfollow(self) -> None:
+        """Write what delivery noted, before its memory closes. What others note later goes to a lane of its own."""
+        self.flush()
+        with self._flushing:
+            if self._writer is not None:
+                self._writer.close()
+            self._memory, self._after, self._writer = None, None, None
+            self._lane += "_rest"
+
     def note(self, rows: Sequence[Row]) -> None:
         """Take rows of deliveries and of what was given up. Safe from any thread; never blocks on the disk."""
         with self._lock:
@@ -121,13 +130,13 @@ class Landing:
     def flush(self) -> None:
         """Write what was noted, and tell the memory. Raises OSError where the disk refuses."""
         with self._flushing:
-            rows, lines = self._memory.taken(self._taken) if self._memory else (self._taken(), 0)
-            if not rows and self._writer is None:
+            if not self._waiting and self._writer is None:
                 return
-            writer = self._writer or self._begun()
+            writer = self._writer or self._begun()  # before rows are taken: where the disk refuses, they wait
+            rows, lines = self._memory.taken(self._taken) if self._memory else (self._taken(), 0)
             writer.add(rows)
             segment = writer.flush()
-            if self._memory and lines and not writer.waits:
+            if self._memory and rows and not writer.waits:
                 self._memory.note(lines, segment)
 
     def _begun(self) -> SegmentWriter:

@@ -24,6 +24,7 @@ from connectors.errors import InputError
 from connectors.log import FORMAT, VERSION, write_recording
 from connectors.records import CLOSE, ERROR, FRAME, MARK, OPEN, SESSION_ID, Header, Record
 from connectors.sse import Event, SSEDecoder
+from flows.recordings import editing
 from flows.recordings.frames import writer
 from flows.recordings.shapes import AUTO, CXONE, Reading, read
 
@@ -113,7 +114,8 @@ def import_file(
         raise InputError(f"{name}: {error}") from None
     note = f"Imported from {name}" + (f" by the token path {made.path}." if made.path else ".")
     header = Header(FORMAT, VERSION, CXONE, created.isoformat().replace("+00:00", "Z"), note)
-    write_recording(target, header, made.records)
+    with editing.writing(target):
+        write_recording(target, header, made.records)
     return made
 
 

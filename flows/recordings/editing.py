@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,6 +73,16 @@ def recordings_in(paths: Iterable[Path]) -> list[Path]:
             raise InputError(f"{path} holds no recordings (*.jsonl, *.jsonl.zst); give a file, or a folder of them")
         found += inside
     return found
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Raise InputError where the disk refuses what is written to `target`."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise InputError(f"no recording can be written to {target}: {why}; name another place") from None
 
 
 def summarise(path: Path) -> Summary:
@@ -167,10 +178,12 @@ def merge(sources: Sequence[Path], target: Path, *, rename: bool = False, togeth
     for reader in readers:
         shift = 0 if together else (reader.created - first.created) // timedelta(microseconds=1)
         streams.append(_shifted(reader, shift, rename))
-        _copy_lists(reader.path, target)
     records = _last_mark_only(heapq.merge(*streams, key=lambda record: record.t))
     names = ", ".join(source.name for source in sources)
-    return write_recording(target, msgspec.structs.replace(first.header, note=f"Merged from {names}."), records)
+    with writing(target):
+        for reader in readers:
+            _copy_lists(reader.path, target)
+        return write_recording(target, msgspec.structs.replace(first.header, note=f"Merged from {names}."), records)
 
 
 def _is_of(session: str, record: Record) -> bool:
@@ -185,8 +198,9 @@ def _write(source: Path, target: Path, keep: Callable[[Record], bool], *, from_z
     header = msgspec.structs.replace(reader.header, created=created.replace("+00:00", "Z"))
     chosen = (record for record, _ in reader.read() if record.k in (MARK, POLICY) or (record.s and keep(record)))
     moved = (msgspec.structs.replace(record, t=max(record.t - front, 0)) for record in chosen)
-    _copy_lists(source, target)
-    return write_recording(target, header, _last_mark_only(moved))
+    with writing(target):
+        _copy_lists(source, target)
+        return write_recording(target, header, _last_mark_only(moved))
 
 
 def _last_mark_only(records: Iterable[Record]) -> Iterator[Record]:

@@ -75,21 +75,17 @@ def keep(source: Path, target: Path, settings: Settings, wish: Wish, *, now: dat
     A folder is what is one, or has no suffix of a recording. Raises InputError where a session cannot be disguised, or
     nothing be written.
     """
-    try:
+    with editing.writing(target):
         return _keep_all(source, target, settings, wish, now)
-    except OSError as error:
-        raise _unwritable(target, error) from None
 
 
 def check_target(target: Path) -> None:
     """Raise InputError where no recording could be written: before a run, not after it."""
     folder = target if _is_folder(target) else target.parent
-    try:
+    with editing.writing(target):
         folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise _unwritable(target, error) from None
 
 
 def _keep_all(source: Path, target: Path, settings: Settings, wish: Wish, now: datetime | None) -> list[Path]:
@@ -109,19 +105,13 @@ def keep_job(source: LiveSource, target: Path, settings: Settings, wish: Wish) -
     """The same of what a job that has ended saw. Raises InputError."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "job.jsonl"
-        try:
+        with editing.writing(Path(folder)):
             source.record(whole)
-        except OSError as error:
-            raise _unwritable(Path(folder), error) from None
         return keep(whole, target, settings, wish)
 
 
 def _is_folder(target: Path) -> bool:
     return not target.name.endswith(editing.SUFFIXES) or target.is_dir()
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(f"no recording can be written to {target}: {error.strerror}; name another place")
 
 
 def is_sampled(session: str, share: float) -> bool:
