@@ -122,6 +122,6 @@ def _explain(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         field = re.search(r"`\$\.?([^`]*)`$", str(error))
         name = field[1] if field else ""
-        what = re.sub(r" - at `[^`]*`$", "", str(error))
+        what = " ".join(re.sub(r" - at `[^`]*`$", "", str(error)).split())  # a field's name is the caller's: one line
         return f"{name}: {what}" if name else what
     return 'not JSON; each line is an object such as {"session_id": "s-1", "prompt": "..."}'

@@ -139,6 +139,7 @@ def test_a_log_that_was_damaged_is_read_or_refused_in_words(damage: list[tuple[i
     | json_values.map(lambda value: json.dumps(value).encode())
     | messages.map(lambda m: json.dumps(m).encode())
 )
+@example(b'{"\\n":')
 def test_any_request_is_a_session_or_an_error_that_quotes_nothing(body: bytes) -> None:
     try:
         assert parse_request(body).session_id
