@@ -186,10 +186,12 @@ class _Partition(StatefulSinkPartition[Batch, State]):
 
     def close(self) -> None:
         with naming(self._step_id):
-            self._reactor.run(self._stop())
-            if self._on_close is not None:
-                self._on_close()
-            self.memory.close()
+            try:
+                self._reactor.run(self._stop())
+                if self._on_close is not None:
+                    self._on_close()
+            finally:
+                self.memory.close()
 
     async def _start(self) -> None:
         self._tasks = [asyncio.create_task(courier.run()) for courier in self.couriers.values()]

@@ -319,7 +319,7 @@ class Poster:
             try:
                 await self._deliver(entry)
             except Exception as error:  # whatever it is, the other updates must go on; its message may quote one
-                log.error("session %s: %s while setting variables", entry.session_id, type(error).__name__)  # noqa: TRY400
+                log.error("session %s: %s while setting variables", entry.session_id, type(error).__name__)  # noqa: TRY400  # for the same reason
                 self._give_up(entry, "failed")
             self._settled.set()
             self._news.set()  # there is room for one more

@@ -219,8 +219,7 @@ class Job:
                 continue
             while self.running >= self._max_sessions or self.lane.turns.is_open(request.session_id):
                 await self._one_ends()
-            while self._reserve and self._reserve.released:
-                await asyncio.sleep(RESERVE_EVERY)
+            await self._until_not_full()
             self.begin(request)
         if self._frontend is not None:
             await self._frontend.serve(self)
@@ -303,6 +302,9 @@ class Job:
     async def _until_room(self) -> None:
         """Wait before the log is tried again, and for as long as the disk is known to be full."""
         await asyncio.sleep(RESERVE_EVERY)
+        await self._until_not_full()
+
+    async def _until_not_full(self) -> None:
         while self._reserve and self._reserve.released:
             await asyncio.sleep(RESERVE_EVERY)
 

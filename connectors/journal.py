@@ -48,7 +48,7 @@ from connectors.segment import (
 try:
     import fcntl
 except ImportError:  # Windows has none; the data directory's own lock must do there
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
 __all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 

@@ -38,22 +38,16 @@ class Ids:
     def add(self, frame_id: str) -> bool:
         """Remember an id; False if it was known."""
         counted = _counted(frame_id)
-        if counted and self._runs:
-            prefix, first, last = self._runs[-1]
-            if counted == (prefix, last + 1) and (self._is_one_run or frame_id not in self):
-                self._runs[-1] = (prefix, first, last + 1)
-                return True
-        if frame_id in self:
+        prefix, first, last = self._runs[-1] if self._runs else ("", 0, 0)
+        counts_on = bool(self._runs) and counted == (prefix, last + 1)
+        if not (counts_on and self._is_one_run) and frame_id in self:
             return False
-        if counted is None:
+        if counts_on:
+            self._runs[-1] = (prefix, first, last + 1)
+        elif counted:
+            self._begin_run(*counted)
+        else:
             self._add_single(frame_id)
-            return True
-        if self._runs and self._runs[-1][1] == self._runs[-1][2]:  # nothing counted on from it
-            prefix, number, _ = self._runs.pop()
-            self._add_single(f"{prefix}{number}")
-        self._runs.append((*counted, counted[1]))
-        if len(self._runs) > MAX_RUNS:
-            del self._runs[0]
         return True
 
     def clear(self) -> None:
@@ -74,6 +68,14 @@ class Ids:
     def _is_one_run(self) -> bool:
         """Nothing else could hold an id that counts on, so none need be looked for."""
         return len(self._runs) == 1 and not self._single
+
+    def _begin_run(self, prefix: str, number: int) -> None:
+        if self._runs and self._runs[-1][1] == self._runs[-1][2]:  # nothing counted on from it
+            before, alone, _ = self._runs.pop()
+            self._add_single(f"{before}{alone}")
+        self._runs.append((prefix, number, number))
+        if len(self._runs) > MAX_RUNS:
+            del self._runs[0]
 
     def _add_single(self, frame_id: str) -> None:
         hashed = _hash(frame_id)

@@ -131,12 +131,11 @@ class Release(Core):
         """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
         kept = self._spans
         for span in spans:
-            if span.finding is None and len(span.text) == span.end - span.start and kept:
-                last = kept[-1]
-                if last.finding is None and len(last.text) == last.end - last.start < JOINED_CHARS:
-                    kept[-1] = Span(last.start, span.end, last.text + span.text)
-                    continue
-            kept.append(span)
+            last = kept[-1] if kept else None
+            if last and last.verbatim and span.verbatim and len(last.text) < JOINED_CHARS:
+                kept[-1] = Span(last.start, span.end, last.text + span.text)
+            else:
+                kept.append(span)
 
     def _boundary(self, event: Boundary) -> list[Event]:
         if event.closed_by in (TIMEOUT, TOKEN):
@@ -236,7 +235,7 @@ class Release(Core):
         spans = self._spans
         while spans and spans[0].start < end:
             span = spans.popleft()
-            if span.end > end and span.finding is None and len(span.text) == span.end - span.start:
+            if span.end > end and span.verbatim:
                 head = end - span.start
                 spans.appendleft(Span(end, span.end, span.text[head:], None))
                 span = Span(span.start, end, span.text[:head], None)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import logging
-import resource
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +15,7 @@ from connectors.errors import DataDirError
 from connectors.journal import Journal
 from connectors.outbox import Confirm, Entry, Outbox
 from connectors.records import Message, encode_message
+from tests import disk
 
 
 def message(session: str, seq: int, *, final: bool = False, text: str = "Good morning. ") -> Message:
@@ -28,9 +28,9 @@ def take(memory: DeliveryMemory, desktop: str = "default") -> Entry:
     return entry
 
 
-def memory_of(directory: Path, *desktops: str, confirm: Confirm = "ack", **options: object) -> DeliveryMemory:
+def memory_of(directory: Path, *desktops: str, confirm: Confirm = "ack", **options: Any) -> DeliveryMemory:
     outboxes = {name: Outbox(confirm) for name in desktops or ("default",)}
-    return DeliveryMemory(Journal(directory, "w00"), outboxes, **options)  # type: ignore[arg-type]
+    return DeliveryMemory(Journal(directory, "w00"), outboxes, **options)
 
 
 def test_what_was_not_confirmed_is_sent_after_a_restart_and_what_was_is_not(tmp_path: Path):
@@ -184,22 +184,11 @@ def test_an_ended_turn_leaves_the_disk_after_a_while(tmp_path: Path):
         assert journal.size < 10_000
 
 
-@contextmanager
-def disk_full() -> Iterator[None]:
-    """The nearest thing to a full disk that needs no rights: no file can grow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_confirmation_that_cannot_be_stored_is_counted_and_delivery_goes_on(tmp_path: Path):
     with closing(memory_of(tmp_path)) as memory:
         memory.offer([("default", message("s-1", seq)) for seq in range(2)])
         take(memory)
-        with disk_full():
+        with disk.full_at(1):
             assert memory.acknowledge("default", "s-1", 0, 0) == 1
             with pytest.raises(DataDirError):
                 memory.offer([("default", message("s-1", 2))])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import resource
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from connectors.log import Clock, LogReader, LogWriter
 from connectors.records import closed
 from connectors.sessions import SessionRequest
 from connectors.turns import Turn, Turns
+from tests import disk
 
 KEY = ("s", 0)
 
@@ -38,16 +38,9 @@ class Gateway:
         """Has no sockets."""
 
 
-@contextmanager
-def no_room(folder: Path) -> Iterator[None]:
-    """No file of this process may grow past what the log has: a write of the log fails as on a full disk."""
-    size = max(path.stat().st_size for path in folder.glob("*.jsonl"))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+def no_room(folder: Path) -> AbstractContextManager[None]:
+    """No file may grow past what the log has: a write of the log fails as on a full disk."""
+    return disk.full_at(max(path.stat().st_size for path in folder.glob("*.jsonl")))
 
 
 def run(

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import resource
 import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,6 +13,7 @@ from connectors.errors import DataDirError
 from connectors.journal import Journal, Position, Remembered, Settled, Stored
 from connectors.outbox import Mark
 from connectors.records import Message, encode_message
+from tests import disk
 
 
 def stored(session: str, seq: int, *, to: str = "default", text: str = "Good morning. ") -> Stored:
@@ -211,23 +210,12 @@ def test_what_the_newest_segment_has_forgotten_does_not_come_back(tmp_path: Path
 # A full disk
 
 
-@contextmanager
-def disk_full_at(size: int) -> Iterator[None]:
-    """The nearest thing to a full disk that needs no rights: files cannot grow beyond `size`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_one_clear_error_and_leaves_no_half_line(tmp_path: Path):
     with closing(Journal(tmp_path, "w00")) as journal:
         journal.append(ENTRIES)
         size = journal.sync().offset
         with (
-            disk_full_at(size + 50),
+            disk.full_at(size + 50),
             pytest.raises(DataDirError, match=r"cannot write to the delivery journal: .*; make room"),
         ):
             journal.append([stored("s-3", 0)])
@@ -241,12 +229,11 @@ def test_when_room_is_made_the_write_is_tried_again(tmp_path: Path):
 
     def make_room() -> bool:
         asked.append(True)
-        soft = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, soft))
+        disk.make_room()
         return True
 
     with closing(Journal(tmp_path, "w00", on_full=make_room)) as journal:
-        with disk_full_at(journal.sync().offset + 50):
+        with disk.full_at(journal.sync().offset + 50):
             journal.append(ENTRIES)
         assert asked == [True]
     assert reread(tmp_path) == ENTRIES
@@ -256,7 +243,7 @@ def test_a_rotation_that_finds_no_room_changes_nothing(tmp_path: Path):
     marks = {"default": [Mark(f"s-{n}", 0, 0) for n in range(100)]}
     with closing(Journal(tmp_path, "w00")) as journal:
         journal.append(ENTRIES)
-        with disk_full_at(500), pytest.raises(DataDirError, match="cannot rotate"):
+        with disk.full_at(500), pytest.raises(DataDirError, match="cannot rotate"):
             journal.rotate(marks, [])
         journal.append([settled("s-1", 1)])
     assert reread(tmp_path) == [*ENTRIES, settled("s-1", 1)]

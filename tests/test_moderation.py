@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from flows.moderation import Finding, Moderator, Policy, Span
+from flows.moderation import Action, Finding, Moderator, Policy, Span
 from flows.moderation.moderator import VERSION
 
 CARD = "4012888888881881"
@@ -47,11 +47,11 @@ def test_the_mark_may_differ_by_category() -> None:
 
 
 @pytest.mark.parametrize("action", ["flag", "replace", "drop", "end"])
-def test_other_actions_leave_the_text_and_say_what_is_to_be_done(action: str) -> None:
-    moderator = Moderator(Policy(actions={"EMAIL_ADDRESS": action}))  # type: ignore[dict-item]  # any action
+def test_other_actions_leave_the_text_and_say_what_is_to_be_done(action: Action) -> None:
+    moderator = Moderator(Policy(actions={"EMAIL_ADDRESS": action}))
     spans = moderator.push("to a@b.de now")
     assert [s.text for s in spans] == ["to ", "a@b.de", " "]
-    assert spans[1].finding == Finding(3, 9, "EMAIL_ADDRESS", "address", action)  # type: ignore[arg-type]
+    assert spans[1].finding == Finding(3, 9, "EMAIL_ADDRESS", "address", action)
 
 
 def test_overlapping_findings_become_one_with_the_strongest_action() -> None:

@@ -45,3 +45,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     end: int
     text: str
     finding: Finding | None = None
+
+    @property
+    def verbatim(self) -> bool:
+        return self.finding is None and len(self.text) == self.end - self.start

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -165,8 +166,8 @@ class Scene:
         self.service.close()
         self.world.__exit__(*error)
 
-    def start(self, **more: object) -> Service:
-        settings = write_settings(self.world, self.data_dir, self.vendor, **more)  # type: ignore[arg-type]
+    def start(self, **more: dict[str, Any]) -> Service:
+        settings = write_settings(self.world, self.data_dir, self.vendor, **more)
         self.service = Service(self.vendor, settings, self.folder / "stderr")
         self.service.start()
         self.service.wait_until_it_listens()
