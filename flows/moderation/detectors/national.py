@@ -6,6 +6,7 @@ Sources: the issuing authorities' specifications; the names of the types are tho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 
@@ -28,18 +29,22 @@ def _bsn(d: str) -> bool:
 
 
 def _mod_11_10(d: str) -> bool:
-    """ISO/IEC 7064, MOD 11,10; and of the first ten digits of a German tax id, one comes twice or thrice."""
+    """ISO/IEC 7064, MOD 11,10; and of the first ten digits of a German tax id, just one comes twice or thrice."""
     product = 10
     for digit in d[:-1]:
         total = (int(digit) + product) % 10 or 10
         product = total * 2 % 11
-    return (11 - product) % 10 == int(d[-1]) and len(set(d[:10])) in (8, 9)
+    repeated = [count for count in Counter(d[:10]).values() if count > 1]
+    return (11 - product) % 10 == int(d[-1]) and repeated in ([2], [3])
 
 
 def _nif(d: str) -> bool:
     number = d[:-1].translate(str.maketrans("XYZ", "012"))
     return "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23] == d[-1]
 
+
+_OMOCODIA = str.maketrans("LMNPQRSTUV", "0123456789")
+"""Letters that stand for digits where two people would have the same code."""
 
 _FISCAL_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 
@@ -49,7 +54,10 @@ def _fiscal(d: str) -> bool:
     for i, char in enumerate(d[:15]):
         value = int(char) if char.isdigit() else ord(char) - 65
         total += value if i % 2 else _FISCAL_ODD[value]
-    return chr(65 + total % 26) == d[15]
+    digits = d.translate(_OMOCODIA)
+    month = "ABCDEHLMPRST".index(d[8]) + 1
+    day = int(digits[9:11]) % 40  # women's days are counted from 41
+    return chr(65 + total % 26) == d[15] and _is_date(2000 + int(digits[6:8]), month, day)
 
 
 def _nir(d: str) -> bool:
@@ -58,17 +66,23 @@ def _nir(d: str) -> bool:
 
 
 def _pesel(d: str) -> bool:
-    return (10 - _weighted(d, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10) % 10 == int(d[10]) and int(d[4:6]) <= 31
+    century, month = divmod(int(d[2:4]), 20)
+    year = (1900, 2000, 2100, 2200, 1800)[century] + int(d[:2])
+    check = (10 - _weighted(d, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10) % 10
+    return check == int(d[10]) and _is_date(year, month, int(d[4:6]))
 
 
 def _personnummer(d: str) -> bool:
-    d = d[-10:]
-    return 1 <= int(d[2:4]) <= 12 and 1 <= int(d[4:6]) % 60 <= 31 and luhn(d)
+    century, d = int(d[:-10] or 20), d[-10:]
+    day = int(d[4:6]) % 60  # those without a place in the register have 60 added
+    return _is_date(100 * century + int(d[:2]), int(d[2:4]), day) and luhn(d)
 
 
 def _hetu(d: str) -> bool:
     number = int(d[:6] + d[-4:-1])  # the sign between them tells the century
-    return "0123456789ABCDEFHJKLMNPRSTUVWXY"[number % 31] == d[-1] and _is_date(d[4:6], d[2:4], d[:2])
+    is_person = 2 <= int(d[-4:-1]) <= 899  # others stand for somebody who has none yet
+    check = "0123456789ABCDEFHJKLMNPRSTUVWXY"[number % 31]
+    return check == d[-1] and is_person and _is_date(2000 + int(d[4:6]), int(d[2:4]), int(d[:2]))
 
 
 def _cpf(d: str) -> bool:
@@ -106,7 +120,8 @@ def _medicare(d: str) -> bool:
 
 
 def _za(d: str) -> bool:
-    return luhn(d) and _is_date(d[:2], d[2:4], d[4:6])
+    """The eleventh digit: a citizen, a resident or a refugee."""
+    return luhn(d) and d[10] in "012" and _is_date(2000 + int(d[:2]), int(d[2:4]), int(d[4:6]))
 
 
 def _nric(d: str) -> bool:
@@ -119,7 +134,9 @@ def _nric(d: str) -> bool:
 
 def _rrn(d: str) -> bool:
     check = (11 - _weighted(d, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)) % 11) % 10
-    return check == int(d[12]) and _is_date(d[:2], d[2:4], d[4:6])
+    year = (1900 if d[6] in "1256" else 2000) + int(d[:2])
+    place = int(d[7:9])
+    return check == int(d[12]) and place <= 96 and _is_date(year, int(d[2:4]), int(d[4:6]))
 
 
 def _kimlik(d: str) -> bool:
@@ -129,13 +146,22 @@ def _kimlik(d: str) -> bool:
 
 def _resident(d: str) -> bool:
     total = _weighted(d, (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2))
-    return "10X98765432"[total % 11] == d[17] and _is_date(d[8:10], d[10:12], d[12:14])
+    is_place = d[:2] in _PROVINCES
+    return "10X98765432"[total % 11] == d[17] and is_place and _is_date(int(d[6:10]), int(d[10:12]), int(d[12:14]))
 
 
-def _is_date(year: str, month: str, day: str) -> bool:
-    """Whether this is a day of a year whose century is not told."""
+_PROVINCES = frozenset(
+    str(number)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
+    for number in range(first, last + 1)
+)
+"""GB/T 2260, and those of residents from Hong Kong, Macao and Taiwan."""
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    """Whether there is such a day. Where a number does not tell the century, the year is of 2000: a leap one."""
     try:
-        date(2000 + int(year), int(month), int(day))
+        date(year, month, day)
     except ValueError:
         return False
     return True
