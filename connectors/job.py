@@ -150,7 +150,7 @@ class Job:
         if self._reserve and self._reserve.released:
             raise DiskFullError("the disk is full: no sessions are taken until there is room")
         if self.running >= self._max_sessions:
-            raise BusyError(f"{self._max_sessions} turns are under way (service.max_sessions); try again later")
+            raise BusyError(f"{self._max_sessions} turns are under way (job.max_sessions); try again later")
         turns = self.lane.turns
         if turns.is_open(request.session_id):
             raise SessionOpenError(f"session {request.session_id} has a turn under way; wait for its end")
@@ -158,6 +158,8 @@ class Job:
         opening = {"model": self._gateway.model, **request.opening()}
         if self._blocklists and (digest := self._blocklists.current(request.tenant)):
             opening["blocklist"] = digest
+        if skew := self.lane.skew():
+            opening["skew"] = skew
         self.lane.append(opened(request.session_id, number, opening))
         turn = turns.open[request.session_id, number]
         self._start(turn)

@@ -101,6 +101,10 @@ class Lane:
         sharing = sum(self._waiting(each) > 0 for each in range(TENANTS))
         return self._waiting(tenant) > limit // (2 * max(1, sharing))
 
+    def skew(self) -> int:
+        """How far log time is ahead of the wall clock; see Clock."""
+        return self._clock.skew()
+
     def idle_seconds(self) -> float:
         """Seconds since the flow last came for records: it should come every few milliseconds."""
         return time.monotonic() - self._last_take

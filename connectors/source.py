@@ -6,6 +6,7 @@ Rules
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
   and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
+  Where log time was not the wall clock's, the open says by how much (`skew`), and that is taken off `created`.
   All else goes as it was logged.
 - Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
   most one each `MARK_EVERY`; the last mark of a log goes to all of them.
@@ -98,7 +99,9 @@ class Sharder:
             return record
         self._open[shard].add((record.s, record.n))
         request = dict(record.d) if isinstance(record.d, dict) else {}
-        request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": self._created}
+        skew = request.pop("skew", 0)
+        created = self._created - (skew if isinstance(skew, int) else 0)
+        request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": created}
         return msgspec.structs.replace(record, d=request)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from connectors.kept import KeptSink
+from connectors.metrics import TurnRow, open_metrics
 from connectors.records import encode_message
 from connectors.sessions import SessionRequest
 from connectors.simulator import Corpus, TokenStream
@@ -20,6 +25,7 @@ from flows.live import LiveJob
 from flows.moderation import Moderator
 from flows.replay import replay
 from flows.settings import Settings
+from tests.conftest import corpus_of
 
 BLOCKED = {"moderation": {"blocklist": ["frobnicate"]}}
 
@@ -117,6 +123,25 @@ def test_a_job_that_was_stopped_and_started_again_replays_as_one(other_side: Sta
     assert len(continued) == first.open_turns
     shown = [message for message in shown_on(side) if json.loads(message)["session_id"] in continued]
     assert replayed(second, tmp_path / "r.jsonl") == shown
+
+
+def test_turns_are_dated_rightly_after_a_start_with_a_clock_that_was_years_ahead(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of({"then": ["Good ", "morning."], "now": ["Good ", "night."]}))
+    side.run(tmp_path / "data", "then")
+    file = tmp_path / "data" / "log" / "w00" / "000000000001.jsonl"
+    year, lines = datetime.now(UTC).year, file.read_bytes()
+    file.write_bytes(lines.replace(b'"created":"%d' % year, b'"created":"%d' % (year + 4), 1))
+    job = side.run(tmp_path / "data", "now")
+    job.source.record(tmp_path / "r.jsonl")
+    rows = KeptSink()
+    replay(tmp_path / "r.jsonl", job.settings, lambda _: None, rows={"keep": rows})
+    [turn] = [row for row in rows.items if isinstance(row, TurnRow)]
+    assert abs(turn.started_at / 1e6 - time.time()) < 60
+    with closing(open_metrics(tmp_path / "data")) as database:
+        query = "SELECT epoch_us(started_at), epoch_us(ended_at) FROM turns WHERE session_id = 'now'"
+        assert database.sql(query).fetchall() == [(turn.started_at, turn.ended_at)]
 
 
 def shown_on(side: Any) -> list[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import DataDirError, InputError
-from connectors.log import Clock, LogReader, LogWriter, Position, parse_created, write_recording
+from connectors.log import SECOND, Clock, LogReader, LogWriter, Position, parse_created, write_recording
 from connectors.records import Header, Record
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z", "a test")
@@ -188,6 +188,29 @@ def test_time_goes_on_after_the_last_record_whatever_the_wall_clock_says() -> No
     clock = Clock(created, far)
     assert clock.now() >= far + 1_000_000
     assert clock.now() <= clock.now()
+
+
+def test_log_time_knows_how_far_it_is_from_the_wall_clock() -> None:
+    """A start with a clock far ahead, then corrected; a clock set back or on while the job runs; a small step."""
+    created = parse_created(HEADER)
+    wall = Wall(created.timestamp() + 1_000)
+    clock = Clock(created, 10**15, wall)
+    assert clock.skew() == pytest.approx(10**15 + SECOND - 1_000 * SECOND, abs=SECOND)
+    clock = Clock(created, 10**6, wall)
+    assert clock.skew() == 0
+    for step, skew in ((-3_600, 3_600), (3_600 + 86_400, -86_400), (-86_400, 0), (2, 0)):
+        wall.seconds += step
+        assert clock.skew() == pytest.approx(skew * SECOND, abs=SECOND if skew else 0)
+
+
+class Wall:
+    """A wall clock in nanoseconds that stands."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> int:
+        return int(self.seconds * 1_000_000_000)
 
 
 def test_an_only_file_that_is_empty_was_never_used(tmp_path: Path) -> None:
