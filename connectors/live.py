@@ -46,6 +46,11 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     max_waiting: int = 50_000
     reserve_bytes: int = 16 << 20
 
+    def __post_init__(self) -> None:
+        for name, least in (("rotate_bytes", 1), ("keep_bytes", 0), ("max_waiting", 2), ("reserve_bytes", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} should be at least {least}")
+
 
 class LiveSource(FixedPartitionedSource[Item, State]):
     """A vendor's live job as a Bytewax source.

@@ -9,8 +9,10 @@ Rules
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,8 @@ from flows import runner, store
 from flows.moderation.plan import plan_of
 from flows.pipeline import Vendor, build
 from flows.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class LiveJob:
@@ -62,6 +66,7 @@ class LiveJob:
         needs: tuple[str, ...] = (),
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
+        check_detectors(settings, detectors or {})
         self.settings = settings
         self.reactor = Reactor()
         self._needs = needs
@@ -100,6 +105,7 @@ class LiveJob:
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:
         """The dataflow over the job's source, or over one that stands before it."""
+        _warn_of_open_port()
         settings = self.settings.job
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
         callers = {"serve_callers": self.frontend.sink(self.reactor)} if self.frontend else {}
@@ -194,6 +200,30 @@ def _blocklist_files(settings: Settings) -> dict[str, Path]:
     """Files of terms by tenant, "" for everybody's."""
     files = {name: tenant.blocklist_file for name, tenant in settings.tenants.items()}
     return {name: path for name, path in {"": settings.blocklist_file, **files}.items() if path is not None}
+
+
+def _warn_of_open_port() -> None:
+    """Bytewax's own server, which cannot be bound to loopback."""
+    if "BYTEWAX_DATAFLOW_API_ENABLED" in os.environ:
+        port = os.environ.get("BYTEWAX_DATAFLOW_API_PORT", "3030")
+        log.warning(
+            "BYTEWAX_DATAFLOW_API_ENABLED opens port %s on all interfaces, to whoever can reach this machine: "
+            "close it to others with a firewall, or unset the variable",
+            port,
+        )
+
+
+def check_detectors(settings: Settings, served: Container[str]) -> None:
+    """Raise SettingsError for a remote detector that nobody serves: its text would wait for ever, and be shown never."""
+    policies = {"moderation.remote": settings.moderation}
+    policies |= {f"tenants.{name}.moderation.remote": tenant.moderation for name, tenant in settings.tenants.items()}
+    for field, policy in policies.items():
+        for name in policy.remote:
+            if name not in served:
+                raise SettingsError(
+                    f"{field}: nobody serves the detector {name!r}, and text would wait for it for ever; leave it out, "
+                    "or start the job from Python with it in `detectors` (docs/moderation.md)"
+                )
 
 
 def begun(make: Callable[[], Dataflow]) -> Dataflow:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from flows import cxone
 from tests.conftest import OtherSide, corpus_of
 from tokenweir import main
 
@@ -333,3 +334,13 @@ def test_the_demo_never_removes_a_folder_that_is_not_its_own(tmp_path: Path) -> 
     (tmp_path / "precious").touch()
     assert invoke({}, "demo", "--data-dir", tmp_path).exit_code == 8
     assert (tmp_path / "precious").exists()
+
+
+def test_bytewaxs_open_port_is_warned_of(
+    other_side: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    side = other_side(corpus_of(WORDS))
+    monkeypatch.setenv("BYTEWAX_DATAFLOW_API_ENABLED", "1")
+    monkeypatch.setenv("BYTEWAX_DATAFLOW_API_PORT", "3131")
+    cxone.job(side.settings(tmp_path)).flow()
+    assert "port 3131 on all interfaces" in caplog.text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.errors import SettingsError
 from connectors.log import LogReader
 from connectors.records import Message, encode_message
 from connectors.sessions import SessionRequest
@@ -16,6 +17,7 @@ from flows.live import LiveJob
 from flows.replay import replay
 from flows.settings import Settings
 from tests.conftest import OtherSide, corpus_of
+from tests.test_cli import complaint, environment, invoke
 
 Start = Callable[..., OtherSide]
 WORDS = ["The ", "code ", "is ", "blue ", "heron. ", "Tell ", "no ", "one. ", "The ", "blue ", "heron ", "flies."]
@@ -82,3 +84,23 @@ def test_what_it_does_not_answer_goes_as_the_policy_says(
     assert "heron" not in caplog.text
     assert job.detectors is not None
     assert job.detectors.counts["failed"] == len(detector.asked)
+
+
+def test_a_detector_that_nobody_serves_is_refused_at_the_start(other_side: Start, tmp_path: Path) -> None:
+    """Its text would be withheld for ever, without a word."""
+    side = other_side(corpus_of(WORDS))
+    with pytest.raises(SettingsError, match=r"^moderation\.remote: nobody serves the detector 'birds'.*leave it out"):
+        cxone.job(settings(side, tmp_path))
+    with pytest.raises(SettingsError, match="'more'"):
+        cxone.job(settings(side, tmp_path, remote=["birds", "more"]), detectors={"birds": Herons()})
+    of_tenant = side.settings(tmp_path, tenants={"acme": {"moderation": {"remote": ["birds"]}}})
+    with pytest.raises(SettingsError, match=r"^tenants\.acme\.moderation\.remote: "):
+        cxone.job(of_tenant)
+
+
+def test_the_command_line_refuses_it_in_one_line(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS))
+    told = {**environment(side, tmp_path), "TOKENWEIR__MODERATION__REMOTE": '["birds"]'}
+    result = invoke(told, "run", "cxone", "--prompt", "stream s")
+    assert result.exit_code == SettingsError.exit_code
+    assert "moderation.remote" in complaint(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 
@@ -149,3 +150,29 @@ def test_what_is_no_finite_number_is_refused_inside_tables_too() -> None:
 def test_a_tenants_moderation_that_is_no_table_is_named() -> None:
     with pytest.raises(SettingsError, match="tenants"):
         parse({"tenants": {"acme": {"moderation": "none"}}})
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("log", "rotate_bytes", 0),
+        ("log", "rotate_bytes", -1),
+        ("log", "keep_bytes", -1),
+        ("log", "max_waiting", 1),
+        ("log", "reserve_bytes", -1),
+        ("metrics", "max_files", 0),
+        ("metrics", "interval", 0),
+        ("metrics", "patience", -1),
+        ("metrics", "retain_days", 0),
+        *(("metrics", "memory_limit", junk) for junk in ("", "junk", "-5MB", "none", "256", "0", "1KB", "15MB", "80%")),
+    ],
+)
+def test_what_a_job_could_not_start_with_is_refused_by_its_name(section: str, field: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"^{section}: {field} should .*\(from settings\)$"):
+        parse({section: {field: value}})
+
+
+@pytest.mark.parametrize("size", ["16MB", "256 MB", "1.5GiB", "1gb", "20000KB"])
+def test_a_size_of_memory_is_what_duckdb_takes_for_one(size: str) -> None:
+    assert parse({"metrics": {"memory_limit": size}}).metrics.memory_limit == size
+    duckdb.connect(config={"memory_limit": size, "threads": 1}).close()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import threading
 import time
 from collections import defaultdict
@@ -36,6 +37,11 @@ from connectors.metrics.tables import RUNS, TABLES, globbed, quoted
 log = logging.getLogger(__name__)
 
 _RETENTION_EVERY: Final = 3600.0
+_LEAST_MEMORY: Final = 16_000_000
+_UNITS: Final = {
+    f"{letter}{i}b": base**n for i, base in (("", 1000), ("i", 1024)) for n, letter in enumerate("kmgt", 1)
+}
+_SIZE: Final = re.compile(rf"(\d+(?:\.\d+)?) *({'|'.join(_UNITS)})", re.IGNORECASE)
 
 
 class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,7 +50,7 @@ class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     interval      seconds between two passes
     patience      seconds that a pass tries to get at a file that readers hold
     max_files     files moved in one pass; more wait for the next, and readers get in between
-    memory_limit  what DuckDB may use for a pass, in DuckDB's words
+    memory_limit  what DuckDB may use for a pass: a number and KB, MB, GB, KiB, MiB or GiB; at least 16MB
     retain_days   landed rows older than this are deleted, once an hour; None keeps them for ever
     """
 
@@ -55,10 +61,22 @@ class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     retain_days: float | None = None
 
     def __post_init__(self) -> None:
-        if self.interval <= 0 or self.patience < 0 or self.max_files < 1:
-            raise SettingsError("metrics: interval and max_files must be above 0, patience not below 0")
+        if self.interval <= 0:
+            raise SettingsError("interval should be above 0 seconds")
+        if self.patience < 0:
+            raise SettingsError("patience should not be below 0 seconds")
+        if self.max_files < 1:
+            raise SettingsError("max_files should be at least 1")
+        if _bytes(self.memory_limit) < _LEAST_MEMORY:
+            raise SettingsError("memory_limit should be a size of at least 16MB, such as 256MB or 1GiB")
         if self.retain_days is not None and self.retain_days <= 0:
-            raise SettingsError("metrics: retain_days must be above 0, or left out to keep everything")
+            raise SettingsError("retain_days should be above 0, or left out to keep everything")
+
+
+def _bytes(size: str) -> float:
+    """What DuckDB takes a size for; 0 for what is none. (It takes -5MB and `none` for no limit at all.)"""
+    parts = _SIZE.fullmatch(size.strip())
+    return float(parts[1]) * _UNITS[parts[2].lower()] if parts else 0
 
 
 class Plan(msgspec.Struct, frozen=True):
