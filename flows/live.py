@@ -214,7 +214,7 @@ def _warn_of_open_port() -> None:
 
 
 def check_detectors(settings: Settings, served: Container[str]) -> None:
-    """Raise SettingsError for a remote detector that nobody serves: its text would wait for ever, and be shown never."""
+    """Raise SettingsError for a remote detector that nobody serves: text would wait for it and never be shown."""
     policies = {"moderation.remote": settings.moderation}
     policies |= {f"tenants.{name}.moderation.remote": tenant.moderation for name, tenant in settings.tenants.items()}
     for field, policy in policies.items():
