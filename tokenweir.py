@@ -317,7 +317,10 @@ def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
     err.print(f"turns: {ended or 'none'}; data in {job.settings.job.data_dir}", highlight=False)
     faults = job.undelivered if serve else [*broken, *job.faults]
     codes = [complain(fault) for fault in faults]
-    if job.open_turns:
+    if job.source.cut_short:
+        err.print("stopped while the log was read; the next run with this --data-dir goes on from there")
+        codes.append(0 if serve else UNFINISHED)
+    elif job.open_turns:
         err.print(f"{job.open_turns} turns are open; the next run with this --data-dir continues them")
         codes.append(0 if serve else UNFINISHED)
     return codes[0] if codes else 0

@@ -4,18 +4,19 @@ Rules
 - Building it opens nothing. `build_part` opens the log (cutting a torn end), folds it, and starts the job on the
   reactor; the flow then reads what disk holds and what arrives.
 - One part: the process's own lane. Run more processes with other lanes for more cores.
-- `stop` ends the flow in order, from any thread; a signal handler may call it.
+- `stop` ends the flow in order, from any thread; a signal handler may call it. Where much of the log is still to be
+  read, that is left to the next start: the position is that of what was emitted.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
-from bytewax.inputs import FixedPartitionedSource
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.blocklists import Blocklists
 from connectors.errors import DataDirError
@@ -23,10 +24,10 @@ from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.reactor import Reactor
-from connectors.records import OPEN
+from connectors.records import OPEN, Record
 from connectors.reserve import Reserve
 from connectors.sessions import SessionRequest
-from connectors.source import Item, LivePartition, Sharder, State, fold, position_of
+from connectors.source import Item, LivePartition, Sharder, State, StoppedPartition, fold, position_of
 
 MAX_UNFINISHED = 1_000
 """Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""
@@ -50,6 +51,10 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         for name, least in (("rotate_bytes", 1), ("keep_bytes", 0), ("max_waiting", 2), ("reserve_bytes", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} should be at least {least}")
+
+
+class _StoppedError(Exception):
+    """`stop` was called while the log was read at the start."""
 
 
 class LiveSource(FixedPartitionedSource[Item, State]):
@@ -97,6 +102,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._writer: LogWriter | None = None
         self._begun = Position(0, 0)
         self._stopped = False
+        self._partition: LivePartition | None = None
         self._running: Future[None] | None = None
 
     def list_parts(self) -> list[str]:
@@ -118,28 +124,45 @@ class LiveSource(FixedPartitionedSource[Item, State]):
                 ) from None
         return self._writer
 
-    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> LivePartition:
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: State | None
+    ) -> StatefulSourcePartition[Item, State]:
         settings = self._settings
         writer = self.claim()
         self._on_start()
         self.reserve.hold()
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)
-        turns = fold(reader, position)
-        sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
-        begun = dict.fromkeys(turns.open)
-        for record, _ in reader.read(position):
-            turns.feed(record)
-            if record.k == OPEN:
-                begun[record.s, record.n] = None
+        try:
+            turns = fold(reader, position, self._until_stopped)
+            sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
+            begun = dict.fromkeys(turns.open)
+            for record, _ in self._until_stopped(reader.read(position)):
+                turns.feed(record)
+                if record.k == OPEN:
+                    begun[record.s, record.n] = None
+        except _StoppedError:
+            return StoppedPartition(position, writer.close)
         if self._frontend is not None:
             self._frontend.open({*turns.open, *list(begun)[-MAX_UNFINISHED:]})
         writer.fold = turns.snapshot
         self._begun = reader.end()
         lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)
-        partition = LivePartition(lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard)
+        self._partition = LivePartition(
+            lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard, lambda: self._stopped
+        )
         self._reactor.run(self._begin(lane))
-        return partition
+        return self._partition
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was stopped before the flow had read what the log held at the start."""
+        return self._stopped and (self._partition is None or self._partition.cut_short)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the flow has been given all that the log held at the start, and is at what arrives."""
+        return self._partition is not None and self._partition.caught_up
 
     def running_lane(self) -> Lane | None:
         """Where records go, once the job runs."""
@@ -171,6 +194,12 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         """After the flow has ended: raise what ended the job, if it was not its end. OSError is a full disk's."""
         if self._running is not None:
             self._running.result()  # the flow has its end from the job's last act
+
+    def _until_stopped(self, records: Iterator[tuple[Record, Position]]) -> Iterator[tuple[Record, Position]]:
+        for each in records:
+            if self._stopped:
+                raise _StoppedError
+            yield each
 
     async def _begin(self, lane: Lane) -> None:
         self._blocklists.load(lane)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,7 @@ SNAPSHOT_VERSION = 1
 
 Item: TypeAlias = tuple[str, tuple[Sequence[Record], int]]
 State: TypeAlias = dict[str, int]
+Through: TypeAlias = Callable[[Iterator[tuple[Record, Position]]], Iterator[tuple[Record, Position]]]
 
 _PAST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -149,7 +150,11 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
 
 
 class LivePartition(StatefulSourcePartition[Item, State]):
-    """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called."""
+    """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called.
+
+    cut_short   ended before all that was on disk was read
+    caught_up   all of that, and the lane's first mark after it, was given to the flow
+    """
 
     def __init__(
         self,
@@ -159,9 +164,15 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         position: Position,
         keep_bytes: int,
         before_snapshot: Callable[[], object] = lambda: None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`position` is where to go on, and `sharder` knows the turns that are open there."""
+        """`position` is where to go on, and `sharder` knows the turns that are open there.
+
+        stopped  asked while the disk is read: True leaves what is not read yet to the next start
+        """
+        self.cut_short = False
         self._before_snapshot = before_snapshot
+        self._stopped = stopped
         self._lane = lane
         self._sharder = sharder
         self._position = position
@@ -171,8 +182,11 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         self._keep_bytes = keep_bytes
         self._snapshots: deque[Position] = deque(maxlen=SNAPSHOTS_BACK)
         self._ended = False
+        self.caught_up = False
 
     def next_batch(self) -> list[Item]:
+        if self._reading_disk and self._stopped():
+            self.cut_short = self._ended = True
         if self._ended:
             raise StopIteration
         return self._read_disk() if self._reading_disk else self._take()
@@ -205,6 +219,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         batches, self._ended = self._lane.take(WAIT)
         if batches:
             self._position, self._mark = batches[-1].position, batches[-1].mark
+            self.caught_up = True
         elif not self._ended:
             return []
         records = [record for batch in batches for record in batch.records]
@@ -225,15 +240,32 @@ def position_of(reader: LogReader, resume_state: State | None) -> Position:
     return max(position, reader.begin())
 
 
-def fold(reader: LogReader, before: Position) -> Turns:
-    """What the records before a position say of their turns."""
+class StoppedPartition(StatefulSourcePartition[Item, State]):
+    """A lane whose job was stopped before the flow could begin: nothing is read, and the position stays."""
+
+    def __init__(self, position: Position, close: Callable[[], object]) -> None:
+        self._position = position
+        self._close = close
+
+    def next_batch(self) -> list[Item]:
+        raise StopIteration
+
+    def snapshot(self) -> State:
+        return freeze(self._position)
+
+    def close(self) -> None:
+        self._close()
+
+
+def fold(reader: LogReader, before: Position, through: Through = iter) -> Turns:
+    """What the records before a position say of their turns; they are read `through` something that may raise."""
     turns = Turns()
     kept, begin = reader.fold(before)
     if kept is not None and kept.get("version") in READABLE:
         turns.restore(kept)
     elif kept is not None:  # another version's
         begin = reader.begin()
-    for record, after in reader.read(begin):
+    for record, after in through(reader.read(begin)):
         if after > before:
             break
         turns.feed(record)
