@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from connectors.blocklists import Blocklists
-from connectors.errors import TokenweirError, UpstreamError
+from connectors.errors import DataDirError, TokenweirError, UpstreamError
 from connectors.lane import TICK, Lane
 from connectors.records import Record, closed, error, opened
 from connectors.reserve import FULL, Reserve
@@ -217,6 +217,11 @@ class Job:
         for request in self._requests:
             number = asked[request.session_id]
             asked[request.session_id] += 1
+            if self._once and self.lane.turns.lost:
+                raise DataDirError(
+                    f"the log had so many sessions that {self.lane.turns.lost} are forgotten, so which of a list were "
+                    "begun cannot be said any more; give the list a --data-dir of its own"
+                )
             if self._was_begun(request, number, continued):
                 continue
             while self.running >= self._max_sessions or self.lane.turns.is_open(request.session_id):

@@ -2,8 +2,10 @@
 
 Rules
 - A fold: `feed` every record of a lane in order, and it knows; nothing else is its input.
-- An ended turn leaves only its number behind, so that the session's next turn gets the next one.
-  `max_ended` sessions are remembered, the longest-ended forgotten first (counted in `forgotten`).
+- An ended turn leaves only its number behind, so that the session's next turn gets the next one: a turn's name is never
+  given twice. `max_ended` sessions are remembered by their ids. Of more, the longest-ended first, a trace is kept
+  (`forgotten` counts them). Where even the traces are too many, every session that is not known begins at a number
+  above all turns of those without a trace (`lost` counts them).
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from typing import Any
 import msgspec
 
 from connectors.records import CLOSE, ERROR, FRAME, OPEN, RESTARTED, Record
+from connectors.traces import Traces
 
-VERSION = 2
-READABLE = (1, VERSION)
-"""Version 1 had no `resumed`."""
+VERSION = 3
+READABLE = (1, 2, VERSION)
+"""Version 1 had no `resumed`, 2 no `traces`."""
 
 
 class Turn(msgspec.Struct):
@@ -41,13 +44,19 @@ class Turn(msgspec.Struct):
 class Turns:
     """The fold over a lane's records. `last` is the `t` of the newest, None before any."""
 
-    def __init__(self, max_ended: int = 1_000_000) -> None:
+    def __init__(self, max_ended: int = 1_000_000, max_traces: int = 2_000_000) -> None:
         self.open: dict[tuple[str, int], Turn] = {}
         self.forgotten = 0
         self.last: int | None = None
         self._max_ended = max_ended
         self._newest: dict[str, int] = {}
         self._ended: dict[str, int] = {}
+        self._traces = Traces(max_traces)
+
+    @property
+    def lost(self) -> int:
+        """Sessions of which nothing is left: whether an id that is not known was ever used cannot be said any more."""
+        return self._traces.lost
 
     def feed(self, record: Record) -> None:
         self.last = record.t
@@ -77,6 +86,7 @@ class Turns:
             "open": [msgspec.structs.astuple(turn) for turn in self.open.values()],
             "ended": self._ended,
             "forgotten": self.forgotten,
+            "traces": self._traces.snapshot(),
         }
 
     def restore(self, data: dict[str, Any]) -> None:
@@ -87,11 +97,15 @@ class Turns:
             self.open[turn.session_id, turn.number] = turn
             self._newest[turn.session_id] = turn.number
         self._ended = dict(data["ended"])
+        if "traces" in data:
+            self._traces.restore(data["traces"])
 
     def next_turn(self, session_id: str) -> int:
         """The number that the session's next turn gets."""
-        newest = self._newest.get(session_id)
-        return self._ended.get(session_id, -1) + 1 if newest is None else newest + 1
+        for known in (self._newest, self._ended, self._traces):
+            if (newest := known.get(session_id)) is not None:
+                return newest + 1
+        return self._traces.floor
 
     def is_open(self, session_id: str) -> bool:
         """Whether the session's newest turn is still under way."""
@@ -110,5 +124,6 @@ class Turns:
         del self._newest[record.s]
         self._ended[record.s] = record.n
         if len(self._ended) > self._max_ended:
-            del self._ended[next(iter(self._ended))]
+            oldest = next(iter(self._ended))
+            self._traces.add(oldest, self._ended.pop(oldest))
             self.forgotten += 1

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.errors import DataDirError
 from connectors.job import Job, Outcome
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter
-from connectors.records import closed
+from connectors.records import closed, opened
 from connectors.sessions import SessionRequest
 from connectors.turns import Turn, Turns
 from tests import disk
@@ -111,6 +112,25 @@ def test_a_cancelled_turn_whose_close_finds_no_room_is_closed_when_there_is(tmp_
 
     run(tmp_path, converse, test)
     assert ends(tmp_path) == [{"reason": "cancelled"}]
+
+
+def test_a_list_is_refused_where_the_log_cannot_say_what_was_begun(tmp_path: Path) -> None:
+    """Else it would pass over sessions that were never begun."""
+    lane = Lane(LogWriter(tmp_path, "cxone"), Clock(LogReader(tmp_path).created, None), Turns(1, 0))
+    for name in ("a", "b"):
+        lane.append(opened(name, 0, {}))
+        lane.append(closed(name, 0, "finished"))
+    assert lane.turns.lost == 1
+    requests = [SessionRequest(session_id="c", prompt="p")]
+    job = Job(lane, Gateway(ended), requests=requests, once=True)
+    with pytest.raises(DataDirError, match="--data-dir of its own"):
+        asyncio.run(job.run())
+    lane.close()
+
+
+async def ended(turn: Turn, lane: Lane) -> Outcome:
+    lane.append(closed(turn.session_id, turn.number, "finished"))
+    return Outcome("finished")
 
 
 def test_a_turn_that_ends_by_itself_is_closed_once(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def long_log(data_dir: Path) -> None:
     t = 0
     for number in range(TURNS):
         name, t = f"s-{number}", t + 10
-        text = '{"token":"Sentence %d.","finished":true}' % number
+        text = f'{{"token":"Sentence {number}.","finished":true}}'
         turn = (opened(name, 0, {"desktop": "default"}), frame(name, 0, text, id="c"), closed(name, 0, "finished"))
         writer.append([Record(t, each.s, each.n, each.k, each.id, each.e, each.d) for each in turn])
     writer.close()
@@ -44,7 +44,7 @@ def test_a_stop_while_the_log_is_read_ends_the_job_and_loses_nothing(other_side:
     assert job.source.cut_short
     assert 0 < len(shown) < TURNS, "it did not read all of the log first"
     first, shown = shown, []
-    job = cxone.job(side.settings(tmp_path), extra={"show": ConsoleSink(lambda message: shown.append(message))})
+    job = cxone.job(side.settings(tmp_path), extra={"show": ConsoleSink(shown.append)})
     job.run()
     assert not job.source.cut_short
     names = {(message.session_id, message.seq) for message in shown}

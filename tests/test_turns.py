@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from connectors.records import Record, closed, error, frame, opened
 from connectors.turns import Turns
 
@@ -74,7 +79,42 @@ def test_the_longest_ended_sessions_are_forgotten_first_and_counted() -> None:
         turns.feed(opened(name, 0, {}))
         turns.feed(closed(name, 0, "finished"))
     assert turns.forgotten == 1
-    assert [turns.next_turn(name) for name in "abc"] == [0, 1, 1]
+    assert [turns.next_turn(name) for name in "abcd"] == [1, 1, 1, 0]
+    assert turns.lost == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 3)), max_size=60),
+    st.integers(1, 4),
+    st.integers(0, 4),
+    st.integers(1, 20),
+)
+def test_no_turn_is_named_twice_however_much_is_forgotten(
+    asked: list[tuple[str, int]], max_ended: int, max_traces: int, restart_every: int
+) -> None:
+    turns, used = Turns(max_ended, max_traces), dict.fromkeys("abcdefgh", 0)
+    for step, (name, count) in enumerate(asked):
+        for _ in range(count):
+            number = turns.next_turn(name)
+            assert number >= used[name] if turns.lost else number == used[name]
+            used[name] = number + 1
+            turns.feed(opened(name, number, {}))
+            turns.feed(closed(name, number, "finished"))
+        if step % restart_every == 0:
+            fold = msgspec.json.decode(msgspec.json.encode(turns.snapshot()))
+            turns = Turns(max_ended, max_traces)
+            turns.restore(fold)
+
+
+def test_a_trace_costs_twelve_bytes_and_no_pause() -> None:
+    turns, count = Turns(max_ended=100), 20_000
+    for number in range(count):
+        turns.feed(opened(f"s-{number}", 0, {}))
+        turns.feed(closed(f"s-{number}", 0, "finished"))
+    traces = turns.snapshot()["traces"]
+    assert len(traces["hashes"]) + len(traces["turns"]) == pytest.approx(12 * 4 / 3 * count, rel=0.02)
+    assert all(turns.next_turn(f"s-{number}") == 1 for number in range(count))
+    assert all(turns.next_turn(f"x-{number}") == 0 for number in range(count))
 
 
 def test_an_open_session_is_never_forgotten() -> None:
