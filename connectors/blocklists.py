@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from connectors.records import POLICY, Record
 
 CHECK_EVERY = 1.0
 MAX_BYTES = 64 << 20
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,9 @@ def keep_terms(folder: Path, digest: str, terms: tuple[str, ...]) -> None:
 
 
 def kept_terms(folder: Path, digest: str) -> tuple[str, ...]:
-    """A list by its hash. Raises InputError where it is not kept there."""
+    """A list by its hash. Raises InputError where it is not kept there, or the hash is none: it names a file."""
+    if not DIGEST.fullmatch(digest):
+        raise InputError("the log names a block list by what is no SHA-256; it was not made by tokenweir")
     try:
         text = (folder / f"{digest}.txt").read_text(encoding="utf-8")
     except OSError:

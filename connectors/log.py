@@ -5,6 +5,8 @@ Rules
 - Only whole lines count. A torn last line is what a crash leaves: a writer truncates it, a reader passes it over
   (of a recording, which people edit, a last line without its line end counts if it is a record).
 - A position is (file number, byte offset of the next record). It survives restarts.
+- A recording may be anybody's: its session ids are held to the rule of requests, and its lines to a length
+  (connectors/files.py).
 - `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
   that was handed on. `sync` makes it survive the machine.
 - Files are created 0600. A new file is begun past `rotate_bytes`; `retain` removes old ones from the front.
@@ -16,20 +18,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-import zstandard
 
 from connectors.errors import DataDirError, InputError
-from connectors.records import Header, Record
+from connectors.files import COMPRESSED, compressing, first_line, lines, replaced
+from connectors.records import SESSION_ID, Header, Record
 from connectors.reserve import FULL
 
 FORMAT = "tokenweir"
@@ -38,7 +40,7 @@ VERSION = 1
 SECOND = 1_000_000
 MAX_SKEW = 5 * SECOND
 """A turn is dated by log time, unless that is further than this from the wall clock."""
-LONGEST_LINE = 64 << 20
+MAX_KNOWN = 10_000
 
 _encode = msgspec.json.Encoder().encode
 _decode_record = msgspec.json.Decoder(Record).decode
@@ -74,9 +76,9 @@ class LogReader:
         return self._first(*self.files[0])
 
     def end(self) -> Position:
-        """The end of the last file as it was when the reader was made (of an uncompressed log)."""
-        number = self.files[-1][0]
-        return Position(number, self._sizes[number])
+        """The end of the last file as it was when the reader was made; beyond any offset of a compressed one."""
+        number, path = self.files[-1]
+        return Position(number, sys.maxsize if path.suffix == COMPRESSED else self._sizes[number])
 
     def read(self, start: Position | None = None) -> Iterator[tuple[Record, Position]]:
         """Every whole record from `start` to the end found when the reader was made, with the position after it."""
@@ -86,30 +88,30 @@ class LogReader:
             yield from self._read_file(number, path, start.offset if start and start.file == number else 0)
 
     def _read_file(self, number: int, path: Path, begin: int) -> Iterator[tuple[Record, Position]]:
-        limit = None if path.suffix == ".zst" else self._sizes[number]
-        with _open(path) as stream:
-            if begin:
-                stream.seek(begin)
-                offset, line_number = begin, 0
-            else:
-                offset, line_number = len(stream.readline(LONGEST_LINE)), 1
-            for line in stream:
-                line_number += 1
-                offset += len(line)
-                torn = not line.endswith(b"\n") and self._growing
-                if torn or (limit is not None and offset > limit):
+        limit = sys.maxsize if path.suffix == COMPRESSED else self._sizes[number]
+        known = {""}
+        offset, line_number = begin, 0
+        for line in lines(path, begin):
+            line_number += 1
+            offset += len(line)
+            if not begin and line_number == 1:  # the header
+                continue
+            torn = not line.endswith(b"\n") and self._growing
+            if torn or offset > limit:
+                return
+            try:
+                record = _decode_record(line)
+                if not self._growing and record.s not in known:
+                    _check_session(record.s, known)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                if not line.endswith(b"\n"):
                     return
-                try:
-                    record = _decode_record(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                    if not line.endswith(b"\n"):
-                        return
-                    where = f"line {line_number}" if not begin else f"the record that ends at byte {offset}"
-                    raise InputError(
-                        f"{path}: {where} is not a record of a tokenweir log ({_reason(error)}); "
-                        "remove the line, or take the recording anew"
-                    ) from None
-                yield record, Position(number, offset)
+                where = f"line {line_number}" if not begin else f"the record that ends at byte {offset}"
+                raise InputError(
+                    f"{path}: {where} is not a record of a tokenweir log ({_reason(error)}); "
+                    "remove the line, or take the recording anew"
+                ) from None
+            yield record, Position(number, offset)
 
     def fold(self, before: Position) -> tuple[Any, Position]:
         """The newest fold kept for a file that is not after `before`, and where that file's records begin.
@@ -126,8 +128,7 @@ class LogReader:
         return None, self.begin()
 
     def _first(self, number: int, path: Path) -> Position:
-        with _open(path) as stream:
-            return Position(number, len(stream.readline(LONGEST_LINE)))
+        return Position(number, len(first_line(path)))
 
 
 class LogWriter:
@@ -308,36 +309,19 @@ class Clock:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file 0600, whole or not at all, and have it on disk."""
-    partial = path.with_name(f".{path.name}.partial")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    partial.replace(path)
+    with replaced(path) as file:
+        file.write(data)
 
 
 def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
     """Write a log as one file (`.zst` compresses it), 0600, whole or not at all; returns the number of records."""
     count = 0
-    partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as raw:
-        if path.suffix == ".zst":
-            out: IO[bytes] = zstandard.ZstdCompressor(level=9).stream_writer(raw, closefd=False)
-        else:
-            out = raw
+    with replaced(path) as file, compressing(file, path) as out:
         out.write(_encode(header) + b"\n")
         for record in records:
             out.write(_encode(record) + b"\n")
             count += 1
-        if out is not raw:
-            out.close()
-        raw.flush()
-        os.fsync(raw.fileno())
-    partial.replace(path)
     return count
 
 
@@ -359,10 +343,9 @@ def parse_created(header: Header) -> datetime:
 
 def _read_header(path: Path) -> Header:
     try:
-        with _open(path) as stream:
-            header = _decode_header(stream.readline(LONGEST_LINE))
-            parse_created(header)
-    except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError, ValueError):
+        header = _decode_header(first_line(path))
+        parse_created(header)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise InputError(
             f"{path} is not a tokenweir recording: its first line should be "
             '{"format":"tokenweir","version":1,...}; give a file made by `tokenweir run --record`'
@@ -412,13 +395,6 @@ def _files(path: Path) -> list[tuple[int, Path]]:
     raise InputError(f"{path} holds no log files (000000000001.jsonl …); give a recording or a lane's folder")
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".zst":
-        raw = path.open("rb")
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, closefd=True), 1 << 16)
-    return path.open("rb", buffering=1 << 18)
-
-
 def _whole_length(path: Path) -> int:
     """Bytes of the file up to and with its last line end."""
     with path.open("rb") as stream:
@@ -445,6 +421,16 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _check_session(session: str, known: set[str]) -> None:
+    """Raise ValidationError for an id that no request could have; remember one that is good."""
+    if SESSION_ID.fullmatch(session) is None:
+        raise msgspec.ValidationError("no session id - at `$.s`")
+    if len(known) >= MAX_KNOWN:
+        known.clear()
+        known.add("")
+    known.add(session)
 
 
 def _reason(error: Exception) -> str:

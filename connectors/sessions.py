@@ -19,9 +19,10 @@ from connectors.errors import InputError
 from connectors.records import SESSION_ID
 
 MAX_PROMPT = 1 << 20
-NAME = r"^[A-Za-z0-9._:/@-]{1,128}$"
-DESKTOP = r"^[A-Za-z0-9_-]{1,64}$"
-LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$"
+# `\Z`, for `$` would let a line end pass
+NAME = r"^[A-Za-z0-9._:/@-]{1,128}\Z"
+DESKTOP = r"^[A-Za-z0-9_-]{1,64}\Z"
+LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*\Z"
 
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 
@@ -36,7 +37,7 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     window      what ends this turn's messages, where that is not the settings' window.mode
     """
 
-    session_id: Annotated[str, msgspec.Meta(pattern=f"^(?:{SESSION_ID.pattern})$")]
+    session_id: Annotated[str, msgspec.Meta(pattern=rf"^(?:{SESSION_ID.pattern})\Z")]
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
     model: Name | None = None
     tenant: Name | None = None

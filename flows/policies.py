@@ -31,8 +31,9 @@ class Policies:
     def of(self, opened: Record) -> Policy:
         """The policy of a turn. Raises InputError where its block list is not kept."""
         request = opened.d if isinstance(opened.d, dict) else {}
-        tenant = request.get("tenant")  # any name: those without settings of their own share one entry
-        return self._policy(tenant if tenant in self._settings.tenants else None, request.get("blocklist"))
+        tenant, digest = request.get("tenant"), request.get("blocklist")
+        own = isinstance(tenant, str) and tenant in self._settings.tenants  # those without settings share one entry
+        return self._policy(tenant if own else None, None if digest is None else str(digest))
 
     def _build(self, tenant: str | None, digest: str | None) -> Policy:
         own = self._settings.tenants.get(tenant or "")

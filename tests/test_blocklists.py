@@ -125,3 +125,13 @@ def test_a_list_that_could_not_be_kept_is_tried_again(tmp_path: Path) -> None:
     lists.load(lane)
     assert lists.current(None) is not None
     lane.close()
+
+
+@pytest.mark.parametrize("named", ["../secret", "/tmp/x", "", "a" * 63, "A" * 64, "a" * 64 + "\n", 7, ["x"], {"a": 1}])
+def test_a_list_that_a_log_names_by_no_hash_is_not_looked_for(named: object, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("frobnicate")
+    (tmp_path / "lists").mkdir()
+    for tenant in ("a", ["a"], {}):
+        opened = Record(0, "s", 0, "open", d={"tenant": tenant, "blocklist": named})
+        with pytest.raises(InputError, match="no SHA-256"):
+            Policies(parse({}), tmp_path / "lists").of(opened)

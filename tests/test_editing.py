@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log import LogReader
+from connectors.log import LogReader, LogWriter, lists_beside, write_recording
+from connectors.records import CLOSE, OPEN, SESSION_ID, Header, Record
 from flows.outcome import Outcome, outcome
-from flows.recordings import editing
+from flows.recordings import editing, recorder
 from flows.settings import load
 
 FOLDER = Path("recordings")
@@ -104,3 +107,81 @@ def test_a_folder_is_its_recordings_and_an_empty_one_is_said() -> None:
     assert editing.recordings_in([FOLDER]) == sorted(FOLDER.glob("*.jsonl"))
     with pytest.raises(InputError, match="holds no recordings"):
         editing.recordings_in([Path("docs")])
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
+CRAFTED = ["../outside", "/tmp/outside", "a/b", "..\\outside", "a\nb", "a\n", "a b", "\x1b[2J", "", "x" * 129, "é"]
+
+
+def of_session(session: str) -> list[Record]:
+    return [Record(0, session, 0, OPEN, d={"prompt": "p"}), Record(1, session, 0, CLOSE, d={"reason": "finished"})]
+
+
+@settings(max_examples=100, deadline=None)
+@given(session=st.sampled_from(CRAFTED) | st.text() | st.from_regex(SESSION_ID, fullmatch=True))
+def test_whatever_the_session_ids_nothing_is_written_outside_the_folder(
+    session: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    around = tmp_path_factory.mktemp("around")
+    source, folder = around / "source.jsonl", around / "deep" / "folder"
+    write_recording(source, HEADER, of_session(session))
+    good = session == "" or SESSION_ID.fullmatch(session) is not None
+    if not good:
+        for make in (editing.split, lambda a, b: recorder.keep(a, b, SETTINGS, recorder.Wish())):
+            with pytest.raises(InputError, match="line 2"):
+                make(source, folder)
+    else:
+        editing.split(source, folder)
+        recorder.keep(source, folder, SETTINGS, recorder.Wish())
+        assert len(list(folder.glob("*"))) == (2 if session else 0)
+        for made in folder.glob("*.jsonl"):
+            assert {record.s for record, _ in LogReader(made).read()} - {""} == {session}
+    assert {name for name in below(around) if not name.startswith("deep/folder")} <= {"source.jsonl", "deep"}
+
+
+@pytest.mark.parametrize("session", CRAFTED[:-4])
+def test_a_lanes_sessions_are_no_paths_either(session: str, tmp_path: Path) -> None:
+    """A lane is ours and is read as it is; a file is named after a session only where that is its name."""
+    writer = LogWriter(tmp_path / "lane", "cxone")
+    writer.append(of_session(session))
+    writer.close()
+    before = below(tmp_path)
+    with pytest.raises(InputError, match="no session id"):
+        editing.split(tmp_path / "lane", tmp_path / "deep" / "folder")
+    with pytest.raises(InputError, match="no session id"):
+        recorder.keep(tmp_path / "lane", tmp_path / "deep" / "folder", SETTINGS, recorder.Wish())
+    assert below(tmp_path) - before <= {"deep"}
+
+
+def test_sessions_that_are_numbers_do_not_make_a_folder_a_lanes(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source.jsonl", tmp_path / "folder"
+    sessions = ["7", "491711234567", "s-1"]
+    write_recording(source, HEADER, [record for session in sessions for record in of_session(session)])
+    assert len(editing.split(source, folder)) == 3
+    assert len(editing.recordings_in([folder])) == 3
+    editing.merge(editing.recordings_in([folder]), tmp_path / "again.jsonl")
+    assert {record.s for record, _ in LogReader(tmp_path / "again.jsonl").read()} - {""} == set(sessions)
+
+
+def test_of_what_lies_beside_a_recording_only_block_lists_are_copied(tmp_path: Path) -> None:
+    source, target, secret = tmp_path / "source.jsonl", tmp_path / "out" / "target.jsonl", tmp_path / "secret"
+    write_recording(source, HEADER, of_session("s-1"))
+    lists, digest, linked = lists_beside(source), "ab" * 32, "cd" * 32
+    lists.mkdir()
+    secret.write_text("secret")
+    (lists / f"{digest}.txt").write_text("frobnicate")
+    (lists / "notes.txt").write_text("frobnicate")
+    (lists / f"{linked}.txt").symlink_to(secret)
+    for make in (
+        lambda: editing.trim(source, target, begin=0),
+        lambda: editing.merge([source], target),
+        lambda: recorder.keep(source, target, SETTINGS, recorder.Wish()),
+    ):
+        make()
+        assert below(lists_beside(target)) == {f"{digest}.txt"}
+        assert (lists_beside(target) / f"{digest}.txt").read_text() == "frobnicate"
+        (lists_beside(target) / f"{digest}.txt").unlink()

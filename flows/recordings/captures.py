@@ -105,6 +105,8 @@ def import_file(
     if len(body) > MAX_BODY:
         raise InputError(f"{name} is larger than {MAX_BODY >> 20} MB; split it")
     about = msgspec.structs.replace(about, session=about.session or session_of(target))
+    if not SESSION_ID.fullmatch(about.session or ""):
+        raise InputError("--session-id: letters, digits and . _ : @ - only, at most 128 of them")
     try:
         if body.lstrip()[:1] == b"{":
             made = from_lines(body.splitlines(), about, every=every)
@@ -230,7 +232,8 @@ def _turn(about: About, frames: Sequence[tuple[int, str, str, str]], *, ended: b
 
 def _about(line: _Line, about: About, number: int) -> About:
     """What the line says, else what the caller said."""
-    session = re.sub(r"[^A-Za-z0-9._:@-]+", "-", line.id)[:128] if line.id else f"{about.session}-{number}"
+    numbered = f"{(about.session or '')[:116]}-{number}"
+    session = re.sub(r"[^A-Za-z0-9._:@-]+", "-", line.id)[:128] if line.id else numbered
     return About(
         session=session,
         prompt=line.prompt or about.prompt,

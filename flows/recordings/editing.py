@@ -4,14 +4,15 @@ Rules
 - A turn is kept whole or not at all, with its times as they are. `created` moves with what is left at the front, so
   that every record keeps its date.
 - Of the marks the last is kept: it says how long a turn that stays open was silent.
-- A policy (a block list that came into force) is kept with whatever comes after it, and the lists' files are copied.
+- A policy (a block list that came into force) is kept with whatever comes after it, and the lists' files are copied:
+  those that are named as lists are, and no links.
+- A recording may be anybody's. A file is named after a session only if its id is one that a request could have.
 """
 
 from __future__ import annotations
 
 import contextlib
 import heapq
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
@@ -19,8 +20,9 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.blocklists import DIGEST
 from connectors.errors import InputError
-from connectors.log import SECOND, LogReader, lists_beside, parse_created, write_recording
+from connectors.log import SECOND, LogReader, lists_beside, parse_created, write_recording, write_whole
 from connectors.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SESSION_ID, Header, Record
 from flows.events import Text
 from flows.reassembly import Reassembly
@@ -141,12 +143,12 @@ def trim(
 def split(source: Path, folder: Path, *, from_zero: bool = True) -> list[Path]:
     """One recording a session, in a folder; returns them. An existing one of that name is replaced.
 
-    Without `from_zero` times stay as they are, so that each replays to the bytes of the whole.
+    Without `from_zero` times stay as they are, so that each replays to the bytes of the whole. Raises InputError.
     """
     sessions = dict.fromkeys(record.s for record, _ in LogReader(source).read() if record.s)
     made = []
     for session in sessions:
-        target = folder / f"{session}.jsonl"
+        target = folder / file_of(session)
         _write(source, target, partial(_is_of, session), from_zero=from_zero)
         made.append(target)
     return made
@@ -182,8 +184,26 @@ def merge(sources: Sequence[Path], target: Path, *, rename: bool = False, togeth
     names = ", ".join(source.name for source in sources)
     with writing(target):
         for reader in readers:
-            _copy_lists(reader.path, target)
+            copy_lists(reader.path, target)
         return write_recording(target, msgspec.structs.replace(first.header, note=f"Merged from {names}."), records)
+
+
+def file_of(session: str) -> str:
+    """The name of a session's own recording. Raises InputError for an id that is none: it would be a path."""
+    if SESSION_ID.fullmatch(session) is None:
+        raise InputError(f"{session[:40]!r} is no session id, so no file is named after it; `trim` the session off")
+    return f"s={session}.jsonl" if session.isdecimal() else f"{session}.jsonl"  # files of a log are named by numbers
+
+
+def copy_lists(source: Path, target: Path) -> None:
+    """Put the block lists that lie beside a recording beside another one too."""
+    lists, beside = lists_beside(source), lists_beside(target)
+    if not lists.is_dir() or lists.resolve() == beside.resolve():
+        return
+    for path in lists.glob("*.txt"):
+        if DIGEST.fullmatch(path.stem) and path.is_file() and not path.is_symlink():
+            beside.mkdir(parents=True, exist_ok=True)
+            write_whole(beside / path.name, path.read_bytes())
 
 
 def _is_of(session: str, record: Record) -> bool:
@@ -199,7 +219,7 @@ def _write(source: Path, target: Path, keep: Callable[[Record], bool], *, from_z
     chosen = (record for record, _ in reader.read() if record.k in (MARK, POLICY) or (record.s and keep(record)))
     moved = (msgspec.structs.replace(record, t=max(record.t - front, 0)) for record in chosen)
     with writing(target):
-        _copy_lists(source, target)
+        copy_lists(source, target)
         return write_recording(target, header, _last_mark_only(moved))
 
 
@@ -226,9 +246,3 @@ def _renamed(record: Record, reader: LogReader, rename: bool) -> Record:
     if not SESSION_ID.fullmatch(session):
         raise InputError(f"{session[:40]!r} cannot be a session's id; rename the file {reader.path.name}")
     return msgspec.structs.replace(record, s=session)
-
-
-def _copy_lists(source: Path, target: Path) -> None:
-    lists = lists_beside(source)
-    if lists.exists() and lists.resolve() != lists_beside(target).resolve():
-        shutil.copytree(lists, lists_beside(target), dirs_exist_ok=True)

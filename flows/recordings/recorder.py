@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -94,9 +93,7 @@ def _keep_all(source: Path, target: Path, settings: Settings, wish: Wish, now: d
         with TemporaryDirectory() as folder:
             made = []
             for part in editing.split(source, Path(folder), from_zero=False):
-                session = part.name.removesuffix(".jsonl")
-                if is_sampled(session, wish.sample):
-                    made += _keep(part, target / part.name, settings, wish, recorded)
+                made += _keep(part, target / part.name, settings, wish, recorded)
             return made
     return _keep(source, target, settings, wish, recorded)
 
@@ -139,9 +136,7 @@ def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: 
     if not turns:
         return []
     target.parent.mkdir(parents=True, exist_ok=True)
-    lists = lists_beside(source)
-    if lists.exists() and lists.resolve() != lists_beside(target).resolve():
-        shutil.copytree(lists, lists_beside(target), dirs_exist_ok=True)
+    editing.copy_lists(source, target)
     note = reader.header.note + (" Personal data replaced by fakes." if wish.fake_pii else "")
     write_recording(target, msgspec.structs.replace(reader.header, note=note.strip()), kept)
     manifest = Manifest(

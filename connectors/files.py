@@ -1,0 +1,106 @@
+"""Files of lines, plain or compressed, read within bounds; and files that are written whole or not at all.
+
+Rules
+- A line is at most `LONGEST_LINE` bytes, and a compressed file is decompressed piece by piece with a window of at most
+  `MAX_WINDOW`: a small file that holds an enormous one costs no more memory than that.
+- An offset counts the bytes of what is read: of a compressed file, the decompressed ones.
+- What is being written has a name of its own, `.NAME.partial`, which goes when it cannot be finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import zstandard
+
+from connectors.errors import InputError
+
+LONGEST_LINE = 64 << 20
+MAX_WINDOW = 128 << 20
+"""What the `zstd` command itself decompresses without being told to; recordings of ours need 4 MiB."""
+
+COMPRESSED = ".zst"
+_SKIP = 1 << 20
+
+
+def first_line(path: Path) -> bytes:
+    """The line that a file begins with, its end included. Raises InputError, OSError."""
+    with _open(path) as stream:
+        return _line(stream, path, "line 1")
+
+
+def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
+    """The lines from an offset on, each with its end; the last may have none. Raises InputError, OSError."""
+    with _open(path) as stream:
+        if path.suffix != COMPRESSED:
+            stream.seek(begin)
+        else:
+            _skip(stream, begin, path)
+        number, after = 0, f" after byte {begin}" if begin else ""
+        while line := _line(stream, path, f"line {(number := number + 1)}{after}"):
+            yield line
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file 0600 to write, which takes `path`'s place, whole and on disk, when the block ends without an error."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def compressing(file: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
+    """What to write to, so that it comes into `file` compressed where `path` says so."""
+    if path.suffix != COMPRESSED:
+        yield file
+        return
+    with zstandard.ZstdCompressor(level=9).stream_writer(file, closefd=False) as compressed:
+        yield compressed
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix != COMPRESSED:
+        return path.open("rb", buffering=1 << 18)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    raw = decompressor.stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+    return io.BufferedReader(raw, 1 << 16)
+
+
+def _line(stream: IO[bytes], path: Path, where: str) -> bytes:
+    with _explained(path):
+        line = stream.readline(LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise InputError(f"{path}: {where} is longer than {LONGEST_LINE >> 20} MiB: it is no record of a log")
+    return line
+
+
+def _skip(stream: IO[bytes], count: int, path: Path) -> None:
+    """A compressed stream cannot seek."""
+    with _explained(path):
+        while count > 0 and (piece := stream.read(min(count, _SKIP))):
+            count -= len(piece)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except zstandard.ZstdError:
+        raise InputError(
+            f"{path} cannot be decompressed: it is damaged, no zstd, or needs a window of more than "
+            f"{MAX_WINDOW >> 20} MiB; compress it anew with `zstd`"
+        ) from None
