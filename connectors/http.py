@@ -8,6 +8,8 @@ Rules
 - TLS is always verified. Redirects are not followed, so no token goes where it was not sent.
   No cookies are kept: accounts that share a client share nothing.
 - Error messages name host and port only: a path or query may hold what is secret.
+- No compression is asked for. A proxy may use gzip all the same, which is read piece by piece, within bounds
+  (connectors/gunzip.py); any other encoding is an error.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import httpx_aiohttp
 import msgspec
 
 from connectors.errors import SettingsError, UpstreamError
+from connectors.gunzip import Gunzip, GunzipError
 
 Auth = httpx.Auth
 """Base of what signs requests: `async_auth_flow(request)` yields it and is sent the response."""
@@ -113,8 +116,9 @@ class Stream:
         self._response = response
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body, once, in the pieces in which it arrived. Raises DisconnectedError."""
-        return self._decoded() if "content-encoding" in self.headers else self._response.aiter_raw()
+        """The body, once, in the pieces in which it arrived. Raises HttpError."""
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        return self._response.aiter_raw() if encoding == "identity" else self._decoded(encoding)
 
     async def body(self, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         """All of the body, for an answer that turned out not to be a stream. Raises HttpError."""
@@ -125,14 +129,21 @@ class Stream:
                 raise HttpError(f"{_host(self._response.request)} sent an answer of more than {max_bytes} bytes")
         return bytes(whole)
 
-    async def _decoded(self) -> AsyncIterator[bytes]:
-        """None is asked for, but a proxy may compress all the same."""
+    async def _decoded(self, encoding: str) -> AsyncIterator[bytes]:
+        """What gzip made of the body, in pieces with a turn for the other sockets after each."""
+        host = _host(self._response.request)
+        if encoding not in ("gzip", "x-gzip"):
+            raise HttpError(f"{host} sent an answer in the encoding {encoding[:40]!r}, which was not asked for")
+        gunzip = Gunzip()
         try:
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
-        except httpx.DecodingError:
-            host = _host(self._response.request)
-            raise HttpError(f"{host} sent an answer that does not decompress") from None
+            async for chunk in self._response.aiter_raw():
+                for piece in gunzip.feed(chunk):
+                    yield piece
+                    await asyncio.sleep(0)
+        except GunzipError as error:
+            raise HttpError(f"{host} sent an answer that {error}") from None
+        if not gunzip.ended:
+            raise DisconnectedError(f"{host} ended its compressed answer in the middle")
 
 
 class Client:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import uvloop
+import zstandard
 
 from connectors.errors import SettingsError
+from connectors.gunzip import FREE, MAX_RATIO, PIECE
 from connectors.http import (
     Client,
     ConnectError,
@@ -296,6 +298,89 @@ def test_a_compressed_answer_that_is_broken_is_a_protocol_error() -> None:
             with pytest.raises(HttpError, match="does not decompress") as caught:
                 await client.request("GET", server.url)
             assert caught.value.kind == "protocol"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "br", "deflate", "gzip, gzip", "\\x1b[2J"])
+def test_an_encoding_that_was_not_asked_for_is_one_clear_error(encoding: str) -> None:
+    """131 KB of zstd can be 4 GB: it is not even looked at."""
+    body = zstandard.compress(b"data: 1\n\n")
+
+    async def main() -> None:
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            head = OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding.encode(), len(body))
+            writer.write(head + body)
+
+        async with Server.running(answer) as server, Client() as client:
+            got, error = await read(client, server.url)
+            assert got == b""
+            assert isinstance(error, HttpError)
+            assert "which was not asked for" in str(error)
+            with pytest.raises(HttpError, match="not asked for"):
+                await client.request("GET", server.url)
+
+    asyncio.run(main())
+
+
+def test_a_small_body_that_grows_enormously_is_not_read_on() -> None:
+    """64 MB in 64 KB: no more than the first of them is given, and what else the loop has to do gets its turns."""
+    body = gzip.compress(b" " * (64 << 20))
+    assert len(body) < 1 << 17
+
+    async def main() -> None:
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writer.write(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        async with Server.running(answer) as server, Client() as client:
+            turns, sizes, error = 0, [], None
+
+            async def other() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+            beside = asyncio.create_task(other())
+            try:
+                async with client.stream("GET", server.url) as stream:
+                    pieces = stream.chunks()
+                    while True:
+                        sizes.append(len(await anext(pieces)))
+            except HttpError as caught:
+                error = caught
+            beside.cancel()
+            assert "grows more than 200-fold" in str(error)
+            assert "\n" not in str(error)
+            assert max(sizes) <= PIECE
+            assert sum(sizes) <= max(FREE, MAX_RATIO * len(body))
+            assert turns >= len(sizes)
+
+    asyncio.run(main())
+
+
+def test_a_compressed_answer_that_ends_in_the_middle_is_a_disconnect() -> None:
+    body = gzip.compress(b"data: 1\n\ndata: 2\n\n")[:-9]
+
+    async def main() -> None:
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writer.write(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        async with Server.running(answer) as server, Client() as client:
+            _, error = await read(client, server.url)
+            assert isinstance(error, DisconnectedError)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("body", [b"", gzip.compress(b"")])
+def test_an_empty_answer_that_says_gzip_is_an_empty_one(body: bytes) -> None:
+    async def main() -> None:
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writer.write(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        async with Server.running(answer) as server, Client() as client:
+            assert await read(client, server.url) == (b"", None)
 
     asyncio.run(main())
 
