@@ -1,7 +1,8 @@
 """tokenweir's front door: the command line. It parses, calls and prints; nothing else.
 
 Exit codes: 0 finished; 1 an error of ours; 2 wrong usage; 3 settings; 4 credentials; 5 the vendor; 6 messages not
-delivered; 7 an input file; 8 the data directory; 9 a transcript that differs (`demo`); 10 stopped with turns open.
+delivered; 7 an input file; 8 the data directory; 9 a transcript that differs (`demo`); 10 stopped with turns open;
+11 standard output that did not take all.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from analytics import usage
 from analytics.frames import Scope, parse_moment
 from analytics.report import report as make_report
 from analytics.tuning.command import command as tune
-from connectors.commands import complain, err, explained, out, shown
+from connectors.commands import StderrHandler, complain, err, explained, out, print_strictly, shown, unstoppable
 from connectors.console import ConsoleSink, Screen, Terminal
 from connectors.errors import DataDirError, InputError
+from connectors.printable import printable
 from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
 from connectors.simulator.cognigy import SimulatedCognigy
@@ -57,13 +59,15 @@ LISTED_STREAMS = 20
 @click.option("-v", "--verbose", count=True, help="Say more on standard error; twice for debugging.")
 def main(verbose: int) -> None:
     """LLM token streams to whole, safe sentences on an agent's desktop."""
+    print_strictly()
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request, with its URL
-    logging.basicConfig(level=levels[min(verbose, 2)], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=levels[min(verbose, 2)], handlers=[StderrHandler()])
 
 
 @main.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("tokenweir-data/demo"), show_default=True)
+@unstoppable
 @explained
 def demo(data_dir: Path) -> int:
     """Run the main job against simulated servers, show it, check it, and replay it."""
@@ -84,6 +88,7 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
     path = click.Path(path_type=Path)
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output."),
+        click.option("--show", is_flag=True, help="Show a service's sentences too; they are customers' text."),
         click.option("--why", default="", help="Why it was recorded, for the recording's manifest."),
         click.option("--fake-pii", is_flag=True, help="Record with personal data replaced by made-up data."),
         click.option("--sample", type=float, default=1.0, show_default=True, help="Record this share of the sessions."),
@@ -101,6 +106,7 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @run.command("cxone")
 @_job_options
+@unstoppable
 @explained
 def run_cxone(**options: Any) -> int:
     """CXone's streams to the agent desktop.
@@ -113,6 +119,7 @@ def run_cxone(**options: Any) -> int:
 @run.command("cognigy")
 @_job_options
 @click.option("--dialog-id", help="The dialog of the --prompt's session.")
+@unstoppable
 @explained
 def run_cognigy(**options: Any) -> int:
     """Cognigy.AI's streams to callers, the agent desktop and dialog variables.
@@ -139,6 +146,7 @@ def _run(
     fake_pii: bool,
     why: str,
     as_json: bool,
+    show: bool,
     dialog_id: str | None = None,
 ) -> int:
     if prompt is not None and sessions is not None:
@@ -152,13 +160,14 @@ def _run(
     if vendor == cxone.VENDOR.name or loaded.desktops:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
-    with shown(as_json) as show:
-        once = sessions is not None
-        job = make(loaded, requests=requests, serve=serve, once=once, extra={"show": ConsoleSink(show)})
+    with shown(as_json, at_all=show or not serve) as showing:
+        once, sink = sessions is not None, ConsoleSink(showing)
+        job = make(loaded, requests=requests, serve=serve, once=once, extra={"show": sink})
         job.run()
     if record is not None:
         made = keep_job(job.source, record, loaded, wish)
         err.print(f"recorded {len(made)} file{'s' * (len(made) != 1)} in {record}", highlight=False)
+    sink.check()
     return _conclude(job, broken, serve=serve)
 
 
@@ -344,9 +353,9 @@ def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
     """A frame as a table: its cells folded into the terminal, or as wide as it needs."""
     table = Table(box=SIMPLE_HEAD)
     for name, dtype in frame.schema.items():
-        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left")
+        table.add_column(Text(printable(name)), justify="right" if dtype.is_numeric() else "left")
     for row in questions.cells(frame):
-        table.add_row(*map(Text, row))
+        table.add_row(*[Text(printable(cell)) for cell in row])  # before it is measured
     if folded:
         out.print(table)
     else:

@@ -4,39 +4,63 @@ Rules
 - JSON lines are the very bytes that a desktop gets.
 - On a terminal, sentences scroll by above a table of the sessions that are under way; elsewhere plain lines.
 - It shows moderated text only: it hangs where the desktops hang.
+- It is no part of delivery: where it cannot show, the flow goes on without it (connectors/outlet.py sees to it that a
+  job never waits for it).
+- Text of others is printable (connectors/printable.py), and never markup.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
-from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
+from connectors.errors import OutputError
+from connectors.printable import printable
 from connectors.records import Message, encode_message
 
 Batch = Sequence[tuple[str, Message]]
 MAX_ROWS = 16
 
+log = logging.getLogger(__name__)
+
 
 class Terminal(Console):
-    """A console that goes quiet when nobody reads it any more, where rich's own would end the process."""
+    """A console for text of others, which goes quiet when nobody reads it any more.
+
+    rich's own obeys markup in what it prints, lets a terminal's escapes pass, and ends the process at a closed pipe.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """rich's, with every text printable; its own control codes are no texts."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        _close_stdout()
+        close_stdout()
 
 
 class ConsoleSink(FixedPartitionedSink[Batch, None]):
-    """Shows every message through `show`; one partition, nothing to remember."""
+    """Shows every message through `show`; one partition, nothing to remember.
+
+    fault  what it could not go on with; the flow went on without
+    """
 
     def __init__(self, show: Callable[[Message], None], lane: str = "w00") -> None:
+        self.fault: Exception | None = None
         self._show = show
         self._lane = lane
 
@@ -44,26 +68,36 @@ class ConsoleSink(FixedPartitionedSink[Batch, None]):
         return [self._lane]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Part:
-        return _Part(self._show)
+        return _Part(self)
+
+    def show(self, message: Message) -> None:
+        if self.fault is not None:
+            return
+        try:
+            self._show(message)
+        except BrokenPipeError as fault:
+            self.fault = fault
+            close_stdout()
+        except (OSError, OutputError) as fault:
+            self.fault = fault
+        except Exception as fault:
+            self.fault = fault
+            log.warning("messages are not shown any more: %s", type(fault).__name__)
+
+    def check(self) -> None:
+        """After the flow: raise what it could not go on with. A reader that went away wanted no more."""
+        if self.fault is not None and not isinstance(self.fault, BrokenPipeError):
+            raise self.fault
 
 
 class _Part(StatefulSinkPartition[Batch, None]):
-    """Shows until nobody reads any more; the flow goes on without."""
-
-    def __init__(self, show: Callable[[Message], None]) -> None:
-        self._show = show
-        self._closed = False
+    def __init__(self, sink: ConsoleSink) -> None:
+        self._sink = sink
 
     def write_batch(self, values: list[Batch]) -> None:
-        if self._closed:
-            return
-        try:
-            for batch in values:
-                for _, message in batch:
-                    self._show(message)
-        except BrokenPipeError:
-            self._closed = True
-            _close_stdout()
+        for batch in values:
+            for _, message in batch:
+                self._sink.show(message)
 
     def snapshot(self) -> None:
         return None
@@ -75,6 +109,10 @@ def show_json(message: Message) -> None:
     sys.stdout.buffer.flush()
 
 
+def show_nothing(message: Message) -> None:
+    """For a service, whose console is somebody's log file."""
+
+
 class Screen:
     """Sentences as they come, and on a terminal the sessions under way. Use it as a context manager."""
 
@@ -82,7 +120,13 @@ class Screen:
         self._console = console
         self._under_way: dict[tuple[str, int], list[int]] = {}
         self._ended = 0
-        self._live = Live(self._table(), console=console, refresh_per_second=8, transient=True)
+        self._live = Live(
+            self._table(),
+            console=console,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stderr=sys.stderr is not None and sys.stderr.isatty(),  # a log file's lines belong in it
+        )
 
     def __enter__(self) -> Screen:
         if self._console.is_terminal:
@@ -95,8 +139,8 @@ class Screen:
     def show(self, message: Message) -> None:
         key = (message.session_id, message.turn)
         if message.text:
-            name = escape(f"{message.session_id}/{message.turn}")
-            self._console.print(f"[cyan]{name:>14}[/] {escape(message.text.strip())}", highlight=False)
+            name = f"{message.session_id}/{message.turn}"
+            self._console.print(Text.assemble((f"{name:>14}", "cyan"), " ", message.text.strip()))
         counts = self._under_way.setdefault(key, [0, 0])
         counts[0] += 1
         counts[1] += len(message.text)
@@ -111,11 +155,11 @@ class Screen:
         for column in ("session", "messages", "characters"):
             table.add_column(column, justify="left" if column == "session" else "right")
         for (session, turn), (messages, chars) in list(self._under_way.items())[-MAX_ROWS:]:
-            table.add_row(escape(f"{session}/{turn}"), str(messages), str(chars))
+            table.add_row(f"{session}/{turn}", str(messages), str(chars))
         return table
 
 
-def _close_stdout() -> None:
+def close_stdout() -> None:
     """Nobody reads it: what is left in its buffer goes nowhere, and the exit can flush it."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())

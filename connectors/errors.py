@@ -50,6 +50,12 @@ class InputError(TokenweirError):
     exit_code = 7
 
 
+class OutputError(TokenweirError):
+    """Standard output did not take what was to be shown. What is delivered and stored is not touched by that."""
+
+    exit_code = 11
+
+
 class DataDirError(TokenweirError):
     """The data directory is locked, damaged, or does not fit its recovery store."""
 

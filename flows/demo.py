@@ -146,8 +146,10 @@ def run(data_dir: Path, show: Callable[[Message], None]) -> Report:
     with OtherSide() as other:
         for vendor, make in (("cxone", cxone.job), ("cognigy", cognigy.job)):
             settings = other.settings(vendor, data_dir)
-            job = make(settings, requests=_requests(vendor), extra={"show": ConsoleSink(show, vendor)})
+            shows = ConsoleSink(show, vendor)
+            job = make(settings, requests=_requests(vendor), extra={"show": shows})
             job.run()
+            shows.check()
             recording = data_dir / "recordings" / f"{vendor}.jsonl"
             job.source.record(recording)
             recordings.append(recording)

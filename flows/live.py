@@ -31,6 +31,7 @@ from connectors.job import Gateway
 from connectors.live import LiveSource
 from connectors.log import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
+from connectors.outlet import unblock_stderr
 from connectors.reactor import Reactor
 from connectors.sessions import Admission, SessionRequest
 from flows import runner, store
@@ -227,7 +228,11 @@ def check_detectors(settings: Settings, served: Container[str]) -> None:
 
 
 def begun(make: Callable[[], Dataflow]) -> Dataflow:
-    """What `make` makes, for `python -m bytewax.run`: an error ends it as it ends `tokenweir run`, in one line."""
+    """What `make` makes, for `python -m bytewax.run`: an error ends it as it ends `tokenweir run`, in one line.
+
+    As there, nobody who does not read its log holds it up.
+    """
+    unblock_stderr()
     try:
         return make()
     except TokenweirError as error:

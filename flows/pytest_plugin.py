@@ -74,9 +74,10 @@ class RecordingTest(pytest.Function):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]  # Function's own
         """The difference, or an error of ours in its one line; a traceback only for what nobody foresaw."""
         from connectors.errors import TokenweirError
+        from connectors.printable import printable
 
         if isinstance(excinfo.value, DifferenceError | TokenweirError):
-            return str(excinfo.value)
+            return printable(str(excinfo.value))
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, None, str]:

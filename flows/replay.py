@@ -53,13 +53,16 @@ def replay(
     records: Iterable[Record] | None = None,
     speed: float | None = None,
 ) -> None:
-    """Run a recording through the flow, `show` every message, and return at its end. Raises InputError.
+    """Run a recording through the flow, `show` every message, and return at its end.
+
+    Raises InputError; and, when all is done, what `show` raised (OutputError where there is no writing).
 
     rows, messages  further sinks, by step id
     records         these in place of the recording's own
     speed           times the recorded time; None for as fast as it goes
     """
-    vendor, sinks = vendor_of(recording), {"show": ConsoleSink(show), **(messages or {})}
+    vendor, shown = vendor_of(recording), ConsoleSink(show)
+    sinks = {"show": shown, **(messages or {})}
     source: runner.Source = LogSource(recording)
     if records is not None or speed is not None:
         reader = LogReader(recording)
@@ -72,6 +75,7 @@ def replay(
         source,
         epoch=60,
     )
+    shown.check()
 
 
 @contextmanager

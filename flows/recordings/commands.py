@@ -248,7 +248,7 @@ def merge(paths: tuple[Path, ...], output: Path, rename: bool, together: bool) -
 @contextmanager
 def _progress(paths: list[Path], *, quiet: bool = False) -> Iterator[Iterable[Path]]:
     """The recordings, one after the other, with a bar on standard error where a person is looking."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
         task = bar.add_task("", total=len(paths))
 
