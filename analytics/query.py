@@ -2,6 +2,8 @@
 
 Rules
 - The database is opened read-only and for the length of one question; a job in the same directory goes on.
+- Read-only means all there is: one SELECT, no statement that writes a file or changes a setting, and of the disk only
+  the data directory's own segments. (Over a connection that was handed in, its owner's settings hold.)
 - DuckDB writes the files itself, row group by row group: an answer larger than memory is no trouble.
 - A mistake in the SQL is an `InputError` of one line.
 - Only a table for the eye rounds; a frame and a file have every digit.
@@ -24,6 +26,7 @@ import polars as pl
 from analytics.frames import Metrics, frame, opened
 from analytics.stream import Stream
 from connectors.errors import InputError
+from connectors.metrics.spool import Spool
 from connectors.metrics.tables import quoted
 
 Format: TypeAlias = Literal["csv", "json", "parquet"]
@@ -65,8 +68,8 @@ def named(metrics: Metrics, name: str) -> str:
 
 def answer(metrics: Metrics, sql: str, *, most: int) -> tuple[pl.DataFrame, bool]:
     """The first `most` rows, and whether there are more. Raises InputError."""
-    with opened(metrics) as connection, _explained():
-        rows = pl.DataFrame(Stream(_relation(connection, sql).limit(most + 1)))
+    with _opened(metrics) as (connection, _), _explained():
+        rows = pl.DataFrame(Stream(connection.sql(_asked(connection, sql)).limit(most + 1)))
     return rows.head(most), rows.height > most
 
 
@@ -99,21 +102,43 @@ def _plain(value: Decimal) -> str:
 
 def write(metrics: Metrics, sql: str, kind: Format, target: BinaryIO) -> None:
     """All rows, as a file of that kind. Raises InputError."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "answer"
-        with opened(metrics) as connection, _explained():
-            relation = _relation(connection, sql)
-            connection.execute(f"COPY (FROM relation) TO {quoted(str(path))} ({_OPTIONS[kind]})")
-            del relation
+    with _opened(metrics) as (connection, folder):
+        path = folder / "answer"
+        with _explained():
+            connection.execute(f"COPY ({_asked(connection, sql)}) TO {quoted(str(path))} ({_OPTIONS[kind]})")
         with path.open("rb") as file:
             shutil.copyfileobj(file, target)
 
 
-def _relation(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    relation = connection.sql(sql)
-    if relation is None:
+@contextlib.contextmanager
+def _opened(metrics: Metrics) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A connection that can do nothing but read, and a folder for what it needs to put down."""
+    with tempfile.TemporaryDirectory() as name, opened(metrics) as connection:
+        folder = Path(name)
+        if not isinstance(metrics, duckdb.DuckDBPyConnection):
+            allowed = ", ".join(quoted(f"{path}/") for path in (Spool(Path(metrics)).path, folder))
+            for setting in (
+                f"temp_directory = {quoted(name)}",
+                f"allowed_directories = [{allowed}]",
+                "autoinstall_known_extensions = false",
+                "autoload_known_extensions = false",
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
+                connection.execute(f"SET {setting}")
+        yield connection, folder
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The question as part of a statement of ours. Raises InputError for what is not one SELECT."""
+    statements = connection.extract_statements(sql)
+    if not statements:
         raise InputError("the query gives no rows: ask with SELECT or FROM")
-    return relation
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        raise InputError(
+            "query is read-only: give one SELECT or FROM (a PIVOT with its IN); for a file there are --format and -o"
+        )
+    return f"FROM query({quoted(sql)})"
 
 
 @contextlib.contextmanager

@@ -116,6 +116,92 @@ def test_mistakes_are_one_line(directory: Path, arguments: list[str], code: int,
     assert "Traceback" not in result.output
 
 
+WRITING = [
+    "COPY (SELECT 1) TO '{outside}/x.csv'",
+    "COPY (SELECT 1) TO '{spool}/x.parquet'",
+    "COPY (PIVOT turns ON vendor USING count(*)) TO '{spool}/x.parquet'",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{spool}/x.parquet'",
+    "PREPARE v AS COPY (SELECT 1) TO '{spool}/x.parquet'",
+    "SELECT 1; COPY (SELECT 1) TO '{spool}/x.parquet'",
+    "COPY (SELECT 1) TO '{outside}/x.csv'; SELECT 1",
+    "FROM query('COPY (SELECT 1) TO ''{outside}/x.csv''')",
+    "EXPORT DATABASE '{outside}/x'",
+    "IMPORT DATABASE '{outside}'",
+    "ATTACH '{outside}/x.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "RESET allowed_directories",
+    "PRAGMA enable_profiling",
+    "PRAGMA profiling_output = '{outside}/x'",
+    "CALL enable_logging()",
+    "FROM enable_logging(storage := 'file', storage_path := '{outside}/x')",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "CREATE SECRET x (TYPE s3)",
+    "USE memory",
+    "CHECKPOINT",
+    "VACUUM",
+    "BEGIN",
+    "INSERT INTO landed.turns SELECT * FROM landed.turns",
+    "UPDATE prices SET model = 'x'",
+]
+READING = [
+    "FROM read_csv('{outside}/secret.csv')",
+    "FROM '{outside}/secret.csv'",
+    "FROM read_text('{outside}/secret.csv')",
+    "FROM read_blob('{outside}/secret.csv')",
+    "FROM read_json('{outside}/secret.csv')",
+    "FROM read_parquet('{outside}/secret.csv')",
+    "FROM sniff_csv('{outside}/secret.csv')",
+    "FROM glob('{outside}/*')",
+    "FROM read_text('{spool}/../metrics.gate')",
+    "FROM read_text('{spool}/../../secret.csv')",
+    "FROM read_csv('https://127.0.0.1:9/x.csv')",
+    "FROM read_csv('/dev/stdin')",
+    "SELECT getenv('HOME')",
+    "FROM connection",
+]
+
+
+@pytest.mark.parametrize("kind", ["table", "csv"])
+@pytest.mark.parametrize("statement", [*WRITING, *READING])
+def test_a_question_writes_nothing_and_reads_nothing_but_the_metrics(
+    statement: str, kind: str, directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.csv").write_text("a\nsecret\n")
+    before = {path for folder in (directory, tmp_path) for path in folder.rglob("*")}
+    result = ask(directory, statement.format(outside=tmp_path, spool=directory / "spool"), "--format", kind)
+    assert result.exit_code == 7, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("tokenweir: query")
+    assert result.stdout == ""
+    assert {path for folder in (directory, tmp_path) for path in folder.rglob("*")} == before
+
+
+def test_what_reads_the_metrics_can_be_asked(directory: Path) -> None:
+    for statement in (
+        "FROM turns; -- a remark",
+        "SHOW TABLES",
+        "DESCRIBE turns",
+        "SUMMARIZE turns",
+        "VALUES (1)",
+        "TABLE turns",
+        "WITH t AS (FROM turns) SELECT count(*) FROM t",
+        "PIVOT turns ON vendor IN ('cxone') USING count(*)",
+        "FROM latency(of_tenant := 'acme')",
+    ):
+        for kind in ("table", "csv", "json", "parquet"):
+            result = ask(directory, statement, "--format", kind)
+            assert result.exit_code == 0, f"{statement}: {result.output}"
+
+
+def test_a_question_puts_down_what_does_not_fit_into_memory_where_it_is_taken_away_again(directory: Path) -> None:
+    with query._opened(directory) as (connection, folder):
+        assert connection.sql("SELECT current_setting('temp_directory')").fetchall() == [(str(folder),)]
+    assert not folder.exists()
+
+
 def test_asking_and_reporting_leave_the_data_directory_as_it_was(directory: Path, tmp_path: Path) -> None:
     def files() -> dict[str, tuple[int, bytes]]:
         found = (path for path in directory.rglob("*") if path.is_file())
