@@ -25,7 +25,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 
 from connectors.backoff import BackoffSettings
@@ -41,6 +40,7 @@ from connectors.lane import Lane
 from connectors.reasons import MAX_BODY, reason_of
 from connectors.records import closed, error, frame
 from connectors.turns import Turn
+from connectors.websocket import ClientConnection, connect, is_redirect
 
 CLOSE_TIMEOUT: Final = 0.5
 
@@ -206,7 +206,7 @@ class _Conversation(Conversation):
                 socket.transport.abort()  # where even the goodbye is cancelled
 
     def _connect(self, token: str) -> connect:
-        return _Connect(
+        return connect(
             self._account.stream_url,
             additional_headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             user_agent_header="tokenweir",
@@ -263,6 +263,11 @@ class _Conversation(Conversation):
         """What a status means that is not the one the contract promises."""
         why = reason_of(body[:MAX_BODY])
         fault: TokenweirError = UpstreamError(f"{self.name}: {what} was answered with status {status}{why}")
+        if is_redirect(status):
+            fault = UpstreamError(
+                f"{self.name}: {what} was answered with a redirect (status {status}), and none is followed; "
+                "set COGNIGY_BASE_URL to where the gateway is now"
+            )
         if status == 429:
             return AttemptError("rate_limited", fault, status=status, retry_after=retry_after)
         if status != 401:
@@ -307,13 +312,6 @@ class _Conversation(Conversation):
         kind = {1000: "ended", 1001: "ended", 1005: "ended", 1006: "disconnected"}.get(code, "closed")
         fault = UpstreamError(f"{self.name}: the stream was closed (code {code}) before the answer was whole")
         return AttemptError(kind, fault, status=code)
-
-
-class _Connect(connect):
-    """Redirects are not followed: no token goes where it was not sent."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
 
 
 class _Taken(msgspec.Struct):
