@@ -3,7 +3,9 @@
 Rules
 - One connection and one writer a desktop, on the reactor's thread. It knows no other desktop.
 - A connection that is lost, or on which nothing is confirmed for `confirm_timeout`, is made anew, with
-  full-jitter back-off, for as long as the job runs.
+  full-jitter back-off, for as long as the job runs. `reconnect_max` and `hello_timeout` together are less than 2 s: no
+  message is later than that once the desktop takes connections again.
+- A desktop that has ever acknowledged is taken at its acknowledgements from the first message on ("auto").
 - What a desktop says is never trusted: only acknowledgements of what may have been sent to it count.
 - Customers' text and the URL's secrets stay out of logs and errors.
 """
@@ -18,14 +20,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.uri import parse_uri
 
 from connectors.delivery import DeliveryMemory
 from connectors.errors import SettingsError, TokenweirError
 from connectors.outbox import Confirm, Counts, Entry, Outbox
+from connectors.presence import Presence
 from connectors.secret import Secret
+from connectors.websocket import ClientConnection, connect, is_redirect, open_soon
 
 log = logging.getLogger(__name__)
 _wire_log = logging.getLogger(f"{__name__}.wire")
@@ -34,6 +37,7 @@ _wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes ove
 HELLO_TURNS = 1_000
 MAX_SAID = 1024 * 1024
 CLOSE_TIMEOUT = 1.0
+STEADY_AFTER = 1.0
 
 
 class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,13 +47,13 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     format             "json": the message as JSON; "text": its text alone, and empty texts are skipped
     confirm            "ack": the desktop acknowledges; "pong": a WebSocket pong sent after it counts, one
                        message at a time; "none": sent is sent. "auto": pong, and ack from the desktop's
-                       first acknowledgement on (a text desktop cannot acknowledge)
+                       first acknowledgement on, after restarts too (a text desktop cannot acknowledge)
     authorization      the Authorization header of the handshake; empty for none
     queue              messages held in memory; the rest waits on disk
-    in_flight          messages sent and not yet acknowledged, at most
+    in_flight          messages sent and not yet acknowledged, at most; `queue` is a bound of theirs too
     backlog            waiting messages from which on the desktop is "pressed", until half of them are left
     keep               waiting messages from which on new ones are dropped, and counted
-    connect_timeout    seconds for the handshake
+    connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
     confirm_timeout    seconds without progress while something is under way; then the connection is made anew
     hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. A desktop that did not
                        answer once is not asked again
@@ -72,9 +76,9 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     keep: int = 1_000_000
     connect_timeout: float = 10.0
     confirm_timeout: float = 30.0
-    hello_timeout: float = 1.0
+    hello_timeout: float = 0.5
     reconnect_min: float = 0.25
-    reconnect_max: float = 30.0
+    reconnect_max: float = 1.0
     ping_interval: float = 20.0
     ping_timeout: float = 20.0
     drain_timeout: float = 3.0
@@ -113,7 +117,11 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class DesktopStatus(msgspec.Struct, frozen=True):
-    """A desktop at one moment. `error` says why it is not connected, if it is not."""
+    """A desktop at one moment.
+
+    error  why it is not connected, if it is not
+    since  when it was connected, or else was last: wall clock, microseconds
+    """
 
     connected: bool
     connections: int
@@ -121,6 +129,7 @@ class DesktopStatus(msgspec.Struct, frozen=True):
     under_way: int
     error: str
     counts: Counts
+    since: int = 0
 
 
 class _Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="type"):
@@ -152,12 +161,12 @@ class Courier:
 
     def __init__(self, name: str, settings: DesktopSettings, memory: DeliveryMemory) -> None:
         self.settings = settings
-        self.error = "not connected yet"
-        self.connected = False
-        self.connections = 0
+        self.presence = Presence(name, settings.address, lambda: memory.waiting(name))
         self._name = name
         self._memory = memory
-        self._acknowledging = settings.confirm == "ack"
+        self._acknowledging = settings.confirm == "ack" or (self._may_acknowledge and memory.acknowledges(name))
+        if self._acknowledging:
+            memory.let_acknowledge(name)
         self._greets = settings.hello_timeout > 0
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
@@ -172,10 +181,8 @@ class Courier:
         self._news.set()
 
     def status(self, pending: int) -> DesktopStatus:
-        memory, name = self._memory, self._name
-        return DesktopStatus(
-            self.connected, self.connections, pending, memory.under_way(name), self.error, memory.counts(name)
-        )
+        here, under_way, counts = self.presence, self._memory.under_way(self._name), self._memory.counts(self._name)
+        return DesktopStatus(here.connected, here.connections, pending, under_way, here.error, counts, here.since)
 
     async def drain(self) -> None:
         """Wait until nothing is pending, at most `drain_timeout`; reconnects come quickly until then."""
@@ -190,19 +197,17 @@ class Courier:
     async def run(self) -> None:
         """Connect, serve, and begin again, until cancelled."""
         failures = 0
-        clock = asyncio.get_running_loop().time
         while True:
-            began, self._last_progress = clock(), 0.0
+            self._last_progress = 0.0
+            self.presence.begin()
             try:
                 await self._connect_and_serve()
             except Exception as error:  # whatever it is, this desktop's messages must get another chance
-                self.error = _reason(error)
-                log.info("desktop %r at %s: %s", self._name, self.settings.address, self.error)
+                self.presence.fail(_reason(error, self._name))
             finally:
-                self.connected = False
+                self.presence.disconnect()
                 self._memory.disconnect(self._name)
-            lasted = self._last_progress or clock() - began > self.settings.reconnect_max
-            failures = 0 if lasted else min(failures + 1, 32)
+            failures = 0 if self.presence.is_there else min(failures + 1, 32)
             await self._pause(0 if self._draining else max(0, failures - 1))
 
     async def _pause(self, doublings: int) -> None:
@@ -213,9 +218,29 @@ class Courier:
                 self._hurry.clear()
 
     async def _connect_and_serve(self) -> None:
+        socket = await open_soon(self._connect, self.settings.reconnect_max)
+        self.presence.connect()
+        steady = asyncio.get_running_loop().call_later(STEADY_AFTER, self.presence.stand)
+        tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._write(socket))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except TimeoutError:
+            self.presence.doubt()
+            socket.transport.abort()  # it does not answer: no use in saying goodbye
+            raise TimeoutError(self._confirmed_nothing()) from None
+        finally:
+            steady.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await socket.close()
+
+    def _connect(self) -> connect:
         settings = self.settings
         headers = {"Authorization": settings.authorization.reveal()} if settings.authorization else None
-        async with connect(
+        return connect(
             settings.url,
             additional_headers=headers,
             compression=None,  # sentences are short, and latency counts
@@ -225,23 +250,13 @@ class Courier:
             close_timeout=CLOSE_TIMEOUT,
             max_size=MAX_SAID,
             logger=_wire_log,
-        ) as socket:
-            self.connected = True
-            self.connections += 1
-            self.error = ""
-            tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._write(socket))]
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            except TimeoutError:
-                socket.transport.abort()  # it does not answer: no use in saying goodbye
-                raise TimeoutError(f"confirmed nothing for {settings.confirm_timeout:g} s") from None
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await socket.close()
+        )
+
+    def _confirmed_nothing(self) -> str:
+        why = f"confirmed nothing for {self.settings.confirm_timeout:g} s"
+        if self._acknowledging and self.settings.confirm == "auto":
+            why += f'; it has acknowledged before: if it no longer does, set desktops.{self._name}.confirm = "pong"'
+        return why
 
     # Out
 
@@ -280,11 +295,10 @@ class Courier:
 
         A desktop that acknowledges only now and then may wait for more while `in_flight` has no room: it is asked.
         """
-        under_way = self._memory.under_way(self._name)
-        if not under_way:
+        if not self._memory.under_way(self._name):
             await self._news.wait()
             return
-        if under_way >= self.settings.in_flight and self._acknowledging and self._greets:
+        if self._memory.has_no_room(self._name) and self._acknowledging and self._greets:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.hello_timeout):
                     await self._news.wait()
@@ -316,8 +330,12 @@ class Courier:
             self._hear(said)
         raise ConnectionResetError("closed by the desktop")
 
+    @property
+    def _may_acknowledge(self) -> bool:
+        return self.settings.format == "json" and self.settings.confirm in ("auto", "ack")
+
     def _hear(self, said: str | bytes) -> None:
-        if self.settings.format == "text" or self.settings.confirm in ("pong", "none"):
+        if not self._may_acknowledge:
             return
         try:
             message = _decode_said(said)
@@ -327,6 +345,7 @@ class Courier:
         for last in [message] if isinstance(message, _Ack) else message.last:
             self._acknowledge(last)
         if isinstance(message, _Hello):
+            self._greets = self.settings.hello_timeout > 0  # late, but it knows the word
             self._greeted.set()
 
     def _acknowledge(self, last: _Ack | _Last) -> None:
@@ -345,15 +364,21 @@ class Courier:
         self._last_progress = asyncio.get_running_loop().time()
         self._news.set()
         self._settled.set()
+        self.presence.prove()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, name: str) -> str:
     """Why a connection failed, in words that hold nothing the desktop or a customer wrote."""
     match error:
         case TokenweirError():
             return str(error)
         case ConnectionClosed():
             return f"connection lost (code {error.rcvd.code if error.rcvd else 1006})"
+        case InvalidStatus() if is_redirect(error.response.status_code):
+            return (
+                f"answered with a redirect (HTTP {error.response.status_code}), and none is followed; "
+                f"set desktops.{name}.url to where it is now"
+            )
         case InvalidStatus():
             return f"refused with HTTP {error.response.status_code}"
         case TimeoutError():

@@ -6,6 +6,9 @@ Rules
 - One lock guards it all. It is held for microseconds, but for a rotation (some milliseconds in every 16 MB).
 - What the table of deliveries has not taken yet is in the journal too: `note` says how far it came, and the next
   process goes on from there. So each message's row is written once, whatever is killed.
+- What a start keeps, and reads back, is what waits: what is settled is passed over where the journal is read.
+- That a desktop has acknowledged is in the journal too, in its newest segment.
+- A message for a desktop that the settings lack is settled as it comes, `unknown`.
 - When the disk is full, storing a message is an error; a confirmation that cannot be stored is counted, and
   delivery goes on: it may be repeated after a crash, never lost.
 """
@@ -23,10 +26,11 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from connectors.errors import DataDirError
-from connectors.journal import Journal, Noted, Position, Remembered, Settled, Stored
+from connectors.journal import Journal, Noted, Position, Settled, Stored
 from connectors.outbox import Confirmed, Counts, Entry, Outbox
+from connectors.recall import entry_of, recall
 from connectors.records import encode_message
-from connectors.segment import How
+from connectors.segment import How, acknowledgement_of, acknowledges
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +41,19 @@ IDLE_FOR = 86_400.0
 ROTATE_AGAIN_AFTER = 10.0
 MAX_UNNOTED = 20_000
 
+_LOST = {
+    "dropped": "too many wait (its setting `keep`)",
+    "unknown": "the settings lack it; give it a section [desktops.NAME] (AGENT_WS_URL for 'default')",
+}
+
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
     """When and how a message was delivered: a fact of the world, for the table of deliveries.
 
     sent_at       wall clock, microseconds; None if an earlier process sent it, or it never was
     confirmed_at  wall clock, microseconds
-    how           ack, pong; unconfirmed (sent, and nothing confirms it), skipped (nothing to show), dropped
+    how           ack, pong; unconfirmed (sent, and nothing confirms it), skipped (nothing to show), dropped (too many
+                  waited), unknown (the settings lack the desktop)
     """
 
     desktop: str
@@ -66,16 +76,6 @@ class Deliverable(Protocol):
     def seq(self) -> int: ...
     @property
     def final(self) -> bool: ...
-
-
-class _Head(msgspec.Struct, frozen=True):
-    session_id: str
-    turn: int
-    seq: int
-    final: bool
-
-
-_decode_head = msgspec.json.Decoder(_Head).decode
 
 
 def wall_clock() -> int:
@@ -127,11 +127,10 @@ class DeliveryMemory:
         self._lines = 0  # settled and journaled so far; the last of them are in `_unnoted`
         self._noted: int | None = None
         self._pressed: set[str] = set()
+        self._acknowledging: set[str] = set()
         self._lock = threading.Lock()
-        try:
-            self._rebuild()
-        except msgspec.DecodeError:
-            raise DataDirError("the delivery journal holds a message that is none; restore it") from None
+        recall(journal, self._outbox, monotonic(), self._recalled)
+        self._begin()
 
     # The flow's side
 
@@ -142,25 +141,24 @@ class DeliveryMemory:
         """
         now = self._monotonic()
         fresh: list[tuple[str, Deliverable, bytes]] = []
-        refused: list[tuple[str, Deliverable]] = []
+        refused: list[tuple[str, Deliverable, Literal["dropped", "unknown"]]] = []
         with self._lock:
             for to, message in messages:
-                outbox = self._outboxes.get(to)
-                if outbox is None or to not in self._known:
-                    self.unknown_desktop += 1
-                elif outbox.knows(message.session_id, message.turn, message.seq):
+                outbox = self._outbox(to)
+                if outbox.knows(message.session_id, message.turn, message.seq):
                     outbox.counts.repeated += 1
+                elif to not in self._known:
+                    refused.append((to, message, "unknown"))
                 elif outbox.full:
-                    refused.append((to, message))
+                    refused.append((to, message, "dropped"))
                 elif (body := self._encode(message)) is not None:
                     fresh.append((to, message, body))
-            places = self._journal.append([Stored(to, msgspec.Raw(body)) for to, _, body in fresh])
+            at = self._clock() if fresh else 0
+            places = self._journal.append([Stored(to, msgspec.Raw(body), at) for to, _, body in fresh])
             for (to, message, body), place in zip(fresh, places, strict=True):
                 self._outboxes[to].offer(_entry(message, place, body), now)
-            for to, message in refused:
-                dropped = self._outboxes[to].drop(_entry(message, 0, b""), now)
-                if dropped is not None:
-                    self._settle(to, message.session_id, message.turn, [dropped], "dropped")
+            for to, message, why in refused:
+                self._refuse(to, message, why, now)
             self._rotate_if_due(now)
         self._tell({to for to, _, _ in fresh})
         return {to for to, _, _ in fresh}
@@ -174,11 +172,7 @@ class DeliveryMemory:
     def take(self, desktop: str) -> Entry | None:
         """The next message to send, or None. Reads back what had been left on disk."""
         with self._lock:
-            outbox = self._outboxes[desktop]
-            if places := outbox.wanted():
-                bodies = self._journal.fetch(places)
-                outbox.load([_entry(_decode_head(b), p, b) for p, b in zip(places, bodies, strict=True)])
-            return outbox.take(self._clock())
+            return self._outboxes[desktop].take(self._clock(), self._read)
 
     def acknowledge(self, desktop: str, session_id: str, turn: int, seq: int) -> int:
         """Returns how many messages that confirmed."""
@@ -212,10 +206,25 @@ class DeliveryMemory:
         with self._lock:
             return self._outboxes[desktop].knows(session_id, turn, seq)
 
+    def has_no_room(self, desktop: str) -> bool:
+        """Whether as much is under way as may be."""
+        return self._outboxes[desktop].has_no_room
+
+    def acknowledges(self, desktop: str) -> bool:
+        """Whether this desktop has ever acknowledged, to this process or an earlier one."""
+        with self._lock:
+            return desktop in self._acknowledging
+
     def let_acknowledge(self, desktop: str) -> None:
-        """From now on this desktop's acknowledgements count, and nothing else."""
+        """From now on this desktop's acknowledgements count, and nothing else; the next process will know it too."""
         with self._lock:
             self._outboxes[desktop].confirm = "ack"
+            if desktop not in self._acknowledging:
+                self._acknowledging.add(desktop)
+                try:
+                    self._journal.append([acknowledgement_of(desktop)])
+                except DataDirError as error:
+                    log.warning("%s; after a restart it must be found out again that %r acknowledges", error, desktop)
 
     # The table of deliveries' side
 
@@ -274,31 +283,41 @@ class DeliveryMemory:
 
     # Within
 
-    def _rebuild(self) -> None:
-        now = self._monotonic()
-        for place, record in self._journal.read():
-            if isinstance(record, Noted):
-                self._noted = record.segment
-                while len(self._unnoted) > record.waiting:
-                    self._unnoted.popleft()
-                continue
-            outbox = self._outboxes.setdefault(record.to, Outbox())
-            if isinstance(record, Remembered):
-                outbox.restore(record.mark, now)
-            elif isinstance(record, Stored):
-                body = bytes(record.d)
-                outbox.offer(_entry(_decode_head(body), place, body), now, doubtful=True)
-            else:
-                if record.at:
-                    self._count([record])
-                for seq in range(record.first, record.last + 1):
-                    outbox.settled(record.s, record.n, seq, now)
+    def _outbox(self, to: str) -> Outbox:
+        """That desktop's; made where the settings lack it."""
+        return self._outboxes.get(to) or self._outboxes.setdefault(to, Outbox())
+
+    def _recalled(self, line: Settled | Noted) -> None:
+        if isinstance(line, Noted):
+            self._noted = line.segment
+            while len(self._unnoted) > line.waiting:
+                self._unnoted.popleft()
+            return
+        if acknowledges(line):
+            self._acknowledging.add(line.to)
+        if line.at:
+            self._count([line])
+
+    def _begin(self) -> None:
         for to, outbox in self._outboxes.items():
             outbox.counts = Counts()
             if outbox.pressed:
                 self._pressed.add(to)
             if outbox.pending and to not in self._known:
                 log.warning("%d messages are stored for the desktop %r, which the settings lack", outbox.pending, to)
+
+    def _read(self, places: list[int]) -> list[Entry]:
+        bodies = self._journal.fetch(places)
+        return [entry_of(place, body, body) for place, body in zip(places, bodies, strict=True)]
+
+    def _refuse(self, to: str, message: Deliverable, why: Literal["dropped", "unknown"], now: float) -> None:
+        outbox = self._outboxes[to]
+        if not outbox.counts.dropped:
+            log.warning("messages for the desktop %r are lost from here on: %s", to, _LOST[why])
+        refused = outbox.drop(_entry(message, 0, b""), now)
+        if refused is not None:
+            self.unknown_desktop += why == "unknown"
+            self._settle(to, message.session_id, message.turn, [refused], why)
 
     def _encode(self, message: Deliverable) -> bytes | None:
         try:
@@ -312,6 +331,8 @@ class DeliveryMemory:
         if not confirmed:
             return
         at = self._clock()
+        if how == "ack":
+            self._acknowledging.add(desktop)
         ranges: list[Settled] = []
         first = last = confirmed[0].seq
         for seq, _ in confirmed[1:]:
@@ -338,9 +359,10 @@ class DeliveryMemory:
             outbox.forget(now, ended_for=self._ended_for, idle_for=self._idle_for)
         marks = {to: list(outbox.marks()) for to, outbox in self._outboxes.items()}
         live = chain.from_iterable(outbox.places() for outbox in self._outboxes.values())
-        again: list[Settled | Noted] = []
-        if self._unnoted.maxlen:  # the older segments' confirmations are not read again
+        again: list[Settled | Noted] = []  # the older segments' confirmations are not read again
+        if self._unnoted.maxlen:
             again += [*self._unnoted, self._noting()]
+        again += map(acknowledgement_of, sorted(self._acknowledging))
         try:
             moved = self._journal.rotate(marks, live, again)
         except DataDirError as error:

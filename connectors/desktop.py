@@ -143,7 +143,7 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
             if pending:
                 courier = self._part.couriers.get(name)
                 where = (
-                    f" ({courier.settings.address}: {courier.error or 'too slow'})"
+                    f" ({courier.settings.address}: {courier.presence.error or 'too slow'})"
                     if courier
                     else " (not in the settings)"
                 )

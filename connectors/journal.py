@@ -25,10 +25,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from connectors.errors import DataDirError
-from connectors.outbox import Mark
+from connectors.history import History, Remembered, located, place_of
 from connectors.segment import (
     Entry,
     Marks,
@@ -38,7 +36,6 @@ from connectors.segment import (
     encode_line,
     header_line,
     measure,
-    read_entries,
     read_header,
     read_message,
     write_all,
@@ -54,19 +51,9 @@ __all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 
-_OFFSET_BITS = 40
-_OFFSET_MASK = (1 << _OFFSET_BITS) - 1
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
-
-
-class Remembered(msgspec.Struct, frozen=True):
-    """A mark of the newest segment's first line, and whose it is."""
-
-    to: str
-    mark: Mark
 
 
 class Position(NamedTuple):
@@ -76,14 +63,6 @@ class Position(NamedTuple):
     offset: int
 
 
-class _Name(msgspec.Struct, frozen=True):
-    session_id: str
-    turn: int
-
-
-_decode_name = msgspec.json.Decoder(_Name).decode
-
-
 class Journal:
     """The journal of one lane. Not thread-safe: whoever shares it holds a lock.
 
@@ -91,8 +70,9 @@ class Journal:
     segment_bytes  a segment is full when this much was appended to it
     on_full        called when the disk is full; True: room was made, and the write is tried once more
 
-    Opening raises DataDirError if another process holds the lane, or the files are not ours. After it, call
-    `read` once. Whatever touches the disk raises DataDirError when the disk fails, and leaves no half line.
+    Opening raises DataDirError if another process holds the lane, or the files are not ours. After it, read what is
+    there, `read` or `settled` and `stored`, before anything is appended. Whatever touches the disk raises DataDirError
+    when the disk fails, and leaves no half line.
     """
 
     def __init__(
@@ -134,19 +114,15 @@ class Journal:
 
         Raises DataDirError that names the file and line of what cannot be read.
         """
-        header = read_header(self._path(self._newest), self._lane, self._newest)
-        known: set[tuple[str, str, int]] = set()
-        for to, marks in header.marks.items():
-            for mark in marks:
-                known.add((to, mark.session_id, mark.turn))
-                yield 0, Remembered(to, mark)
-        for number in self._segments[:-1]:
-            for place, entry in self._entries(number):
-                if isinstance(entry, Stored):
-                    name = _decode_name(entry.d)
-                    if (entry.to, name.session_id, name.turn) in known:
-                        yield place, entry
-        yield from self._entries(self._newest)
+        return self._history().read()
+
+    def settled(self) -> Iterator[Remembered | Settled | Noted]:
+        """What is settled and noted, in order: with `stored` all that `read` gives."""
+        return self._history().settled()
+
+    def stored(self) -> Iterator[tuple[int, Stored]]:
+        """The messages, settled or not, with their places and in order."""
+        return self._history().stored()
 
     def fetch(self, places: Iterable[int]) -> list[bytes]:
         """The messages stored at these places, as they go out."""
@@ -159,7 +135,7 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Write them at once. Returns the place of each."""
-        base = self._newest << _OFFSET_BITS
+        base = place_of(self._newest, 0)
         places, lines, offset = [], [], self._size
         for entry in entries:
             line = encode_line(entry) + b"\n"
@@ -210,11 +186,11 @@ class Journal:
             _fdatasync(self._fd)
             header = header_line(self._lane, number, marks)
             lines = b"".join(encode_line(entry) + b"\n" for entry in again)
-            write_segment(self._path(number), header + lines)
-            os.close(self._fd)
+            before, fd = self._fd, write_segment(self._path(number), header + lines)
             self._segments.append(number)
             self._messages[number] = 0
-            self._open_newest(len(header), len(header) + len(lines))
+            self._go_on(fd, len(header), len(header) + len(lines))
+            os.close(before)
             return self._sweep(live)
         except OSError as error:
             raise self._failure("rotate", error) from error
@@ -243,10 +219,13 @@ class Journal:
             left_over.unlink()
         self._segments = self._find()
         if not self._segments:
-            write_segment(self._path(1), header_line(self._lane, 1, {}))
+            os.close(write_segment(self._path(1), header_line(self._lane, 1, {})))
             self._segments = [1]
-        read_header(self._path(self._newest), self._lane, self._newest)
-        self._open_newest(*measure(self._path(self._newest)))
+        path = self._path(self._newest)
+        read_header(path, self._lane, self._newest)
+        header_size, size = measure(path)
+        os.truncate(path, size)
+        self._go_on(os.open(path, os.O_RDWR | os.O_APPEND), header_size, size)
 
     @property
     def _newest(self) -> int:
@@ -272,20 +251,17 @@ class Journal:
         found = (pattern.fullmatch(path.name) for path in self._directory.iterdir())
         return sorted(int(match[1]) for match in found if match)
 
-    def _open_newest(self, header_size: int, size: int) -> None:
-        self._fd = os.open(self._path(self._newest), os.O_RDWR | os.O_APPEND)
-        os.ftruncate(self._fd, size)
-        self._header_size, self._size = header_size, size
-        self._unsynced = True
+    def _go_on(self, fd: int, header_size: int, size: int) -> None:
+        """Append to the newest segment, which is open as `fd`."""
+        self._fd, self._header_size, self._size, self._unsynced = fd, header_size, size, True
 
-    def _entries(self, number: int) -> Iterator[tuple[int, Entry]]:
-        read_header(self._path(number), self._lane, number)
-        for offset, entry in read_entries(self._path(number)):
-            self._messages[number] += isinstance(entry, Stored)
-            yield number << _OFFSET_BITS | offset, entry
+    def _history(self) -> History:
+        history = History(self._lane, {number: self._path(number) for number in self._segments})
+        self._messages = history.messages
+        return history
 
     def _fetch(self, place: int) -> bytes:
-        number, offset = place >> _OFFSET_BITS, place & _OFFSET_MASK
+        number, offset = located(place)
         if number not in self._readers:
             self._readers[number] = os.open(self._path(number), os.O_RDONLY)
         message = read_message(self._readers[number], offset)
@@ -311,7 +287,7 @@ class Journal:
         """Remove sealed segments that nobody waits for, and merge one thin pair: the pause stays short."""
         by_segment: defaultdict[int, list[int]] = defaultdict(list)
         for place in live:
-            by_segment[place >> _OFFSET_BITS].append(place)
+            by_segment[located(place)[0]].append(place)
         for number in [n for n in self._segments[:-1] if n not in by_segment]:
             self._remove(number)
         sealed = self._segments[:-1]
@@ -333,12 +309,12 @@ class Journal:
         for number in (older, newer):
             data = self._path(number).read_bytes()
             for place in sorted(by_segment[number]):
-                offset = place & _OFFSET_MASK
+                _, offset = located(place)
                 line = data[offset : data.index(b"\n", offset) + 1]
-                moved[place] = newer << _OFFSET_BITS | size
+                moved[place] = place_of(newer, size)
                 content.append(line)
                 size += len(line)
-        write_segment(self._path(newer), b"".join(content))
+        os.close(write_segment(self._path(newer), b"".join(content)))
         self._messages[newer] = len(moved)
         self._close_reader(newer)
         self._remove(older)

@@ -7,6 +7,8 @@ Rules
   more is not believed. A mark moves over an unbroken run only; what lies beyond a gap is kept by number.
 - At most `queue` messages are held in memory. The rest is known by its place on disk alone (8 bytes each)
   and read back in order. With `keep` of them waiting, new ones are refused and counted as dropped.
+- `take` gives a message whenever one waits and the window has room: what was settled meanwhile is passed over, however
+  much of it there is.
 - An ended turn, all of it confirmed, leaves one number behind, and that is forgotten after a while.
 
 No I/O and no clock. `at` is wall-clock time in microseconds and only carried; `now` is in seconds, of a clock
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -134,8 +136,8 @@ class Outbox:
     """The messages of one desktop.
 
     confirm    what makes a message confirmed; may change while it runs
-    in_flight  how many messages may be sent and not yet acknowledged; with "pong" it is always one
-    queue      how many messages are held in memory, at least 1
+    in_flight  how many messages may be sent and not yet acknowledged, `queue` at most; with "pong" it is always one
+    queue      how many messages are held in memory, those under way included; at least 1
     backlog    `pressed` from that many pending messages on, until half of them are left
     keep       `full` from that many pending messages on
     """
@@ -155,7 +157,7 @@ class Outbox:
         self.pressed = False
         self._backlog = backlog
         self._keep = keep
-        self._in_flight = in_flight
+        self._in_flight = min(in_flight, queue)
         self._queue_limit = queue
         self._queue: deque[Entry] = deque()
         self._under_way: dict[Name, Entry] = {}
@@ -172,18 +174,13 @@ class Outbox:
             return seq in state.offered
         return key in self._ended and seq < self._ended[key][0]
 
-    def offer(self, entry: Entry, now: float, *, doubtful: bool = False) -> bool:
-        """Take a stored message. False: it was offered before, and nothing changes.
-
-        doubtful  an earlier process may have sent it, so that an acknowledgement of it is believed
-        """
+    def offer(self, entry: Entry, now: float) -> bool:
+        """Take a stored message. False: it was offered before, and nothing changes."""
         if self.knows(*entry.name):
             self.counts.repeated += 1
             return False
         self.counts.offered += 1
-        turn = self._turn_of(entry, now)
-        if doubtful:
-            turn.sent.add(entry.seq)
+        self._turn_of(entry, now)
         if self._spilled or self._held >= self._queue_limit:
             self._spilled.append(entry.place)
             self.counts.spilled += 1
@@ -200,26 +197,17 @@ class Outbox:
         self._turn_of(entry, now)
         return self.settle(entry, "dropped", now)
 
-    def wanted(self) -> list[int]:
-        """The places to read back now, in order; none while memory is full enough. Ask before `take`."""
-        self._discard_settled()
-        room = self._queue_limit - self._held
-        if self._spilled and room * 2 >= self._queue_limit:
-            return self._spilled[:room].tolist()
-        return []
-
-    def load(self, entries: Collection[Entry]) -> None:
-        """The messages read back for `wanted`, all of them and in its order."""
-        del self._spilled[: len(entries)]
-        self._queue.extend(entries)
-
     # What goes out
 
-    def take(self, at: int) -> Entry | None:
-        """The next message to send; None while there is none, or too much is under way."""
-        self._discard_settled()
-        limit = 1 if self.confirm == "pong" else self._in_flight
-        if not self._queue or len(self._under_way) >= limit:
+    def take(self, at: int, read: Callable[[list[int]], Iterable[Entry]]) -> Entry | None:
+        """The next message to send; None while none waits, or too much is under way.
+
+        read  gives the messages that are stored at these places, all of them and in their order
+        """
+        if self.has_no_room:
+            return None
+        self._read_back(read)
+        if not self._queue:
             return None
         entry = self._queue.popleft()
         self._under_way[entry.name] = entry
@@ -255,17 +243,6 @@ class Outbox:
         setattr(self.counts, how, getattr(self.counts, how) + 1)
         return self._settle_number(*entry.name, now)
 
-    def settled(self, session_id: str, turn: int, seq: int, now: float) -> None:
-        """A stored record says that this message was settled. For rebuilding only."""
-        key = session_id, turn
-        if key in self._ended:
-            return
-        state = self._turns.setdefault(key, _Turn(Mark(session_id, turn, 0), now))
-        if seq not in state.confirmed:
-            if seq not in state.offered:  # one that was dropped was never stored
-                self._enter(state, seq)
-            self._settle_number(session_id, turn, seq, now)
-
     def disconnect(self) -> int:
         """The connection is gone: what was under way goes back to the front. Returns how many that is."""
         entries = list(self._under_way.values())
@@ -273,7 +250,48 @@ class Outbox:
         self._queue.extendleft(reversed(entries))
         return len(entries)
 
+    # What earlier processes left: first the marks, then what they settled, then what they stored
+
+    def restore(self, mark: Mark, now: float) -> None:
+        """Begin with what was remembered. Ages count from `now`."""
+        key = mark.session_id, mark.turn
+        turn = _Turn(mark, now)
+        if turn.complete():
+            self._ended[key] = turn.confirmed.next, now
+        else:
+            self._turns[key] = turn
+
+    def settled(self, session_id: str, turn: int, seq: int, now: float) -> None:
+        """A stored record says that this message was settled."""
+        if self.knows(session_id, turn, seq):
+            state = self._turns.get((session_id, turn))
+            if state is None or seq in state.confirmed:
+                return
+        else:
+            self._enter(self._begun(session_id, turn, now), seq)
+        self._settle_number(session_id, turn, seq, now)
+
+    def stored(self, entry: Entry, now: float) -> bool:
+        """A stored message, without its body; whether it still waits. An acknowledgement of it is believed.
+
+        It is not held: `take` reads it back.
+        """
+        if not self.knows(*entry.name):
+            self._turn_of(entry, now).sent.add(entry.seq)
+            self._spilled.append(entry.place)
+            return True
+        key = entry.session_id, entry.turn
+        if entry.final and (turn := self._turns.get(key)) is not None:
+            turn.final = entry.seq
+            self._end_if_complete(key, now)
+        return False
+
     # What is known
+
+    @property
+    def has_no_room(self) -> bool:
+        """Whether as much is under way as may be."""
+        return len(self._under_way) >= (1 if self.confirm == "pong" else self._in_flight)
 
     @property
     def full(self) -> bool:
@@ -303,15 +321,6 @@ class Outbox:
             ahead = tuple(sorted(state.confirmed.ahead or ()))
             final = state.final if state.final in state.confirmed else -1
             yield Mark(session_id, turn, state.confirmed.next, final, ahead)
-
-    def restore(self, mark: Mark, now: float) -> None:
-        """Begin with what was remembered; offer the pending messages after it. Ages count from `now`."""
-        key = mark.session_id, mark.turn
-        turn = _Turn(mark, now)
-        if turn.complete():
-            self._ended[key] = turn.confirmed.next, now
-        else:
-            self._turns[key] = turn
 
     def places(self) -> Iterator[int]:
         """Where the messages that are not confirmed are stored."""
@@ -348,6 +357,18 @@ class Outbox:
     def _held(self) -> int:
         return len(self._queue) + len(self._under_way)
 
+    def _read_back(self, read: Callable[[list[int]], Iterable[Entry]]) -> None:
+        """Until the next message is at the front, and memory is half full; or nothing is left on disk."""
+        self._discard_settled()
+        while self._spilled:
+            room = self._queue_limit - self._held
+            if self._queue and room * 2 < self._queue_limit:
+                return
+            places = self._spilled[:room].tolist()
+            self._queue.extend(read(places))
+            del self._spilled[: len(places)]
+            self._discard_settled()
+
     def _discard_settled(self) -> None:
         """What was confirmed while it waited to be sent again leaves when it comes to the front."""
         while self._queue:
@@ -359,17 +380,22 @@ class Outbox:
 
     def _turn_of(self, entry: Entry, now: float) -> _Turn:
         """The turn of a message that is new, with the message entered."""
-        key = entry.session_id, entry.turn
-        turn = self._turns.get(key)
-        if turn is None:
-            confirmed, _ = self._ended.pop(key, (0, now))
-            turn = self._turns[key] = _Turn(Mark(*key, confirmed, confirmed - 1), now)
+        turn = self._begun(entry.session_id, entry.turn, now)
         if entry.seq > turn.offered.next:
             self.counts.gaps += 1
         self._enter(turn, entry.seq)
         turn.touched = now
         if entry.final:
             turn.final = entry.seq
+        return turn
+
+    def _begun(self, session_id: str, number: int, now: float) -> _Turn:
+        """That turn, made or taken up again where it has to be."""
+        key = session_id, number
+        turn = self._turns.get(key)
+        if turn is None:
+            confirmed, _ = self._ended.pop(key, (0, now))
+            turn = self._turns[key] = _Turn(Mark(*key, confirmed, confirmed - 1), now)
         return turn
 
     def _enter(self, turn: _Turn, seq: int) -> None:
@@ -385,10 +411,12 @@ class Outbox:
         state.pending -= 1
         state.touched = now
         self._count_pending(-1)
-        if state.complete():
-            del self._turns[session_id, turn]
-            self._ended[session_id, turn] = state.confirmed.next, now
+        self._end_if_complete((session_id, turn), now)
         return Confirmed(seq, entry.sent_at if entry else None)
+
+    def _end_if_complete(self, key: tuple[str, int], now: float) -> None:
+        if self._turns[key].complete():
+            self._ended[key] = self._turns.pop(key).confirmed.next, now
 
     def _count_pending(self, change: int) -> None:
         self.pending += change

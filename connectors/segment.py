@@ -6,13 +6,14 @@ Rules
 - A segment appears whole or not at all: header and all are written beside, synced, and put in place.
 - A torn tail is what follows the last good line. A bad line before a good one is damage, and an error that says
   where it is.
+- A line's first bytes tell its kind (`_STORED`), so that who wants one kind need not decode the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -27,20 +28,27 @@ VERSION = 1
 _READ = 4096
 
 
-How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped"]
+How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped", "unknown"]
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k"):
-    """A message for one desktop. `d` is its JSON, byte for byte as it goes out."""
+class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k", omit_defaults=True):
+    """A message for one desktop.
+
+    d   its JSON, byte for byte as it goes out
+    at  when it was stored: wall clock, microseconds; zero in journals of before it was kept
+    """
 
     to: str
     d: msgspec.Raw
+    at: int = 0
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k"):
     """The messages `first` to `last` of turn `n` of session `s` will not be sent again.
 
     at, how  when and why (see Delivered); `at` is zero in journals of before it was kept
+
+    Of no message, `last` before `first`, it says only how the desktop confirms (see `acknowledges`).
     """
 
     to: str
@@ -74,6 +82,8 @@ class Header(msgspec.Struct, frozen=True):
     marks: Marks
 
 
+_STORED = b'{"k":"message",'
+
 encode_line = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
 _decode_entry = msgspec.json.Decoder(Stored | Settled | Noted).decode
@@ -97,15 +107,44 @@ def read_header(path: Path, lane: str, number: int) -> Header:
     return header
 
 
+def acknowledgement_of(desktop: str) -> Settled:
+    """The line that says of a desktop that it acknowledges."""
+    return Settled(desktop, "", 0, 0, -1)
+
+
+def acknowledges(line: Settled) -> bool:
+    """Whether its desktop is known from this line to acknowledge. Where `at` was not kept, neither was `how`."""
+    return line.how == "ack" and (line.at > 0 or line.last < line.first)
+
+
 def read_entries(path: Path) -> Iterator[tuple[int, Entry]]:
     """Every line after the header, with its offset. Raises DataDirError for one that is damaged."""
+    return _read_lines(path, lambda line: True)
+
+
+def read_stored(path: Path) -> Iterator[tuple[int, Stored]]:
+    """The messages alone."""
+    for offset, entry in _read_lines(path, lambda line: line.startswith(_STORED)):
+        if isinstance(entry, Stored):
+            yield offset, entry
+
+
+def read_settled(path: Path) -> Iterator[Settled | Noted]:
+    """All but the messages."""
+    for _, entry in _read_lines(path, lambda line: not line.startswith(_STORED)):
+        if not isinstance(entry, Stored):
+            yield entry
+
+
+def _read_lines(path: Path, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, Entry]]:
     with path.open("rb") as file:
         offset = len(file.readline())
         for count, line in enumerate(file, 2):
-            try:
-                yield offset, _decode_entry(line)
-            except msgspec.DecodeError:
-                raise _damaged(path, count) from None
+            if wanted(line):
+                try:
+                    yield offset, _decode_entry(line)
+                except msgspec.DecodeError:
+                    raise _damaged(path, count) from None
             offset += len(line)
 
 
@@ -143,25 +182,29 @@ def read_message(fd: int, offset: int) -> bytes | None:
     return bytes(entry.d) if isinstance(entry, Stored) else None
 
 
-def write_segment(path: Path, content: bytes) -> None:
-    """Put a whole segment in place, 0600, durably. Raises OSError; then nothing has changed."""
+def write_segment(path: Path, content: bytes) -> int:
+    """Put a whole segment in place, 0600, durably. Returns it open, to append to.
+
+    Raises OSError; then nothing has changed.
+    """
     temporary = path.with_suffix(".tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = os.open(temporary, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         write_all(fd, content)
         os.fsync(fd)
+        temporary.replace(path)
     except OSError:
-        temporary.unlink()
-        raise
-    finally:
         os.close(fd)
-    temporary.replace(path)
+        with contextlib.suppress(OSError):  # the next start removes it
+            temporary.unlink()
+        raise
     with contextlib.suppress(OSError):  # some file systems cannot sync a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+    return fd
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,46 @@ def test_what_was_not_confirmed_is_sent_after_a_restart_and_what_was_is_not(tmp_
         assert [take(memory).seq for _ in range(2)] == [2, 3]
         assert memory.take("default") is None
         assert memory.pending == {"default": 2}
+
+
+@settings(deadline=None)
+@given(
+    waiting=st.sets(st.integers(0, 79), max_size=8),
+    queue=st.integers(1, 8),
+    segment_bytes=st.sampled_from([400, 2_000, 100_000]),
+    final=st.booleans(),
+)
+def test_a_start_keeps_and_reads_back_what_waits_alone_and_it_comes_at_once(
+    tmp_path_factory: pytest.TempPathFactory, waiting: set[int], queue: int, segment_bytes: int, final: bool
+):
+    class Watched(Journal):
+        def fetch(self, places: Iterable[int]) -> list[bytes]:
+            read.extend(places)
+            return super().fetch(read[-len(list(places)) :])
+
+    def start() -> DeliveryMemory:
+        return DeliveryMemory(Watched(directory, "w00", segment_bytes=segment_bytes), {"default": outbox})
+
+    directory = tmp_path_factory.mktemp("delivery")
+    read: list[int] = []
+    outbox = Outbox(queue=1_000, in_flight=1_000)
+    with closing(start()) as memory:
+        for seq in range(80):
+            memory.offer([("default", message(f"s-{seq % 3}", seq // 3, final=final and seq >= 77))])
+            entry = take(memory)
+            if seq not in waiting:
+                memory.settle("default", entry, "pong")
+    read.clear()
+    outbox = Outbox(queue=queue)
+    with closing(start()) as memory:
+        assert len(list(outbox.places())) == memory.waiting("default") == len(waiting)
+        came = []
+        while (entry := memory.take("default")) is not None:
+            came.append((entry.session_id, entry.seq))
+            memory.settle("default", entry, "pong")
+        assert came == [(f"s-{seq % 3}", seq // 3) for seq in sorted(waiting)]
+        assert len(read) == len(waiting)
+        assert memory.offer([("default", message(f"s-{seq % 3}", seq // 3)) for seq in range(80)]) == set()
 
 
 def test_what_is_sent_is_the_messages_own_bytes(tmp_path: Path):
@@ -109,7 +150,7 @@ def test_messages_for_a_desktop_that_left_the_settings_wait_until_it_is_back(
 
 def test_facts_say_when_and_how_each_message_was_delivered(tmp_path: Path):
     facts: list[Delivered] = []
-    ticks = iter(range(100, 1000, 10))
+    ticks = iter(range(90, 1000, 10))  # the first is when they were stored
     with closing(memory_of(tmp_path, on_delivered=facts.extend, clock=lambda: next(ticks))) as memory:
         memory.offer([("default", message("s-1", seq)) for seq in range(4)])
         take(memory)

@@ -24,13 +24,14 @@ class Desk:
         return self.outbox.offer(entry, now)
 
     def take(self) -> Entry | None:
-        if places := self.outbox.wanted():
-            self.outbox.load([self.disk[place] for place in places])
-        entry = self.outbox.take(at=1)
+        entry = self.outbox.take(1, self.read)
         if entry is not None:
             assert entry.body == f"{entry.session_id}/{entry.turn}/{entry.seq}".encode()
             self.wire.append(entry)
         return entry
+
+    def read(self, places: list[int]) -> list[Entry]:
+        return [self.disk[place] for place in places]
 
     def receive(self) -> Entry:
         entry = self.wire.pop(0)
@@ -111,11 +112,12 @@ def test_a_negative_acknowledgement_confirms_nothing(seq: int):
 
 
 def test_a_rebuilt_message_may_have_been_sent_so_its_acknowledgement_is_believed():
-    outbox = Outbox()
-    outbox.offer(Entry("a", 0, 0, False, 0, b"a/0/0"), 0.0, doubtful=True)
-    assert outbox.doubts(10) == [("a", 0)]
-    assert [c.seq for c in outbox.acknowledge("a", 0, 0, 0.0)] == [0]
-    assert outbox.take(1) is None
+    desk = Desk()
+    desk.disk[0] = Entry("a", 0, 0, False, 0, b"a/0/0")
+    desk.outbox.stored(desk.disk[0], 0.0)
+    assert desk.outbox.doubts(10) == [("a", 0)]
+    assert [c.seq for c in desk.outbox.acknowledge("a", 0, 0, 0.0)] == [0]
+    assert desk.take() is None
 
 
 def test_no_more_than_the_window_is_under_way():
@@ -258,6 +260,24 @@ def test_a_run_knows_exactly_what_was_added_in_any_order(order: list[int], count
     assert run.next not in order[:count]
 
 
+def test_what_an_earlier_process_left_comes_at_once_however_much_of_it_is_settled_meanwhile():
+    desk = Desk(queue=4)
+    for seq in range(100):
+        desk.disk[seq] = Entry("a", 0, seq, False, seq, f"a/0/{seq}".encode())
+        desk.outbox.stored(desk.disk[seq], 0.0)
+    desk.outbox.acknowledge("a", 0, 98, 0.0)  # the answer to `hello`
+    assert drained(desk) == ["a:99"]
+
+
+def test_a_window_wider_than_the_memory_is_as_wide_as_that_and_no_message_waits_for_room():
+    desk = Desk(queue=4, in_flight=100)
+    for seq in range(10):
+        desk.offer("a", seq)
+    assert [entry.seq for entry in iter(desk.take, None)] == [0, 1, 2, 3]
+    desk.outbox.acknowledge("a", 0, 0, 0.0)
+    assert [entry.seq for entry in iter(desk.take, None)] == [4]
+
+
 TURNS = [("a", 0), ("a", 1), ("b", 0)]
 STEPS = st.lists(
     st.tuples(
@@ -322,6 +342,50 @@ def test_any_interleaving_is_shown_once_and_in_order(
     assert last in TURNS
 
 
+@given(
+    st.sampled_from(["ack", "pong"]),
+    st.lists(
+        st.tuples(st.sampled_from(["offer", "take", "ack", "drop", "restart"]), st.integers(0, 2), st.integers(0, 9)),
+        max_size=60,
+    ),
+    st.integers(1, 12),
+    st.integers(1, 6),
+)
+def test_a_message_comes_whenever_one_waits_and_the_window_has_room(
+    confirm: Confirm, steps: list[tuple[str, int, int]], in_flight: int, queue: int
+):
+    desk = Desk(confirm, in_flight=in_flight, queue=queue)
+    offered = dict.fromkeys(TURNS, 0)
+
+    def take() -> bool:
+        outbox = desk.outbox
+        is_due = outbox.pending > outbox.under_way and not outbox.has_no_room
+        came = desk.take() is not None
+        assert came == is_due
+        return came
+
+    for step, which, number in steps:
+        session, turn = TURNS[which]
+        if step == "offer":
+            for _ in range(number):
+                desk.offer(session, offered[session, turn], turn=turn)
+                offered[session, turn] += 1
+        elif step == "ack":  # also of what an earlier process may have sent, as the answer to `hello` is
+            desk.outbox.acknowledge(session, turn, number, 0.0)
+        elif step == "drop":
+            desk.outbox.disconnect()
+        elif step == "restart":
+            marks, places = list(desk.outbox.marks()), sorted(desk.outbox.places())
+            desk.outbox = Outbox(confirm, in_flight=in_flight, queue=queue)
+            for mark in marks:
+                desk.outbox.restore(mark, 0.0)
+            for place in places:
+                assert desk.outbox.stored(desk.disk[place], 0.0)
+        take()
+    while take():
+        assert desk.outbox.under_way <= min(in_flight, queue)
+
+
 @given(STEPS)
 def test_marks_and_pending_messages_are_all_of_the_state(steps: list[tuple[str, int, int]]):
     desk = Desk()
@@ -339,7 +403,7 @@ def test_marks_and_pending_messages_are_all_of_the_state(steps: list[tuple[str, 
     for mark in desk.outbox.marks():
         again.outbox.restore(mark, 0.0)
     for place in sorted(desk.outbox.places()):
-        again.outbox.offer(desk.disk[place], 0.0, doubtful=True)
+        assert again.outbox.stored(desk.disk[place], 0.0)
     again.disk = desk.disk
     desk.outbox.disconnect()
     assert again.outbox.pending == desk.outbox.pending
