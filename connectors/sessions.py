@@ -19,7 +19,7 @@ from connectors.errors import InputError
 from connectors.records import SESSION_ID
 
 MAX_PROMPT = 1 << 20
-# `\Z`, for `$` would let a line end pass
+# msgspec searches for these: `$` would also match before a line break at the end.
 NAME = r"^[A-Za-z0-9._:/@-]{1,128}\Z"
 DESKTOP = r"^[A-Za-z0-9_-]{1,64}\Z"
 LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*\Z"

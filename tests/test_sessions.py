@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.errors import InputError
@@ -39,6 +41,26 @@ def test_a_bad_request_is_refused_by_the_name_of_its_field(line: str, names: str
     with pytest.raises(InputError) as caught:
         parse_request(line.encode())
     assert names in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["session_id", "model", "tenant", "language", "desktop", "dialog_id", "window"])
+def test_no_field_may_end_in_a_line_break(field: str) -> None:
+    good = {"session_id": "s", "window": "none"} | ({} if field in ("session_id", "window") else {field: "en"})
+    parse_request(msgspec.json.encode(good))
+    for end in ("\n", "\r", "\r\n", "\u2028", "\x85"):
+        with pytest.raises(InputError, match=f"^{field}"):
+            parse_request(msgspec.json.encode(good | {field: good[field] + end}))
+
+
+def test_no_pattern_that_says_what_a_value_may_be_ends_in_a_dollar() -> None:
+    """`$` also matches before a line break at the end; `\\Z` does not."""
+    root = Path(__file__).parents[1]
+    for path in [path for folder in ("connectors", "flows", "analytics") for path in (root / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value:
+                assert not (node.value.startswith("^") and node.value.endswith("$")), f"{path}:{node.lineno}"
+            if isinstance(node, ast.keyword) and node.arg == "pattern":
+                assert not ast.unparse(node.value).rstrip("'\")").endswith("$"), f"{path}:{node.value.lineno}"
 
 
 def test_an_error_never_quotes_what_was_given() -> None:

@@ -108,7 +108,7 @@ class Drop(msgspec.Struct, frozen=True):
     times: Count = 1
     revoke: bool = False
     refuse: Seconds = 0
-    code: Annotated[str, Meta(pattern="^[a-z0-9_-]{1,64}$")] = "internal_error"
+    code: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")] = "internal_error"
 
     def __post_init__(self) -> None:
         if self.how == "error":
