@@ -4,6 +4,7 @@ Rules
 - A frame's text is JSON. Several messages may share a frame, and one may be spread over several: `MAX_PENDING`
   characters in `MAX_FRAGMENTS` frames wait for their end at most.
 - What is no JSON even so, or lacks its fields, is reported as malformed, and the rest goes on.
+- An id is a text of 1 to `MAX_ID` characters, whatever they are; anything else is none, and its message stands.
 - A vendor's contract is a subclass that reads one message in two ways: fast from text, and from a parsed object
   where the text is unusual (half a surrogate pair, several messages).
 """
@@ -18,6 +19,7 @@ import msgspec
 
 MAX_PENDING = 4 << 20
 MAX_FRAGMENTS = 256
+MAX_ID = 4_096
 
 
 class Delta(msgspec.Struct, frozen=True, gc=False):
@@ -146,6 +148,11 @@ class _Object:
                 self._ended = True
                 break
         return self._ended
+
+
+def usable_id(value: object) -> str | None:
+    """An id that can be kept and sent again, or None."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else None
 
 
 def _is_whole(text: str) -> bool:

@@ -9,6 +9,7 @@ Rules
   (connectors/files.py).
 - `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
   that was handed on. `sync` makes it survive the machine.
+- Half of a surrogate pair, as a vendor's id may hold it, is written as JSON's escape.
 - Files are created 0600. A new file is begun past `rotate_bytes`; `retain` removes old ones from the front.
 - Beside a file may lie its fold (`.fold`): what the records before it add up to, so that a start need not read
   them all. It is written when the file is begun; without it, an earlier one or the whole log is read.
@@ -33,6 +34,7 @@ from connectors.errors import DataDirError, InputError
 from connectors.files import COMPRESSED, compressing, first_line, lines, replaced
 from connectors.records import SESSION_ID, Header, Record
 from connectors.reserve import FULL
+from connectors.text import from_json, to_json
 
 FORMAT = "tokenweir"
 FOLD = ".fold"
@@ -100,7 +102,7 @@ class LogReader:
             if torn or offset > limit:
                 return
             try:
-                record = _decode_record(line)
+                record = _decode(line)
                 if not self._growing and record.s not in known:
                     _check_session(record.s, known)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -122,7 +124,7 @@ class LogReader:
             kept = path.with_suffix(FOLD)
             if number <= before.file and kept.exists():
                 try:
-                    return msgspec.json.decode(kept.read_bytes()), self._first(number, path)
+                    return from_json(kept.read_bytes(), dict[str, Any]), self._first(number, path)
                 except msgspec.DecodeError:
                     continue
         return None, self.begin()
@@ -183,7 +185,7 @@ class LogWriter:
 
         Raises OSError (a full disk) with nothing of this call left in the file.
         """
-        data = b"".join([_encode(record) + b"\n" for record in records])
+        data = b"".join([to_json(record) + b"\n" for record in records])
         try:
             self._write(data)
         except OSError as error:
@@ -255,7 +257,7 @@ class LogWriter:
             os.close(before)
         if self.fold is not None:
             with contextlib.suppress(OSError):  # only the next start's time depends on it
-                write_whole(self._folder / _name(self._number, FOLD), _encode(self.fold()))
+                write_whole(self._folder / _name(self._number, FOLD), to_json(self.fold()))
 
     def _repair(self, numbers: list[int]) -> Header | None:
         """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes.
@@ -320,7 +322,7 @@ def write_recording(path: Path, header: Header, records: Iterable[Record]) -> in
     with replaced(path) as file, compressing(file, path) as out:
         out.write(_encode(header) + b"\n")
         for record in records:
-            out.write(_encode(record) + b"\n")
+            out.write(to_json(record) + b"\n")
             count += 1
     return count
 
@@ -431,6 +433,18 @@ def _check_session(session: str, known: set[str]) -> None:
         known.clear()
         known.add("")
     known.add(session)
+
+
+def _decode(line: bytes) -> Record:
+    """A line's record; one that holds half of a surrogate pair, which msgspec refuses, too."""
+    try:
+        return _decode_record(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            return from_json(line, Record)
+        except msgspec.DecodeError:
+            pass
+        raise
 
 
 def _reason(error: Exception) -> str:

@@ -39,8 +39,8 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     k   kind: open, frame, error, close, mark, policy, verdict
     id  the vendor's id of a frame (SSE `id:`)
     e   the vendor's name of a frame (SSE `event:`)
-    d   a frame's text as the vendor sent it (invalid UTF-8 as U+FFFD, as the SSE standard decodes it);
-        an object for every other kind
+    d   a frame's text as the vendor sent it; an object for every other kind
+    b   the frame's text is raw: what was no UTF-8 is in it, byte by byte (connectors/text.py)
     """
 
     t: int
@@ -50,6 +50,7 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     id: str | None = None
     e: str | None = None
     d: str | dict[str, Any] | None = None
+    b: bool = False
 
 
 def opened(session_id: str, turn: int, request: dict[str, Any]) -> Record:
@@ -57,8 +58,16 @@ def opened(session_id: str, turn: int, request: dict[str, Any]) -> Record:
     return Record(0, session_id, turn, OPEN, d=request)
 
 
-def frame(session_id: str, turn: int, text: str, *, id: str | None = None, event: str | None = None) -> Record:  # noqa: A002  # the log's own name for it
-    return Record(0, session_id, turn, FRAME, id=id, e=event, d=text)
+def frame(
+    session_id: str,
+    turn: int,
+    text: str,
+    *,
+    id: str | None = None,  # noqa: A002  # the log's own name for it
+    event: str | None = None,
+    raw: bool = False,
+) -> Record:
+    return Record(0, session_id, turn, FRAME, id=id, e=event, d=text, b=raw)
 
 
 def error(session_id: str, turn: int, kind: str, status: int | None, retry: int) -> Record:

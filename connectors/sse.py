@@ -6,7 +6,8 @@ Rules
 - Only LF, CR and CRLF end a line. A CR that ends a chunk ends its line at once: no event waits
   for the byte after it.
 - Bytes are decoded only once their line is whole, so a character split over chunks stays whole
-  and invalid UTF-8 becomes U+FFFD as the Encoding standard says.
+  and invalid UTF-8 becomes U+FFFD as the Encoding standard says; where `keep_bytes` is asked for, data that holds any
+  is kept byte by byte (connectors/text.py), since a model's character may be split over two events.
 - What is held is bounded: an event, all its lines with their ends, is at most `max_event_bytes`.
 - Nothing that is put into an `Event` can add a field, a line or an event to what `encode` writes.
 """
@@ -18,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from connectors import text
 from connectors.errors import UpstreamError
 
 MAX_EVENT_BYTES: Final = 16 << 20
@@ -34,11 +36,13 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     event  its type; "message" where the stream names none
     data   its data lines, joined by LF
     id     the last event id in force: the event's own, else the one before it; "" where there was none
+    raw    `data` holds bytes that are no UTF-8
     """
 
     event: str = "message"
     data: str = ""
     id: str = ""
+    raw: bool = False
 
 
 class EventTooLargeError(UpstreamError):
@@ -52,9 +56,10 @@ class SSEDecoder:
     last_event_id  the id to reconnect with: the one in force at the last blank line
     """
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES, *, keep_bytes: bool = False) -> None:
         """`max_event_bytes` counts an event's lines as received, comments too, with one byte an end."""
         self.max_event_bytes = max_event_bytes
+        self._keep_bytes = keep_bytes
         self.retry: int | None = None
         self.last_event_id = ""
         self._line = bytearray()  # the line being read, as far as it has come
@@ -65,6 +70,7 @@ class SSEDecoder:
         self._first_line = True
         self._after_cr = False
         self._too_large = False
+        self._odd = False  # what was no UTF-8 is in the lines, as surrogateescape keeps it
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes. One that the stream never ends is never given.
@@ -111,14 +117,15 @@ class SSEDecoder:
                 lines = lines[len(_BOM) :]
         events: list[Event] = []
         data = self._data
-        text = lines.decode("utf-8", "replace").split("\n")
-        text.pop()
-        for line in text:
+        for line in self._decode(lines).split("\n")[:-1]:
             if not line:
                 self.last_event_id = self._id
                 if data:
                     joined = data[0] if len(data) == 1 else "\n".join(data)
-                    events.append(Event(self._event or "message", joined, self._id))
+                    raw = False
+                    if self._odd:
+                        joined, raw = text.from_bytes(joined.encode("utf-8", "surrogateescape"))
+                    events.append(Event(self._event or "message", joined, self._id, raw))
                     data.clear()
                 self._event = ""
                 continue
@@ -129,12 +136,24 @@ class SSEDecoder:
                 data.append(value)
             elif name == "id":
                 if "\0" not in value:
-                    self._id = value
+                    self._id = self._replaced(value)
             elif name == "event":
-                self._event = value
+                self._event = self._replaced(value)
             elif name == "retry" and value.isascii() and value.isdigit():
                 self.retry = min(int(value.lstrip("0")[:19] or "0"), MAX_RETRY)
         return events
+
+    def _decode(self, lines: bytes | bytearray) -> str:
+        if not self._keep_bytes:
+            return lines.decode("utf-8", "replace")
+        try:
+            return lines.decode()
+        except UnicodeDecodeError:
+            self._odd = True
+            return lines.decode("utf-8", "surrogateescape")
+
+    def _replaced(self, value: str) -> str:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if self._odd else value
 
     def _size_after(self, lines: bytes | bytearray) -> int:
         """What follows the last blank line belongs to an event to come."""
@@ -184,8 +203,8 @@ def encode(event: Event, *, retry: int | None = None) -> bytes:
     if retry is not None:
         lines.append(f"retry: {retry:d}")
     lines += [f"data: {line}" for line in _LINE_END.split(event.data)]
-    text = "\n".join(lines) + "\n\n"
+    written = "\n".join(lines) + "\n\n"
     try:
-        return text.encode()
+        return text.to_bytes(written, event.raw)
     except UnicodeEncodeError:  # surrogates: pair them or replace them, as browsers do
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

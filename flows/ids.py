@@ -5,6 +5,8 @@ Rules
   other id 64 bits of a hash are kept. An epoch writes them for every open turn, so they are to be short.
 - The latest `MAX_RUNS` runs and `MAX_SINGLE` other ids are remembered.
 - An id of more than `MAX_COUNTED` characters counts nothing, and so does a number of more than 18 digits.
+- Ids may count the turn's tokens (`ctx-4`, `ctx-8` behind four tokens each). They do where every step did, and one was
+  of several tokens or none of them would differ from a count of frames.
 """
 
 from __future__ import annotations
@@ -83,6 +85,51 @@ class Ids:
         self._hashes += hashed
         if len(self._single) > MAX_SINGLE:
             del self._single[next(iter(self._single))], self._hashes[:_HASH_BYTES]
+
+
+class TokenCount:
+    """Ids that say how many of the turn's tokens have come.
+
+    tokens  let through so far
+    """
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._last: tuple[str, int, int] | None = None
+        self._counts = True
+        self._proved = False
+
+    def feed(self, frame_id: str | None, tokens: int) -> None:
+        """So many tokens were let through; `frame_id` where theirs is another id than the one before."""
+        self.tokens += tokens
+        if frame_id is None or not self._counts:
+            return
+        counted, before = _counted(frame_id), self._last
+        if counted is None or (before and counted[0] != before[0]):
+            self._counts, self._proved, self._last = False, False, None
+            return
+        if before is not None:
+            step, came = counted[1] - before[1], self.tokens - before[2]
+            self._counts = step == came
+            self._proved = self._counts and (self._proved or step > 1)
+        self._last = (*counted, self.tokens)
+
+    def end_of(self, frame_id: str | None) -> int | None:
+        """How many of the turn's tokens have come at the end of this id's frame; None where ids do not say."""
+        counted = _counted(frame_id) if frame_id is not None and self._proved else None
+        if counted is None or self._last is None or counted[0] != self._last[0]:
+            return None
+        return counted[1] - self._last[1] + self._last[2]
+
+    @property
+    def proved(self) -> bool:
+        return self._proved
+
+    def snapshot(self) -> tuple[Any, ...]:
+        return (self.tokens, self._last, self._counts, self._proved)
+
+    def restore(self, data: tuple[Any, ...]) -> None:
+        self.tokens, self._last, self._counts, self._proved = data
 
 
 def follows(last: str | None, frame_id: str | None) -> bool:

@@ -4,6 +4,8 @@ Rules
 - A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
   model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD; where the turn
   was cut off in the middle of one, that part is left out, as a dead letter: its rest may have been on the way.
+- Bytes of a frame that are no UTF-8 by themselves (connectors/text.py) are such parts, too.
+- Tokens of a frame belong together: it has one id, however many messages it holds.
 - After a continuation the vendor may send again what had arrived: continuation.py tells that from new text.
 """
 
@@ -11,10 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
 from connectors.records import CLOSE, FRAME, OPEN, Record
+from connectors.text import byte_tokens
+from flows import continuation
 from flows.continuation import Continuation, Verdict
 from flows.events import DeadLetter, Event, Repeated, Text, Usage
 from flows.fallback import FINISHED
@@ -27,13 +32,15 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class Reassembly(Core):
     """One turn's frames to `Text` events; everything else passes through in its place."""
 
-    version = 2
+    version = 3
+    reads = (2,)
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._characters = Characters()
         self._continuation = Continuation()
         self._opened = False
+        self._is_raw = False  # the message that waits for its end holds bytes that are no UTF-8
 
     def feed(self, event: Event) -> Iterable[Event]:
         if type(event) is not Record:
@@ -47,35 +54,48 @@ class Reassembly(Core):
         return (event,)
 
     def snapshot(self) -> tuple[Any, ...]:
-        json = (self._decoder.pending, self._decoder.fragments)
+        json = (self._decoder.pending, self._decoder.fragments, self._is_raw)
         return (self._opened, json, self._characters.snapshot(), self._continuation.snapshot())
 
     def restore(self, data: tuple[Any, ...]) -> None:
-        self._opened, (self._decoder.pending, self._decoder.fragments), characters, continuation = data
+        self._opened, (self._decoder.pending, self._decoder.fragments, self._is_raw), characters, continuation = data
         self._characters.restore(characters)
         self._continuation.restore(continuation)
+
+    @classmethod
+    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
+        opened, json, characters, kept = data
+        return (opened, (*json, False), characters, continuation.upgrade(kept))
 
     def _frame(self, frame: Record) -> list[Event]:
         if frame.e == "error" or not isinstance(frame.d, str):
             return []
         out: list[Event] = []
-        for delta in self._decoder.feed(frame.d, frame.id):
-            if delta.malformed:
-                out.append(self._dead_letter(frame, "malformed message"))
-                continue
-            for token in delta.tokens:
-                out += self._token(frame, token, delta.id)
-            self._continuation.last_id = delta.id or self._continuation.last_id
-            if delta.usage is not None:
-                out.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+        is_raw = frame.b or (self._is_raw and bool(self._decoder.pending))
+        deltas = self._decoder.feed(frame.d, frame.id)
+        self._is_raw = is_raw and bool(self._decoder.pending)
+        for frame_id, alike in groupby(deltas, lambda delta: delta.id):
+            tokens: list[str] = []
+            rest: list[Event] = []
+            for delta in alike:
+                tokens += delta.tokens
+                if delta.malformed:
+                    rest.append(self._dead_letter(frame, "malformed message"))
+                elif delta.usage is not None:
+                    rest.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+            out += self._tokens(frame, _spelt(tokens) if is_raw else tokens, frame_id)
+            out += rest
         return out
 
-    def _token(self, frame: Record, token: str, token_id: str | None) -> list[Event]:
+    def _tokens(self, frame: Record, tokens: list[str], frame_id: str | None) -> list[Event]:
         continuation = self._continuation
-        if not continuation.resuming:
-            continuation.remember(token, token_id)
-            return self._text(frame, token, 1)
-        return self._settle(frame, continuation.feed(token, token_id))
+        if not tokens:
+            continuation.note(frame_id)
+            return []
+        if continuation.resuming:
+            return self._settle(frame, continuation.feed(tokens, frame_id))
+        continuation.remember(tokens, frame_id)
+        return [event for token in tokens for event in self._text(frame, token, 1)]
 
     def _settle(self, event: Record, verdict: Verdict) -> list[Event]:
         out: list[Event] = []
@@ -96,7 +116,10 @@ class Reassembly(Core):
             self._opened = True
             return [event]
         out = self._drop_half_message(event)
-        out += self._settle(event, self._continuation.resume())
+        known = event.d if isinstance(event.d, dict) else {}
+        learnt = known.get("learnt")
+        learnt = learnt if isinstance(learnt, list) else ()
+        out += self._settle(event, self._continuation.resume(str(known.get("resumes")), learnt))
         return [*out, event]
 
     def _close(self, event: Record) -> list[Event]:
@@ -174,6 +197,11 @@ class Characters:
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _spelt(tokens: Iterable[str]) -> list[str]:
+    """Raw tokens with each byte that is no UTF-8 as a token of its own."""
+    return [piece for token in tokens for piece in byte_tokens(token)]
 
 
 def _reason(close: Record) -> object:

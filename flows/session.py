@@ -41,12 +41,14 @@ class Tally(msgspec.Struct):
     error_kind: str | None = None
     usage: tuple[int, int, int] | None = None
     shown: tuple[str, ...] = ()
+    tokens_doubtful: int = 0
 
 
 class Session(Core):
     """One turn's events, to the same events and their rows. `vendor` is the log's."""
 
-    version = 2
+    version = 3
+    reads = (2,)
 
     def __init__(self, vendor: str, opened: Record) -> None:
         self._vendor = vendor
@@ -68,7 +70,9 @@ class Session(Core):
             tally.moderation_blocks += event.action != FLAG
             return (event, self._finding(event))
         elif type(event) is Repeated:
-            if not event.kept:
+            if event.kept:
+                tally.tokens_doubtful += event.tokens
+            else:
                 tally.tokens_received += event.tokens
                 tally.tokens_repeated += event.tokens
         elif type(event) is Usage:
@@ -85,6 +89,10 @@ class Session(Core):
 
     def restore(self, data: tuple[Any, ...]) -> None:
         self._tally = Tally(*data)
+
+    @classmethod
+    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
+        return (*data, 0)  # tokens_doubtful
 
     def _record(self, event: Record) -> tuple[Output, ...]:
         tally = self._tally
@@ -185,6 +193,7 @@ class Session(Core):
             restarts=tally.opens - 1,
             outcome=event.d.get("reason", "") if isinstance(event.d, dict) else "",
             error_kind=tally.error_kind,
+            tokens_doubtful=tally.tokens_doubtful,
         )
 
     def _summary(self, event: Record) -> tuple[Summary, ...]:

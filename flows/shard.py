@@ -30,12 +30,14 @@ MAX_TOUCHED = 128
 class Core:
     """What a step knows of one turn. No I/O, no clock: time is in the events.
 
-    version   of the shape that `snapshot` gives; another one is not restored
+    version   of the shape that `snapshot` gives
+    reads     older ones, of which `upgrade` makes it; no other is restored
     deadline  log time after which `expire` wants to be called; None for no time
     lingers   its turn was closed, and it still waits for something before it hands the close on
     """
 
     version = 1
+    reads: tuple[int, ...] = ()
     deadline: int | None = None
     lingers = False
 
@@ -57,6 +59,11 @@ class Core:
 
     def restore(self, data: tuple[Any, ...]) -> None:
         """Go on from a snapshot of this `version`; called once, on a new core."""
+        raise NotImplementedError
+
+    @classmethod
+    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
+        """What a version of `reads` remembered, as this one would."""
         raise NotImplementedError
 
 
@@ -128,10 +135,14 @@ class Shard:
             version, t, s, n, d = pickle.load(stream)
             opened = Record(t, s, n, OPEN, d=d)
             turn = self._turns[s, n] = _Turn(opened, self._make(opened))
-            self._fits(version, turn.core.version)
+            core = turn.core
             turn.closed, core_data = pickle.load(stream)
-            turn.core.restore(core_data)
-            turn.kept = data["turns"][begin : stream.tell()]
+            if version in core.reads:
+                core.restore(core.upgrade(core_data, version))
+            else:
+                self._fits(version, core.version)
+                core.restore(core_data)
+                turn.kept = data["turns"][begin : stream.tell()]
             self._settle(turn)
 
     def _fits(self, found: int, version: int) -> None:

@@ -3,6 +3,7 @@
 Rules
 - Beside the store, DIR/recovery/LANE, lies LANE.versions: what the cores' snapshots in it look like. It is written when
   the store is made. A store without one is of version 1 throughout.
+- A core may read older versions of its own (flows/shard.py); the lane's next start writes down the new one.
 - It is read before the flow starts: an error that a step raises while it restores comes with a panic of Bytewax's.
 """
 
@@ -39,6 +40,9 @@ VERSIONS = {
 }
 """By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
+READS = {"reassembly": Reassembly.reads, "session": Session.reads}
+"""Older versions that are read too."""
+
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -47,22 +51,27 @@ def folder_of(data_dir: Path, lane: str) -> Path:
 
 
 def differences(folder: Path) -> str:
-    """How the store's snapshots differ from ours, such as `windows 1 (here 2)`; empty where they do not.
+    """How the store's snapshots differ from what we read, such as `windows 1 (here 2)`; empty where they do not.
 
     Raises DataDirError where LANE.versions cannot be read.
     """
     if not _is_made(folder):
         return ""
+    written = _written(folder)
+    names = sorted(VERSIONS.keys() | written.keys())
+    pairs = [(name, written.get(name, 1), VERSIONS.get(name, 1)) for name in names]
+    others = [each for each in pairs if each[1] != each[2] and each[1] not in READS.get(each[0], ())]
+    return ", ".join(f"{name} {theirs} (here {ours})" for name, theirs, ours in others)
+
+
+def _written(folder: Path) -> dict[str, int]:
     path = _versions(folder)
     try:
-        written = _decode(path.read_bytes()) if path.exists() else {}
+        return _decode(path.read_bytes()) if path.exists() else {}
     except (OSError, msgspec.DecodeError):
         raise DataDirError(
             f"{path} cannot be read; restore it, or remove it together with {folder} ({REMEDY})"
         ) from None
-    names = sorted(VERSIONS.keys() | written.keys())
-    pairs = [(name, written.get(name, 1), VERSIONS.get(name, 1)) for name in names]
-    return ", ".join(f"{name} {theirs} (here {ours})" for name, theirs, ours in pairs if theirs != ours)
 
 
 def check(data_dir: Path, lane: str) -> None:
@@ -73,9 +82,9 @@ def check(data_dir: Path, lane: str) -> None:
 
 
 def stamp(data_dir: Path, lane: str) -> None:
-    """Where there is no store yet, write down what it will hold. Raises DataDirError."""
+    """Write down what the store will hold, which `check` has passed. Raises DataDirError."""
     folder = folder_of(data_dir, lane)
-    if _is_made(folder):
+    if _is_made(folder) and _written(folder) == VERSIONS:
         return
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

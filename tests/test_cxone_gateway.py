@@ -53,8 +53,6 @@ WHOLE = [
     "drop=rst@300b",
     "drop=fin@6,ids=event:every=2",
     "drop=fin@6,repeat=4",
-    "drop=fin@6,repeat=4:ids=new",
-    "drop=fin@6,repeat=4,ids=stream",
     "drop=fin@6,repeat=4,ids=data",
     "drop=end@+2:times=3,repeat=3",
     "drop=fin@6:revoke",

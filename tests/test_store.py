@@ -15,11 +15,12 @@ from connectors.errors import DataDirError
 from connectors.records import Record
 from connectors.sessions import SessionRequest
 from flows import cxone
+from flows.events import Text
 from flows.moderation import Policy
 from flows.reassembly import Reassembly
 from flows.release import Release
 from flows.session import Session
-from flows.shard import Core
+from flows.shard import Core, Shard
 from flows.store import VERSIONS
 from flows.windows import Windows, WindowSettings
 from tests.callers import until
@@ -40,12 +41,19 @@ CORES: dict[str, Callable[[], Core]] = {
 
 SHAPES = {
     ("reassembly", 2): "(bool, (str, int), (bytes, str), (str, (list, bytes), bool, NoneType, NoneType))",
+    ("reassembly", 3): (
+        "(bool, (str, int, bool), (bytes, str), ((str, bool, ((list, bytes), bool, bool, NoneType, int, NoneType), "
+        "(int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
+    ),
     ("windows", 2): "(dict, int, int, str, bool, NoneType)",
     ("release", 2): (
         "((int, str, (int, int, int, bool), dict, dict, NoneType, list), list, list, bytes, (int, int, int, bool), "
         "(int, str), NoneType, NoneType)"
     ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
+    ("session", 3): (
+        "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple, int)"
+    ),
 }
 """What a version looks like, of a turn that has just begun. Never change an entry: a new shape is a new version."""
 
@@ -114,3 +122,57 @@ def test_a_turn_goes_on_in_its_language_where_the_settings_changed(other_side: S
     stopped_in_the_middle(side, tmp_path)
     cxone.job(side.settings(tmp_path, window={"language": "de"})).run()
     assert side.desktop.transcript("s") == "".join(WORDS)
+
+
+def test_snapshots_of_the_version_before_are_read() -> None:
+    told = (False, "The cat ", [("cat ", "c")], 4, [4], [])
+    texts = ("The cat ", ([("ctx-", 0, 1)], b"12345678"), True, "c")
+    for doubt, frames, text in [
+        (None, [], ""),
+        (None, [("sat", "ctx-2")], "sat"),
+        (told, [], "cat "),
+        (told, [("sat", "d")], "cat sat"),
+        ((True, "The cat ", [], 0, [], []), [("sat", "d")], "sat"),
+        ((False, "The cat ", [], 0, [], []), [("sat", None)], "sat"),
+    ]:
+        old = (True, ("", 0), (b"", ""), (*texts, doubt))
+        core = Reassembly(Decoder())
+        core.restore(Reassembly.upgrade(old, 2))
+        core.restore(core.snapshot())
+        records = [Record(1, "s", 0, "frame", id=each, d=f'{{"token":"{token}"}}') for token, each in frames]
+        records.append(Record(1, "s", 0, "close", d={"reason": "finished"}))
+        assert "".join(e.text for record in records for e in core.feed(record) if isinstance(e, Text)) == text
+    session = Session("cxone", OPENED)
+    session.restore(Session.upgrade(session.snapshot()[:-1], 2))
+    assert session.snapshot() == Session("cxone", OPENED).snapshot()
+
+
+def test_a_store_of_the_version_before_is_gone_on_with_and_is_of_this_one_after(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), "stall=inf@5")
+    stopped_in_the_middle(side, tmp_path)
+    stamp = tmp_path / "recovery" / "w00.versions"
+    stamp.write_bytes(msgspec.json.encode({**VERSIONS, "reassembly": 2, "session": 2}))
+    assert invoke({}, "doctor", tmp_path).exit_code == 0
+    cxone.job(side.settings(tmp_path)).run()
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    assert msgspec.json.decode(stamp.read_bytes()) == VERSIONS
+
+
+def test_a_shard_reads_a_snapshot_that_its_core_can_upgrade() -> None:
+    class Old(Reassembly):
+        version = 2
+
+        def snapshot(self) -> tuple[Any, ...]:
+            return (True, ("", 0), (b"", ""), ("", ([], b""), True, None, None))
+
+    before = Shard("reassemble", lambda _: Old(Decoder()))
+    before.feed([Record(0, "s", 0, "open", d={})], 0)
+    shard = Shard("reassemble", lambda _: Reassembly(Decoder()))
+    shard.restore(before.snapshot())
+    again = Shard("reassemble", lambda _: Reassembly(Decoder()))
+    again.restore(shard.snapshot())
+    [text] = again.feed([Record(1, "s", 0, "frame", d='{"token":"on"}')], 1)
+    assert isinstance(text, Text)
+    assert text.text == "on"

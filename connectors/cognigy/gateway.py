@@ -2,8 +2,8 @@
 
 Rules
 - Every message is logged before anything is made of it; one that says `done` and the turn's `close` are one write.
-- A dialog is configured once for its settings, and a turn's socket is opened under its own configuration:
-  dialogs.py says how starts are ordered.
+- A dialog is configured once for its settings (any 200 will do that does not say `streaming: false`), and a turn's
+  socket is opened under its own configuration: dialogs.py says how starts are ordered.
 - No continuation exists. A new attempt is made only while no token has come, `max_reconnects` times a turn with
   back-off; after that a stream that breaks, in whatever way, is `interrupted`, and what had come stays.
 - 401 refreshes the token and tries once more; 429 waits as it is told, `max_retries` times in a row, and slows the
@@ -39,6 +39,7 @@ from connectors.job import Outcome
 from connectors.lane import Lane
 from connectors.reasons import MAX_BODY, reason_of
 from connectors.records import closed, error, frame
+from connectors.text import from_bytes, from_json
 from connectors.turns import Turn
 from connectors.websocket import ClientConnection, connect, is_redirect
 
@@ -170,8 +171,8 @@ class _Conversation(Conversation):
             raise self._refusal(
                 "the gateway's configuration", response.status, response.body, response.headers.get("retry-after")
             )
-        if not _streams(response.body):
-            fault = UpstreamError(f"{self.name}: the gateway did not take `streaming`; enable it for this account")
+        if _refuses_streaming(response.body):
+            fault = UpstreamError(f"{self.name}: the gateway answered `streaming: false`; enable it for this account")
             raise AttemptError("no_stream", fault, status=200, reason="refused")
         self._dialogs.put(self._dialog_id, body)
 
@@ -236,19 +237,20 @@ class _Conversation(Conversation):
                     limit.reschedule(clock() + idle if idle else None)
                     message = await socket.recv(decode=False)
                     limit.reschedule(None)
-                    if self._log(message.decode("utf-8", "replace")):
+                    if self._log(*from_bytes(message)):
                         return
                     await self.lane.ready(self.turn)
         except TimeoutError:
             fault = UpstreamError(f"{self.name}: nothing came for {idle:g} s (cognigy.idle_timeout)")
             raise AttemptError("idle_timeout", fault) from None
 
-    def _log(self, text: str) -> bool:
+    def _log(self, text: str, raw: bool) -> bool:
         """Log a message; True if the turn is finished, and then closed with it."""
         session_id, number = self.turn.session_id, self.turn.number
-        record = frame(session_id, number, text)
+        record = frame(session_id, number, text, raw=raw)
         deltas = self._decoder.feed(text, None)
-        self.token_came = self.token_came or any(delta.tokens for delta in deltas)
+        if any(delta.tokens for delta in deltas):
+            self.progressed()
         if any(delta.error for delta in deltas):
             self.lane.append(record)
             fault = UpstreamError(f"{self.name}: the gateway ended it with an error message")
@@ -320,10 +322,11 @@ class _Taken(msgspec.Struct):
     streaming: Any = None
 
 
-def _streams(body: bytes) -> bool:
+def _refuses_streaming(body: bytes) -> bool:
+    """Whether it says so; an answer that does not speak of it, or in no JSON, is a 200 all the same."""
     try:
-        return msgspec.json.decode(body, type=_Taken).streaming is True
-    except (msgspec.DecodeError, UnicodeError):
+        return from_json(body, _Taken).streaming is False
+    except msgspec.DecodeError:
         return False
 
 

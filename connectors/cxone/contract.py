@@ -2,7 +2,7 @@
 
 Rules
 - A frame's data is JSON: {"token", "finished", "context_id"?, "data"?}. Fields we do not know are carried in the
-  log and not shown. The SSE `id:` wins over `context_id`.
+  log and not shown. The SSE `id:` wins over `context_id`; one that is no id is none, and its token is shown.
 - How messages and frames belong together: connectors/deltas.py.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from connectors import deltas
-from connectors.deltas import MALFORMED, Delta
+from connectors.deltas import MALFORMED, Delta, usable_id
 
 __all__ = ["Decoder", "Delta"]
 
@@ -32,14 +32,14 @@ class Decoder(deltas.Decoder):
 
     def _read(self, text: str, frame_id: str | None) -> Delta:
         message = _decode(text)
-        return _delta(message.token, message.finished, frame_id or message.context_id)
+        return _delta(message.token, message.finished, frame_id, message.context_id)
 
     def _convert(self, message: dict[str, Any], frame_id: str | None) -> Delta:
-        token, context_id = message.get("token"), message.get("context_id")
-        if not isinstance(token, str | None) or not isinstance(context_id, str | None):
+        token = message.get("token")
+        if not isinstance(token, str | None):
             return MALFORMED
-        return _delta(token, message.get("finished") is True, frame_id or context_id)
+        return _delta(token, message.get("finished") is True, frame_id, message.get("context_id"))
 
 
-def _delta(token: str | None, finished: bool, id: str | None) -> Delta:  # noqa: A002  # as in Delta
-    return Delta((token,) if token else (), finished, id or None)
+def _delta(token: str | None, finished: bool, frame_id: str | None, context_id: object) -> Delta:
+    return Delta((token,) if token else (), finished, usable_id(frame_id) or usable_id(context_id))

@@ -22,6 +22,7 @@ from connectors.backoff import BackoffSettings
 from connectors.conversation import AttemptError, Conversation, Gate
 from connectors.cxone.contract import Decoder
 from connectors.cxone.settings import CXoneSettings
+from connectors.deltas import usable_id
 from connectors.errors import CredentialsError, SettingsError, TokenweirError, UpstreamError
 from connectors.http import Client, HttpError, HttpSettings, Stream, TlsError
 from connectors.job import Outcome
@@ -29,7 +30,9 @@ from connectors.lane import Lane
 from connectors.oauth import ClientCredentials, Grant
 from connectors.reasons import MAX_BODY, reason_of
 from connectors.records import Record, closed, frame
+from connectors.resumption import Account, Observer
 from connectors.sse import Event, EventTooLargeError, SSEDecoder
+from connectors.text import to_json
 from connectors.turns import Turn
 
 TOKEN_PATH = "/oauth/token"
@@ -71,6 +74,7 @@ class CXoneGateway:
             ),
         )
         self.gate = Gate()
+        self.account = Account(settings.resumes)
 
     @property
     def model(self) -> str:
@@ -103,17 +107,20 @@ class _Conversation(Conversation):
         self._gateway = gateway
         self._settings = settings
         self._decoder = Decoder()
+        self._observer = Observer(gateway.account)
         self._unauthorized = False
 
     def can_go_on(self) -> bool:
         return not self.token_came or self.turn.continuation_id is not None
 
     def reopening(self) -> dict[str, Any]:
-        return {"continuation_id": self.turn.continuation_id}
+        known = self._gateway.account.reopening() if self.token_came else {}
+        return {"continuation_id": self.turn.continuation_id, **known}
 
     async def attempt(self) -> None:
         """One request, read to the turn's end. Raises AttemptError."""
         self._decoder.restart()
+        self._observer.connect()
         idle = self._settings.idle_timeout or None
         try:
             async with contextlib.AsyncExitStack() as stack:
@@ -148,8 +155,10 @@ class _Conversation(Conversation):
             if settings.continue_with_model:
                 body["model"] = model
         body["stream"] = True
-        headers = {"Accept": "text/event-stream"}
-        return self._gateway.http.stream("POST", self._gateway.url, headers=headers, json=body, auth=self._gateway.auth)
+        headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}
+        return self._gateway.http.stream(
+            "POST", self._gateway.url, headers=headers, content=to_json(body), auth=self._gateway.auth
+        )
 
     async def _check(self, stream: Stream) -> None:
         """Raise AttemptError unless this is the stream that the contract promises."""
@@ -178,7 +187,7 @@ class _Conversation(Conversation):
 
     async def _read(self, stream: Stream, limit: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished. Every byte, a comment's too, moves the idle limit on."""
-        sse = SSEDecoder(self._settings.max_event_bytes)
+        sse = SSEDecoder(self._settings.max_event_bytes, keep_bytes=True)
         idle, clock = self._settings.idle_timeout, asyncio.get_running_loop().time
         limit.reschedule(clock() + idle if idle else None)
         async for chunk in stream.chunks():
@@ -196,14 +205,16 @@ class _Conversation(Conversation):
         for event in events:
             name = None if event.event == "message" else event.event
             deltas = self._decoder.feed(event.data, event.id) if event.event != "error" else []
-            context_id = event.id or next((delta.id for delta in reversed(deltas) if delta.id), None)
-            records.append(frame(session_id, number, event.data, id=context_id, event=name))
+            context_id = usable_id(event.id) or next((delta.id for delta in reversed(deltas) if delta.id), None)
+            records.append(frame(session_id, number, event.data, id=context_id, event=name, raw=event.raw))
             if event.event == "error":
                 self.lane.append(*records)
                 why = reason_of(event.data.encode())
                 fault = UpstreamError(f"{self.name}: the gateway ended it with an error event{why}")
                 raise AttemptError("vendor_error", fault, reason="vendor_error")
-            self.token_came = self.token_came or any(delta.tokens for delta in deltas)
+            if any(delta.tokens for delta in deltas):
+                self.progressed()
+                self._observer.feed(context_id)
             if any(delta.finished for delta in deltas):
                 self.lane.append(*records, closed(session_id, number, "finished"))
                 return True

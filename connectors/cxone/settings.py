@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from connectors.resumption import Resumes
 from connectors.secret import Secret
 
 
@@ -14,6 +15,9 @@ class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     client_id, client_secret CXONE_CLIENT_ID, CXONE_CLIENT_SECRET
     model                    of sessions that name none
     continue_with_model      send `model` with a continuation too
+    resumes                  where a continuation begins: "exact": just behind what came; "repeats": some of it may come
+                             again, under new ids or none; "auto": as the vendor's ids show, and what they leave open is
+                             kept and counted (docs/recovery.md)
     connect_timeout          seconds for a connection
     idle_timeout             seconds without a byte after which a stream counts as broken (0: never)
     max_restarts             continuations and fresh starts of one turn, in total; restarts of the job do not count
@@ -29,6 +33,7 @@ class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     client_secret: Secret = Secret("")
     model: str = "gpt-4"
     continue_with_model: bool = False
+    resumes: Resumes = "auto"
     connect_timeout: float = 10.0
     idle_timeout: float = 120.0
     max_restarts: int = 5

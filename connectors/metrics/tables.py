@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raise it with every change of a row type below; database.py brings older files up to it."""
 
 
@@ -93,6 +93,7 @@ class TurnRow(msgspec.Struct, frozen=True, gc=False):
     restarts: Annotated[int, "attempts that began from nothing or by continuation"]
     outcome: Annotated[str, "how the turn ended: finished, failed, cancelled, …"]
     error_kind: Annotated[str | None, "the kind of the last error, where there was one"]
+    tokens_doubtful: Annotated[int, "tokens shown that may be repetitions after a continuation (docs/recovery.md)"] = 0
 
 
 class FindingRow(msgspec.Struct, frozen=True, gc=False):

@@ -22,9 +22,10 @@ from connectors.log import LogReader, LogWriter
 from connectors.records import CLOSE, FRAME, OPEN, Record, frame
 from connectors.sessions import parse_request
 from connectors.sse import EventTooLargeError, SSEDecoder
-from flows.continuation import HISTORY
+from flows.continuation import MAX_WAITING
 from flows.ids import MAX_RUNS, MAX_SINGLE
 from flows.reassembly import Reassembly
+from flows.received import HISTORY
 from tests.callers import Service, serving
 from tests.conftest import OtherSide, corpus_of
 
@@ -98,7 +99,10 @@ def test_any_message_of_a_vendor_is_text_or_set_aside(
         if t % 4 == 3:
             list(core.feed(Record(t, "s", 0, OPEN, d={})))
         assert len(decoder.pending) <= deltas.MAX_PENDING
-        *_, (recent, (runs, hashes), *_) = core.snapshot()
+        *_, ((recent, _, ((runs, hashes), *_), *_), seam) = core.snapshot()
+        if seam is not None:
+            _, _, waiting, released, _ = seam
+            assert len(waiting) + len(released) <= HISTORY + MAX_WAITING
         assert len(recent) <= HISTORY
         assert len(runs) <= MAX_RUNS
         assert len(hashes) <= 8 * MAX_SINGLE
