@@ -196,7 +196,7 @@ def doctor(data_dir: Path) -> int:
     findings = examine(data_dir)
     for each in findings:
         style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
-        out.print(Text.assemble((f"{each.level:4}", style), f"  {each.where}: {each.what}"))
+        out.print(Text.assemble((f"{each.level:4}", style), printable(f"  {each.where}: {each.what}")))
     broken = sum(each.level == "mend" for each in findings)
     out.print(f"{broken} to mend." if broken else "Nothing to mend.", highlight=False)
     return DataDirError.exit_code if broken else 0
@@ -341,10 +341,10 @@ def _print_spans(name: str, spans: list[Span]) -> None:
     text = Text()
     for span in spans:
         if span.finding is None:
-            text.append(span.text)
+            text.append(printable(span.text))
         else:
             style = "yellow" if span.finding.action == "flag" else "bold green"
-            text.append(span.text, style)
+            text.append(printable(span.text), style)
             text.append(f" ({span.finding.category} by {span.finding.rule}: {span.finding.action})", "dim")
     out.print(text)
 

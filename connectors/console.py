@@ -48,6 +48,10 @@ class Terminal(Console):
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else printable(text), style, control)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """rich's, but what its own Text would take out of a string without a trace is shown."""
+        super().print(*[printable(each) if isinstance(each, str) else each for each in objects], **options)
+
     def on_broken_pipe(self) -> None:
         self.quiet = True
         close_stdout()
@@ -140,7 +144,7 @@ class Screen:
         key = (message.session_id, message.turn)
         if message.text:
             name = f"{message.session_id}/{message.turn}"
-            self._console.print(Text.assemble((f"{name:>14}", "cyan"), " ", message.text.strip()))
+            self._console.print(Text.assemble((f"{name:>14}", "cyan"), " ", printable(message.text.strip())))
         counts = self._under_way.setdefault(key, [0, 0])
         counts[0] += 1
         counts[1] += len(message.text)

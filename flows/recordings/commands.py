@@ -19,6 +19,7 @@ from connectors.console import Terminal
 from connectors.deltas import Decoder
 from connectors.errors import InputError
 from connectors.log import LogReader
+from connectors.printable import printable
 from connectors.records import FRAME, Record
 from flows.comparison import Comparison, Figures, TurnDifference, quantile
 from flows.recordings import captures, editing, recorder, shapes
@@ -288,9 +289,9 @@ def _print_difference(turn: TurnDifference) -> None:
     out.rule(Text(f"{turn.recording}: {turn.session}/{turn.turn}"), align="left")
     for change in turn.changes:
         for text in change.before:
-            out.print(Text(f"- {text.strip()}", "red"))
+            out.print(Text(printable(f"- {text.strip()}"), "red"))
         for text in change.after:
-            out.print(Text(f"+ {text.strip()}", "green"))
+            out.print(Text(printable(f"+ {text.strip()}"), "green"))
     for sign, found in (("lost", turn.lost), ("gained", turn.gained)):
         for each in found:
             out.print(

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from connectors.printable import printable
 from flows.recordings.editing import Summary
 
 TABLE_WIDTH = 140
@@ -29,13 +30,13 @@ def _table(summaries: Iterable[Summary]) -> Table:
     table.add_column("note", no_wrap=True, overflow="ellipsis", max_width=60)
     for summary in summaries:
         table.add_row(
-            Text(summary.path.name),
-            summary.header.vendor,
+            printable(summary.path.name),
+            printable(summary.header.vendor),
             summary.header.created[:19],
             *map(str, _counts(summary)),
             f"{summary.seconds:.1f}",
             _ended(summary),
-            Text(summary.header.note),
+            printable(summary.header.note),
         )
     return table
 
@@ -43,8 +44,9 @@ def _table(summaries: Iterable[Summary]) -> Table:
 def _lines(summary: Summary) -> tuple[Text, ...]:
     sessions, turns, tokens = _counts(summary)
     held = f"sessions {sessions}, turns {turns}, tokens {tokens}, seconds {summary.seconds:.1f}; {_ended(summary)}"
-    head = Text.assemble((summary.path.name, "bold"), f"  {summary.header.vendor}  {summary.header.created[:16]}")
-    note = Text(f"    {summary.header.note}", "dim", no_wrap=True, overflow="ellipsis")
+    about = f"  {summary.header.vendor}  {summary.header.created[:16]}"
+    head = Text.assemble((printable(summary.path.name), "bold"), printable(about))
+    note = Text(printable(f"    {summary.header.note}"), "dim", no_wrap=True, overflow="ellipsis")
     return (head, Text(f"    {held}"), *((note,) if summary.header.note else ()))
 
 
@@ -55,4 +57,4 @@ def _counts(summary: Summary) -> tuple[int, int, int]:
 
 
 def _ended(summary: Summary) -> str:
-    return ", ".join(sorted({turn.ended or "open" for turn in summary.turns}))
+    return printable(", ".join(sorted({turn.ended or "open" for turn in summary.turns})))
