@@ -32,7 +32,7 @@ from analytics.report import report as make_report
 from analytics.tuning.command import command as tune
 from connectors.commands import StderrHandler, complain, err, explained, out, print_strictly, shown, unstoppable
 from connectors.console import ConsoleSink, Screen, Terminal
-from connectors.errors import DataDirError, InputError
+from connectors.errors import DataDirError, InputError, SettingsError
 from connectors.printable import printable
 from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
@@ -190,10 +190,14 @@ def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: boo
 
 @main.command()
 @click.argument("data_dir", type=click.Path(path_type=Path))
+@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
 @explained
-def doctor(data_dir: Path) -> int:
-    """Check a data directory and say what a start would do with it. Changes nothing."""
-    findings = examine(data_dir)
+def doctor(data_dir: Path, settings: Path | None) -> int:
+    """Check a data directory and say what a start would do with it. Changes nothing.
+
+    From settings it only wants to know which desktops there are; without any it says what waits for whom.
+    """
+    findings = examine(data_dir, _desktops(settings))
     for each in findings:
         style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
         out.print(Text.assemble((f"{each.level:4}", style), printable(f"  {each.where}: {each.what}")))
@@ -293,6 +297,16 @@ def report(data_dir: Path | None, since: str | None, until: str | None, tenant: 
     except OSError as error:
         raise InputError(f"{output} cannot be written: {error.strerror}") from None
     out.print(f"wrote {output}", highlight=False, markup=False)
+
+
+def _desktops(path: Path | None) -> frozenset[str] | None:
+    """Those of the settings; None where those have none, or cannot be read and were not asked for."""
+    try:
+        return frozenset(load(path).desktops) or None
+    except SettingsError:
+        if path is not None:
+            raise
+        return None
 
 
 def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> Settings:

@@ -21,6 +21,7 @@ from connectors.courier import CLOSE_TIMEOUT, Courier, DesktopSettings, DesktopS
 from connectors.delivery import ENDED_FOR, Delivered, DeliveryMemory
 from connectors.errors import DeliveryError, naming
 from connectors.journal import SEGMENT_BYTES, Journal, Position
+from connectors.outbox import Counts
 from connectors.reactor import Reactor
 from connectors.records import Message
 
@@ -35,7 +36,7 @@ SNAPSHOT_VERSION = 1
 class DesktopSink(FixedPartitionedSink[Batch, State]):
     """Delivers `(key, [(desktop's name, message), …])` to the desktops. One partition a lane.
 
-    desktops      by name; a message for another name is counted as `unknown_desktop` and goes nowhere
+    desktops      by name; a message for another name goes nowhere: it is counted as `unknown_desktop`, and told as such
     directory     where the journal lives; made if it is not there
     lane          this process's lane; its keys begin with `lane` and a dash
     reactor       the process's reactor, or a function that gives it when the flow starts
@@ -133,6 +134,19 @@ class DesktopSink(FixedPartitionedSink[Batch, State]):
             return {}
         pending = self._part.memory.pending
         return {name: desktop.status(pending[name]) for name, desktop in self._part.couriers.items()}
+
+    def everyone(self) -> dict[str, DesktopStatus]:
+        """The same, with those that nothing was sent to yet, and those that the settings lack. Safe from any thread."""
+        nobody = DesktopStatus(False, 0, 0, 0, "not connected yet", Counts())
+        if self._part is None:
+            return dict.fromkeys(self._desktops, nobody)
+        memory = self._part.memory
+        missing = {
+            name: DesktopStatus(False, 0, pending, 0, "not in the settings", memory.counts(name))
+            for name, pending in memory.pending.items()
+            if name not in self._desktops
+        }
+        return self.status() | missing
 
     def failure(self) -> DeliveryError | None:
         """What an orderly end left behind, as the error to end with; None if everything was delivered."""

@@ -52,15 +52,18 @@ def located(place: int) -> tuple[int, int]:
 class History:
     """The segments of one lane, by number, oldest first; at least one.
 
+    end  where the newest ends, if what follows is a torn tail that nobody has cut off
+
     `messages` has how many there are in each segment that was read to its end, forgotten ones included.
 
     Reading raises DataDirError that names the file and line of what cannot be read, or OSError.
     """
 
-    def __init__(self, lane: str, segments: Mapping[int, Path]) -> None:
+    def __init__(self, lane: str, segments: Mapping[int, Path], end: int | None = None) -> None:
         self.messages: Counter[int] = Counter()
         self._lane = lane
         self._segments = dict(segments)
+        self._end = end
         *self._older, self._newest = self._segments
 
     def read(self) -> Iterator[tuple[int, Remembered | Entry]]:
@@ -72,7 +75,7 @@ class History:
     def settled(self) -> Iterator[Remembered | Settled | Noted]:
         """What is settled and noted: with `stored` all that `read` gives."""
         yield from self._marks()
-        yield from read_settled(self._segments[self._newest])
+        yield from read_settled(self._segments[self._newest], self._end)
 
     def stored(self) -> Iterator[tuple[int, Stored]]:
         """The messages, settled or not, with their places and in order."""
@@ -97,10 +100,12 @@ class History:
                 if (entry.to, name.session_id, name.turn) in known:
                     yield place, entry
 
-    def _located(self, number: int, read: Callable[[Path], Iterator[tuple[int, E]]]) -> Iterator[tuple[int, E]]:
+    def _located(
+        self, number: int, read: Callable[[Path, int | None], Iterator[tuple[int, E]]]
+    ) -> Iterator[tuple[int, E]]:
         """A segment's lines with their places."""
         messages = 0
-        for offset, entry in read(self._segments[number]):
+        for offset, entry in read(self._segments[number], self._end if number == self._newest else None):
             messages += isinstance(entry, Stored)
             yield place_of(number, offset), entry
         self.messages[number] = messages

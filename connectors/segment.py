@@ -117,29 +117,31 @@ def acknowledges(line: Settled) -> bool:
     return line.how == "ack" and (line.at > 0 or line.last < line.first)
 
 
-def read_entries(path: Path) -> Iterator[tuple[int, Entry]]:
-    """Every line after the header, with its offset. Raises DataDirError for one that is damaged."""
-    return _read_lines(path, lambda line: True)
+def read_entries(path: Path, end: int | None = None) -> Iterator[tuple[int, Entry]]:
+    """Every line after the header and before `end`, with its offset. Raises DataDirError for one that is damaged."""
+    return _read_lines(path, end, lambda line: True)
 
 
-def read_stored(path: Path) -> Iterator[tuple[int, Stored]]:
+def read_stored(path: Path, end: int | None = None) -> Iterator[tuple[int, Stored]]:
     """The messages alone."""
-    for offset, entry in _read_lines(path, lambda line: line.startswith(_STORED)):
+    for offset, entry in _read_lines(path, end, lambda line: line.startswith(_STORED)):
         if isinstance(entry, Stored):
             yield offset, entry
 
 
-def read_settled(path: Path) -> Iterator[Settled | Noted]:
+def read_settled(path: Path, end: int | None = None) -> Iterator[Settled | Noted]:
     """All but the messages."""
-    for _, entry in _read_lines(path, lambda line: not line.startswith(_STORED)):
+    for _, entry in _read_lines(path, end, lambda line: not line.startswith(_STORED)):
         if not isinstance(entry, Stored):
             yield entry
 
 
-def _read_lines(path: Path, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, Entry]]:
+def _read_lines(path: Path, end: int | None, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, Entry]]:
     with path.open("rb") as file:
         offset = len(file.readline())
         for count, line in enumerate(file, 2):
+            if end is not None and offset >= end:
+                return
             if wanted(line):
                 try:
                     yield offset, _decode_entry(line)

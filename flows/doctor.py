@@ -3,13 +3,12 @@
 Rules
 - Every finding is of a level: `ok`, `note` (a start deals with it by itself) or `mend` (a start would be refused, or
   would lose something; the finding says the remedy).
-- It only reads, takes no lock, and may run beside a job; then torn ends and open turns are the job's business.
+- It only reads, takes no lock, and may run beside a job; then torn ends, open turns and what waits are that job's.
 - Where a finding names a file it never quotes what is in it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import io
 import os
@@ -18,7 +17,8 @@ import re
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +26,11 @@ import duckdb
 import msgspec
 
 from connectors.errors import DataDirError, InputError
+from connectors.history import History
 from connectors.log import FOLD, LogReader, Position
-from connectors.segment import Entry, Settled, Stored, measure, read_entries, read_header
+from connectors.outbox import Outbox
+from connectors.recall import recall
+from connectors.segment import measure
 from connectors.turns import READABLE, Turns
 from flows import store
 
@@ -39,15 +42,6 @@ FOLDERS = ("log", "recovery", "delivery", "dialog", "callers", "spool")
 PRIVATE = ("log", "delivery", "dialog", "callers")
 
 
-class _Name(msgspec.Struct, frozen=True):
-    session_id: str
-    turn: int
-    seq: int
-
-
-_decode_name = msgspec.json.Decoder(_Name).decode
-
-
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at. `where` is a path inside the data directory."""
 
@@ -56,8 +50,11 @@ class Finding(msgspec.Struct, frozen=True):
     what: str
 
 
-def examine(data_dir: Path) -> list[Finding]:
-    """Everything found. Raises DataDirError where there is no such directory."""
+def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Finding]:
+    """Everything found. `desktops` are those of the settings, where they are known.
+
+    Raises DataDirError where there is no such directory.
+    """
     if not data_dir.is_dir():
         raise DataDirError(f"{data_dir} is no directory; give the one that --data-dir named")
     findings: list[Finding] = []
@@ -67,7 +64,7 @@ def examine(data_dir: Path) -> list[Finding]:
     for folder in lanes:
         findings += _lane(data_dir, folder)
     for name in ("delivery", "dialog", "callers"):
-        findings += _journals(data_dir, data_dir / name)
+        findings += _journals(data_dir, data_dir / name, desktops if name == "delivery" else None)
     findings += _metrics(data_dir)
     findings += _rights(data_dir)
     findings += _space(data_dir)
@@ -168,41 +165,50 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError("not plain data")
 
 
-def _journals(data_dir: Path, folder: Path) -> Iterator[Finding]:
-    lanes: dict[str, list[tuple[int, Path]]] = {}
+def _journals(data_dir: Path, folder: Path, desktops: Collection[str] | None) -> Iterator[Finding]:
+    lanes: dict[str, dict[int, Path]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         if found := JOURNAL.fullmatch(path.name):
-            lanes.setdefault(found[1], []).append((int(found[2]), path))
+            lanes.setdefault(found[1], {})[int(found[2])] = path
     for name, segments in lanes.items():
         where = str((folder / name).relative_to(data_dir))
-        lane = name.removeprefix("delivery-")
-        torn = _torn_bytes(segments[-1][1])
-        waiting: set[tuple[str, str, int, int]] = set()
         try:
-            measure(segments[-1][1])
-            for number, path in segments:
-                read_header(path, lane, number)
-                with (
-                    contextlib.suppress(DataDirError) if torn and path == segments[-1][1] else contextlib.nullcontext()
-                ):
-                    for _, entry in read_entries(path):
-                        _follow(waiting, entry)
+            yield from _journal(where, name.removeprefix("delivery-"), folder.name, segments, desktops)
         except DataDirError as error:
             yield Finding("mend", where, str(error))
-            continue
-        if torn:
-            yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
-        what = "lines of what callers may read again" if folder.name == "callers" else "messages to send"
-        yield Finding("ok", where, f"{len(segments)} segments, {len(waiting)} {what}")
+        except FileNotFoundError:
+            yield Finding("note", where, "a job begins a new segment now: ask again")
 
 
-def _follow(waiting: set[tuple[str, str, int, int]], entry: Entry) -> None:
-    """What is stored waits until it is settled."""
-    if isinstance(entry, Stored):
-        name = _decode_name(entry.d)
-        waiting.add((entry.to, name.session_id, name.turn, name.seq))
-    elif isinstance(entry, Settled):
-        waiting.difference_update((entry.to, entry.s, entry.n, seq) for seq in range(entry.first, entry.last + 1))
+def _journal(
+    where: str, lane: str, kind: str, segments: dict[int, Path], desktops: Collection[str] | None
+) -> Iterator[Finding]:
+    newest = segments[max(segments)]
+    _, end = measure(newest)
+    if torn := _torn_bytes(newest):
+        yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
+    history = History(lane, segments, end)
+    if kind == "callers":
+        lines = sum(1 for _ in history.stored())
+        yield Finding("ok", where, f"{len(segments)} segments, {lines} lines of what callers may read again")
+        return
+    outboxes: dict[str, Outbox] = {}
+    oldest = recall(history, lambda to: outboxes.setdefault(to, Outbox()), 0.0)
+    waiting = {to: outboxes[to].pending for to in oldest}
+    yield Finding("ok", where, f"{len(segments)} segments, {sum(waiting.values())} messages to send")
+    for to, count in waiting.items():
+        since = f", the oldest since {_moment(oldest[to])}" if oldest[to] else ""
+        if kind == "dialog":
+            yield Finding("note", where, f"{count} updates of dialog variables wait{since}: a start sets them")
+        elif desktops is None or to in desktops:
+            yield Finding("note", where, f"{count} messages wait for the desktop {to!r}{since}: a start sends them")
+        else:
+            what = f"{count} messages wait for the desktop {to!r}{since}, and the settings have no such desktop"
+            yield Finding("mend", where, f"{what}: add [desktops.{to}], and the next start sends them")
+
+
+def _moment(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _metrics(data_dir: Path) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from connectors.desktop import DesktopSink
 from connectors.detectors import Detector, DetectorSink
 from connectors.dialog import DialogDeadLetter, DialogSink
 from connectors.errors import SettingsError, TokenweirError
-from connectors.frontend import Frontend
+from connectors.frontend import Frontend, health
 from connectors.job import Gateway
 from connectors.live import LiveSource
 from connectors.log import lists_beside
@@ -100,6 +100,8 @@ class LiveJob:
         self._vendor = vendor
         self._extra = dict(extra or {})
         self.dialog = dialog(self) if dialog else None
+        if self.frontend is not None:
+            self.frontend.delivery = self._delivery
         self.detectors = DetectorSink(detectors, lane, self.reactor, self.source.running_lane) if detectors else None
         if self.detectors:
             self.source.settled = self.detectors.is_idle
@@ -149,6 +151,12 @@ class LiveJob:
             plan_of(policy)  # what cannot be compiled is told now, not at the first turn
         store.check(settings.data_dir, settings.lane)
         self.source.claim()
+        delivery = settings.data_dir / "delivery"
+        if not self.settings.desktops and any(delivery.glob(f"delivery-{settings.lane}-*.jsonl")):
+            log.warning(
+                "the settings have no desktop: what waits in %s is not sent; `tokenweir doctor %s` says how much waits",
+                *(delivery, settings.data_dir),
+            )
         try:
             store.stamp(settings.data_dir, settings.lane)
             runner.run(
@@ -181,6 +189,11 @@ class LiveJob:
             settings.job.lane,
             self._make_room,
         )
+
+    def _delivery(self) -> dict[str, Any]:
+        """What has not been delivered, for /health."""
+        updates = {"dialog_updates": {"waiting": self.dialog.undelivered}} if self.dialog else {}
+        return {"desktops": health.desktops(self.desktops.everyone()), **updates}
 
     def _make_room(self) -> bool:
         return self.source.reserve.release()

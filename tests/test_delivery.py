@@ -47,9 +47,9 @@ def test_what_was_not_confirmed_is_sent_after_a_restart_and_what_was_is_not(tmp_
         assert memory.pending == {"default": 2}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(
-    waiting=st.sets(st.integers(0, 79), max_size=8),
+    waiting=st.sets(st.integers(0, 39), max_size=8),
     queue=st.integers(1, 8),
     segment_bytes=st.sampled_from([400, 2_000, 100_000]),
     final=st.booleans(),
@@ -69,14 +69,15 @@ def test_a_start_keeps_and_reads_back_what_waits_alone_and_it_comes_at_once(
     read: list[int] = []
     outbox = Outbox(queue=1_000, in_flight=1_000)
     with closing(start()) as memory:
-        for seq in range(80):
-            memory.offer([("default", message(f"s-{seq % 3}", seq // 3, final=final and seq >= 77))])
+        for seq in range(40):
+            memory.offer([("default", message(f"s-{seq % 3}", seq // 3, final=final and seq >= 37))])
             entry = take(memory)
             if seq not in waiting:
                 memory.settle("default", entry, "pong")
     read.clear()
-    outbox = Outbox(queue=queue)
+    before, outbox = outbox, Outbox(queue=queue)
     with closing(start()) as memory:
+        assert sorted(outbox.marks(), key=str) == sorted(before.marks(), key=str)
         assert len(list(outbox.places())) == memory.waiting("default") == len(waiting)
         came = []
         while (entry := memory.take("default")) is not None:
@@ -84,7 +85,54 @@ def test_a_start_keeps_and_reads_back_what_waits_alone_and_it_comes_at_once(
             memory.settle("default", entry, "pong")
         assert came == [(f"s-{seq % 3}", seq // 3) for seq in sorted(waiting)]
         assert len(read) == len(waiting)
-        assert memory.offer([("default", message(f"s-{seq % 3}", seq // 3)) for seq in range(80)]) == set()
+        assert memory.offer([("default", message(f"s-{seq % 3}", seq // 3)) for seq in range(40)]) == set()
+
+
+HEADER = b'{"format":"tokenweir-delivery","version":1,"lane":"w00","segment":1,"marks":{"default":[["s-0",0,1,0,[]]]}}'
+LINES = [
+    b'{"k":"message","to":"default","d":{"session_id":"s-1","turn":0,"seq":0,"text":"One. ","final":false}}',
+    b'{"k":"settled","to":"default","s":"s-1","n":0,"first":0,"last":0,"at":1790000000000000,"how":"ack"}',
+    b'{"k":"noted","segment":1790000000500000,"waiting":0}',
+    b'{"k":"message","to":"default","d":{"session_id":"s-1","turn":0,"seq":1,"text":"Two. ","final":true}}',
+]
+
+
+def test_a_journal_of_before_goes_on_and_tells_that_its_desktop_acknowledged(tmp_path: Path):
+    (tmp_path / "delivery-w00-00000001.jsonl").write_bytes(b"\n".join([HEADER, *LINES, b""]))
+    with closing(memory_of(tmp_path, confirm="pong")) as memory:
+        assert memory.acknowledges("default")
+        assert take(memory).body == LINES[3][LINES[3].index(b"{", 1) : -1]
+        assert memory.waiting("default") == 1
+        assert not memory.offer([("default", message("s-0", 0)), ("default", message("s-1", 0))])
+
+
+def test_how_was_not_kept_in_the_oldest_journals_so_they_tell_nothing_of_acknowledgements(tmp_path: Path):
+    lines = [HEADER, LINES[0], LINES[1].replace(b',"at":1790000000000000,"how":"ack"', b""), *LINES[3:], b""]
+    (tmp_path / "delivery-w00-00000001.jsonl").write_bytes(b"\n".join(lines))
+    with closing(memory_of(tmp_path, confirm="pong")) as memory:
+        assert not memory.acknowledges("default")
+        assert take(memory).seq == 1
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_that_a_desktop_acknowledges_outlives_restarts_and_rotations(tmp_path: Path, acknowledged: bool):
+    """Also where it is known from an acknowledgement of what a pong had settled before."""
+
+    def start() -> DeliveryMemory:
+        return DeliveryMemory(Journal(tmp_path, "w00", segment_bytes=1_000), {"default": Outbox("pong")}, noting=True)
+
+    with closing(start()) as memory:
+        memory.offer([("default", message("s-1", 0))])
+        memory.settle("default", take(memory), "pong")
+        if acknowledged:
+            memory.let_acknowledge("default")
+    for seq in range(1, 40):
+        with closing(start()) as memory:
+            assert memory.acknowledges("default") == acknowledged
+            memory.offer([("default", message("s-1", seq))])
+            memory.settle("default", take(memory), "pong")
+            assert [each.seq for each in memory.unnoted[1]] == list(range(seq + 1))
+    assert not (tmp_path / "delivery-w00-00000001.jsonl").exists()
 
 
 def test_what_is_sent_is_the_messages_own_bytes(tmp_path: Path):
@@ -121,6 +169,19 @@ def test_a_desktop_that_nobody_knows_is_counted(tmp_path: Path):
     with closing(memory_of(tmp_path)) as memory:
         assert memory.offer([("nobody", message("s-1", 0)), ("default", message("s-1", 0))]) == {"default"}
         assert memory.unknown_desktop == 1
+
+
+def test_a_message_for_a_desktop_that_nobody_knows_is_told_once_and_not_again_after_a_restart(tmp_path: Path):
+    facts: list[Delivered] = []
+    for _ in range(3):
+        with closing(memory_of(tmp_path, on_delivered=facts.extend)) as memory:
+            memory.offer([("nobody", message("s-1", seq, final=seq == 2)) for seq in range(3)])
+    assert [(fact.desktop, fact.seq, fact.sent_at, fact.how) for fact in facts] == [
+        ("nobody", seq, None, "unknown") for seq in range(3)
+    ]
+    with closing(memory_of(tmp_path, "nobody")) as memory:
+        assert memory.offer([("nobody", message("s-1", seq)) for seq in range(4)]) == {"nobody"}
+        assert take(memory, "nobody").seq == 3
 
 
 def test_a_message_with_half_a_character_is_left_out_and_the_others_go_on(

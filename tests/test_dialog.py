@@ -229,6 +229,19 @@ def test_updates_for_a_vendor_that_is_away_are_stored_said_so_and_set_by_the_nex
     assert sink.failure() is None
 
 
+def test_after_a_restart_an_update_that_waits_is_set_at_once_however_many_are_done(
+    tmp_path: Path, reactor: Reactor, vendors: Vendors
+) -> None:
+    run(sink_for(vendors(), tmp_path, reactor), [update(number) for number in range(50)])
+    away = vendors("503=10000:on=dialog")
+    run(sink_for(away, tmp_path, reactor, retry_base=30.0, drain_timeout=0.0), [update(50)])
+    back = vendors()
+    part = sink_for(back, tmp_path, reactor, queue=4, parallel=2).build_part("s", "w00", None)
+    wait_for(lambda: back.counts["variables"] == 1)
+    part.close()
+    assert back.variables == {"d-50": [values(50)]}
+
+
 def test_too_many_waiting_updates_are_dead_letters(tmp_path: Path, reactor: Reactor, vendors: Vendors) -> None:
     vendor = vendors("503=10000:on=dialog")
     told: list[DialogDeadLetter] = []

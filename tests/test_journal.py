@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -205,6 +208,30 @@ def test_what_the_newest_segment_has_forgotten_does_not_come_back(tmp_path: Path
         places = journal.append([stored("forgotten", 0), settled("forgotten", 0), stored("slow", 0)])
         journal.rotate({"default": [Mark("slow", 0, 0)]}, [places[2]])
     assert reread(tmp_path)[1:] == [stored("slow", 0)]
+
+
+@pytest.mark.parametrize("name", ["delivery-w00-00000002.tmp", "delivery-w00-00000002.jsonl"])
+def test_a_rotation_whose_file_cannot_be_opened_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    """A process may have as many files open as it may. What was written next went to a descriptor that was closed."""
+    really_open = os.open
+
+    def open_but(path: str | Path, *rest: int) -> int:
+        if Path(path).name == name:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return really_open(path, *rest)
+
+    before = set(os.listdir("/proc/self/fd"))
+    with closing(Journal(tmp_path, "w00")) as journal:
+        list(journal.read())
+        places = journal.append(ENTRIES)
+        with monkeypatch.context() as patched, contextlib.suppress(DataDirError):
+            patched.setattr(os, "open", open_but)
+            journal.rotate({"default": [Mark("s-1", 0, 1)]}, [places[3]])
+        journal.append([stored("s-1", 2)])
+    assert set(os.listdir("/proc/self/fd")) == before
+    assert [entry for entry in reread(tmp_path) if isinstance(entry, Stored)][-2:] == [ENTRIES[3], stored("s-1", 2)]
 
 
 # A full disk

@@ -4,7 +4,7 @@
     GET    /sessions/{id}    its newest turn
     DELETE /sessions/{id}    stop it: the upstream is closed before the answer 204
     GET    /stream           a turn as Server-Sent Events: token, then done or error
-    GET    /health           OK while the flow takes what arrives
+    GET    /health           OK while the flow takes what arrives; with ?verbose, what has not been delivered
 
 Rules
 - Runs on the reactor, and only where it was asked for; it listens once it knows what an earlier process showed.
@@ -71,6 +71,7 @@ class Frontend:
 
     address    where it listens, once it does
     hub        what callers were shown
+    delivery   gives what /health?verbose says besides, of desktops for example
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Frontend:
     ) -> None:
         self.address = ""
         self.hub = Hub(settings, self._keep)
+        self.delivery: Callable[[], dict[str, Any]] = dict
         self._settings = settings
         self._admission = admission
         self._directory = directory
@@ -236,10 +238,16 @@ class Frontend:
         """200 while the flow takes records, 503 when it has not for `stalled_after` seconds."""
         job = _job(request)
         idle = job.lane.idle_seconds()
-        if idle <= self._settings.stalled_after:
+        is_stalled = idle > self._settings.stalled_after
+        verbose = "verbose" in request.query_params
+        if not is_stalled and not verbose:
             return Response("OK", media_type="text/plain")
         state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.lane.waiting}
-        return json_answer(503, {"status": "stalled", "seconds": round(idle, 1), **state})
+        if verbose:
+            self._admit(request)
+            state |= self.delivery()
+        status = "stalled" if is_stalled else "ok"
+        return json_answer(503 if is_stalled else 200, {"status": status, "seconds": round(idle, 1), **state})
 
     def _admit(self, request: Request) -> None:
         access.check_origin(request, self._settings.allowed_origins)

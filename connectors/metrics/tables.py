@@ -142,7 +142,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
     desktop: Annotated[str, "the agent desktop, by its name in the settings"]
     sent_at: Annotated[Moment | None, "when it was handed to the connection; null if an earlier process did"]
     confirmed_at: Annotated[Moment | None, "when the desktop confirmed it; null if it never did"]
-    how: Annotated[str, "what confirmed it: ack, pong, unconfirmed, dropped"]
+    how: Annotated[str, "what confirmed it: ack, pong; or unconfirmed, skipped, dropped, unknown"]
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
