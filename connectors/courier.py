@@ -56,9 +56,9 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
     confirm_timeout    seconds without progress while something is under way; then the connection is made anew
     hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. A desktop that did not
-                       answer once is not asked again
+                       answer once is not asked again, until it does
     reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …
-    reconnect_max      … up to this many
+    reconnect_max      … up to this many. With `hello_timeout` it is how late a message may be once the desktop is back
     ping_interval      seconds between keep-alive pings; 0 for none
     ping_timeout       seconds to wait for their pongs
     drain_timeout      seconds that an orderly end waits for what is not confirmed yet

@@ -117,7 +117,9 @@ def test_messages_for_an_unknown_desktop_are_rows_of_their_own_kind_once(
     cxone.job(settings).run()
     with closing(open_metrics(tmp_path)) as database:
         rows = database.sql("SELECT seq, desktop, how, sent_at FROM deliveries ORDER BY seq").fetchall()
+        took = set(database.sql("SELECT delivery_ms FROM first_sentences").fetchall())
     assert rows == [(seq, "default", "unknown", None) for seq in range(len(TEXT))]
+    assert took == {(None,)}, "it reached nobody"
     told = [each.getMessage() for each in caplog.records if "'default'" in each.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("messages for the desktop 'default' are lost from here on: the settings lack it; give")

@@ -141,7 +141,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
     seq: Seq
     desktop: Annotated[str, "the agent desktop, by its name in the settings"]
     sent_at: Annotated[Moment | None, "when it was handed to the connection; null if an earlier process did"]
-    confirmed_at: Annotated[Moment | None, "when the desktop confirmed it; null if it never did"]
+    confirmed_at: Annotated[Moment | None, "when the desktop confirmed it, or nobody would any more (see how)"]
     how: Annotated[str, "what confirmed it: ack, pong; or unconfirmed, skipped, dropped, unknown"]
 
 

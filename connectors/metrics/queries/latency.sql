@@ -29,7 +29,8 @@ LEFT JOIN (
             THEN greatest(0, (epoch_us(d.confirmed_at) - epoch_us(m.released_at)) // 1000) END AS delivery_ms
     FROM messages AS m
     LEFT JOIN (
-        SELECT session_id, turn, min(confirmed_at) AS confirmed_at FROM deliveries WHERE seq = 0 GROUP BY ALL
+        SELECT session_id, turn, min(confirmed_at) AS confirmed_at
+        FROM deliveries WHERE seq = 0 AND how NOT IN ('dropped', 'unknown') GROUP BY ALL
     ) AS d ON d.session_id = m.session_id AND d.turn = m.turn AND d.confirmed_at IS NOT NULL
     WHERE m.seq = 0 AND m.chars > 0
 ) AS f ON f.session_id = t.session_id AND f.turn = t.turn
@@ -171,7 +172,7 @@ CREATE OR REPLACE VIEW deliveries_daily AS
 SELECT
     p.day,                                      -- UTC day on which the messages were sent
     p.desktop,                                  -- the agent desktop, by its name in the settings
-    p.how,                                      -- what confirmed them: ack, pong, unconfirmed, dropped
+    p.how,                                      -- what confirmed them: ack, pong; or unconfirmed, skipped, dropped, unknown
     p.messages,                                 -- messages
     p.q[1] AS confirmation_p50_ms,              -- milliseconds from sending to confirmation, median
     p.q[2] AS confirmation_p95_ms,              -- the same, 95th percentile
