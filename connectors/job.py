@@ -142,8 +142,10 @@ class Job:
             await self._gateway.aclose()
             self.lane.finish()
 
-    def begin(self, request: SessionRequest) -> Turn:
+    def begin(self, request: SessionRequest, *, attended: bool = False) -> Turn:
         """Log the opening of the session's next turn and start it.
+
+        attended  its caller reads along, and it goes on for that caller's sake: noted in the log
 
         Raises BusyError, SessionOpenError or DiskFullError.
         """
@@ -156,6 +158,8 @@ class Job:
             raise SessionOpenError(f"session {request.session_id} has a turn under way; wait for its end")
         number = turns.next_turn(request.session_id)
         opening = {"model": self._gateway.model, **request.opening()}
+        if attended:
+            opening["attended"] = True
         if self._blocklists and (digest := self._blocklists.current(request.tenant)):
             opening["blocklist"] = digest
         if skew := self.lane.skew():

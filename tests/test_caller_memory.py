@@ -41,7 +41,7 @@ class Process:
         **settings: Any,
     ) -> None:
         self._memory: CallerMemory | None = None
-        self.hub = Hub(HubSettings(**settings), self._note)
+        self.hub = Hub(HubSettings(**settings), self._note, self)
         memory = CallerMemory(Journal(directory, "w00", segment_bytes=SIZE), lambda: wall)
         self.hub.restore(memory.read(), set(unfinished), now, wall)
         self._memory = memory
@@ -49,6 +49,12 @@ class Process:
     def _note(self, shown: Shown) -> None:
         if self._memory is not None:
             self._memory.note(shown)
+
+    def has(self, key: Key, first: int, end: int) -> bool:
+        return first >= end or (self._memory is not None and self._memory.has(key, first, end))
+
+    def recall(self, key: Key, seq: int) -> Message | None:
+        return self.memory.recall(key, seq)
 
     def say(self, *messages: Message, now: float = 0.0) -> None:
         for each in messages:
@@ -111,6 +117,49 @@ def test_whatever_the_kills_a_caller_reads_on_as_if_there_were_none(
         assert heard(process.hub, resumed_at) == heard(undisturbed, resumed_at)
         process.die()
     assert got == heard(undisturbed)
+
+
+@given(
+    st.lists(encodable, min_size=1, max_size=16),
+    st.lists(st.integers(0, 16), max_size=4),
+    st.integers(1, 700),
+)
+def test_whatever_memory_may_have_a_caller_reads_the_same(texts: list[str], kills: list[int], most: int) -> None:
+    """Another turn is under way in the same journal, whose segments are few messages long, and merged."""
+    messages = whole_turn(texts)
+    undisturbed = Hub(HubSettings())
+    publish(undisturbed, texts)
+    other = ("t", 0)
+    with TemporaryDirectory() as folder:
+        process = Process(Path(folder), [KEY, other], max_turn_chars=most)
+        got: list[Event] = []
+        for seq, each in enumerate(messages):
+            process.say(each, message(seq, "x" * 30, key=other))
+            assert process.hub.in_memory <= 2 * most
+            got += heard(process.hub, int(got[-1].id.rpartition("/")[2]) if got else -1)
+            if seq in kills:
+                process.die()
+                process = Process(Path(folder), [KEY, other], max_turn_chars=most)
+        assert got == heard(undisturbed)
+        assert heard(process.hub) == got
+        assert [event.data for event in read(join(process.hub, key=other))] == ["x" * 30] * len(messages)
+        process.die()
+
+
+def test_what_was_never_written_is_not_read_back(tmp_path: Path) -> None:
+    process = Process(tmp_path, max_turn_chars=100)
+    process.say(message(0, "half \ud83d"), *[message(seq, "x" * 40) for seq in range(1, 9)])
+    assert process.memory.recall(KEY, 0) is None
+    assert process.memory.recall(KEY, 1) == message(1, "x" * 40)
+    assert not process.memory.has(KEY, 0, 9)
+    assert process.memory.has(KEY, 1, 9)
+    assert not process.memory.has(KEY, 1, 10)
+    with pytest.raises(UnknownTurnError, match="max_turn_chars"):
+        join(process.hub)
+    assert len(heard(process.hub, 0)) == 8
+    process.die()
+    assert not process.memory.has(KEY, 1, 9)
+    assert process.memory.recall(KEY, 1) is None
 
 
 def test_an_end_that_the_hub_made_stands(tmp_path: Path) -> None:

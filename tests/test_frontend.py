@@ -363,7 +363,7 @@ def test_a_caller_that_does_not_say_what_it_wants_is_sent_away(other_side: Start
                 connection.sendall(said)
                 assert connection.recv(100) == b""
         with connected(service) as connection:
-            connection.sendall(b"POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            connection.sendall(b"POST /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
             assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
@@ -463,6 +463,7 @@ def test_a_stop_sends_callers_away_and_leaves_their_turns_open(other_side: Start
         read_until(connection, b"data: One.")
         service.live.source.stop()
         rest = read_until(connection, b"0\r\n\r\n")
+        assert b"\n: the server stops; the turn goes on when it is back: reconnect\nretry: 50\n\n" in rest
         assert b"event: done" not in rest
         assert b"event: error" not in rest
     assert service.outcome("s-1") is None
@@ -489,6 +490,17 @@ def test_an_address_that_is_taken_is_said_so(other_side: Start, tmp_path: Path) 
         ({"retry": -1}, "retry"),
         ({"max_request_bytes": 1}, "max_request_bytes"),
         ({"max_connections": 0}, "max_connections"),
+        ({"max_connections_per_address": 0}, "max_connections_per_address"),
+        ({"keep_alive": 0}, "keep_alive"),
+        ({"public_url": "https://"}, "public_url"),
+        ({"public_url": "https://[x/"}, "public_url"),
+        ({"hosts": ("https://a.example",)}, "hosts"),
+        ({"hosts": ("a.example:8080",)}, "hosts"),
+        ({"hosts": ("a.example\n",)}, "hosts"),
+        ({"tokens": {"a:b": Secret("t")}}, "tokens: a name"),
+        ({"tokens": {"a": Secret("")}}, "tokens: each"),
+        ({"tokens": {"a": Secret("t"), "b": Secret("t")}}, "tokens: each"),
+        ({"tokens": {"a": Secret("t")}, "token": Secret("t")}, "tokens: each"),
         ({"overall_timeout": -1}, "overall_timeout"),
     ],
 )

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from connectors.errors import InputError
 from connectors.frontend.hub import MESSAGE_COST, Caller, FullError, Hub, HubSettings, UnknownTurnError
-from connectors.frontend.ids import Place, event_id, parse_event_id
+from connectors.frontend.ids import Key, Place, event_id, parse_event_id
+from connectors.frontend.shown import Shown
+from connectors.frontend.stream import CHUNK, chunks
 from connectors.frontend.tickets import TicketError, Tickets
+from connectors.frontend.turn import TAKE_CHARS
 from connectors.records import Message
 from connectors.sse import Event, SSEDecoder, encode
-from flows.settings import parse
 
 KEY = ("s", 0)
 OTHER = ("s", 1)
@@ -34,16 +36,40 @@ def publish(hub: Hub, texts: Iterable[str], *, key: tuple[str, int] = KEY, now: 
         hub.publish(message(seq, text, key=key, final=final, closed_by="end" if final else "sentence"), now)
 
 
-def join(hub: Hub, after: int = -1, *, key: tuple[str, int] = KEY, now: float = 0.0) -> Caller:
-    return hub.join(key, after, now, lambda: None)
+def join(hub: Hub, after: int = -1, *, key: tuple[str, int] = KEY, now: float = 0.0, attends: bool = True) -> Caller:
+    return hub.join(key, after, now, lambda: None, attends=attends)
 
 
 def read(caller: Caller) -> list[Event]:
     """All that can be read now."""
     events: list[Event] = []
     while taken := caller.take():
-        events += taken
+        events += [Event(event.event, event.data, event.id) for event in taken]
     return events
+
+
+class Kept:
+    """An archive: all that a hub keeps, but for what is `lost`."""
+
+    def __init__(self) -> None:
+        self.messages: dict[tuple[str, int, int], Message] = {}
+        self.lost: set[int] = set()
+
+    def keep(self, shown: Shown) -> None:
+        if isinstance(shown, Message):
+            self.messages[shown.session_id, shown.turn, shown.seq] = shown
+
+    def has(self, key: Key, first: int, end: int) -> bool:
+        return all(self.recall(key, seq) for seq in range(first, end))
+
+    def recall(self, key: Key, seq: int) -> Message | None:
+        return None if seq in self.lost else self.messages.get((*key, seq))
+
+
+def archived(**settings: Any) -> tuple[Hub, Kept]:
+    """A hub whose messages leave memory for an archive."""
+    kept = Kept()
+    return Hub(HubSettings(**settings), kept.keep, kept), kept
 
 
 def told(caller: Caller) -> list[tuple[str, str, str]]:
@@ -195,6 +221,43 @@ def test_a_caller_that_comes_back_in_time_goes_on() -> None:
     assert hub.sweep(30) == []
 
 
+steps = st.lists(st.tuples(st.sampled_from(["comes", "goes", "looks", "looks away", "waits"]), st.integers(0, 3)))
+
+
+@given(steps)
+def test_who_only_looks_on_changes_nothing(steps: list[tuple[str, int]]) -> None:
+    """The same turn twice, once without them: it ends at the same moment, for the same reason."""
+    ends: list[list[tuple[float, list[Any]]]] = []
+    for watched in (True, False):
+        hub, there, looking = Hub(HubSettings(resume_grace=3, idle_timeout=9)), list[Caller](), list[Caller]()
+        hub.open(KEY, 0)
+        judged, now = [], 0.0
+        for what, how_many in steps:
+            now += how_many
+            if what == "comes":
+                there.append(join(hub, now=now))
+            elif what == "goes" and there:
+                hub.leave(there.pop(), now)
+            elif what == "looks" and watched:
+                looking.append(join(hub, now=now, attends=False))
+            elif what == "looks away" and looking:
+                hub.leave(looking.pop(0), now)
+            judged.append((now, hub.sweep(now)))
+        ends.append(judged)
+    assert ends[0] == ends[1]
+
+
+def test_those_who_look_on_never_end_a_turn() -> None:
+    hub = Hub(HubSettings(resume_grace=10, idle_timeout=20, overall_timeout=60))
+    hub.open(KEY, 0)
+    first, second = join(hub, now=0, attends=False), join(hub, now=1, attends=False)
+    hub.leave(second, 2)
+    assert hub.sweep(1_000) == []
+    hub.leave(first, 1_000)
+    assert hub.sweep(2_000) == []
+    assert hub.state(KEY) == ("running", 0, 0, 0)
+
+
 def test_a_turn_without_callers_has_all_the_time_it_takes() -> None:
     hub = Hub(HubSettings())
     hub.open(KEY, 0)
@@ -246,14 +309,87 @@ def test_kept_characters_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("bound", ["max_turn_chars", "max_kept_chars"])
-def test_a_turn_that_grows_too_large_ends_for_its_callers(bound: str) -> None:
-    hub = Hub(parse({"frontend": {bound: 10 * MESSAGE_COST, "error_text": "sorry"}}).frontend)
+def test_a_turn_that_grows_past_what_memory_may_have_goes_on(bound: str) -> None:
+    hub, _ = archived(**{bound: 10 * MESSAGE_COST})
     hub.open(KEY, 0)
-    caller = join(hub)
+    caller, got = join(hub), []
+    for seq in range(200):
+        hub.publish(message(seq, f"{seq} ", final=seq == 199, closed_by="end"), 0)
+        assert hub.in_memory <= 10 * MESSAGE_COST
+        got += read(caller)
+    whole = "".join(f"{seq} " for seq in range(200))
+    assert [event.id for event in got] == [f"s/0/{seq}" for seq in range(201)]
+    assert (got[-1].event, got[-1].data) == ("done", whole)
+    assert read(join(hub)) == got
+    assert hub.state(KEY) == ("done", 200, len(whole), 2)
+    assert hub.counts["archived"] > 150
+
+
+def test_neither_many_messages_nor_much_text_ends_an_answer() -> None:
+    for texts in ([f"w{number} " for number in range(50_000)], ["x" * 1_000 + "\n"] * 2_100):
+        hub, _ = archived()
+        hub.open(KEY, 0)
+        caller, got = join(hub), []
+        for seq, text in enumerate(texts):
+            last = seq == len(texts) - 1
+            hub.publish(message(seq, text, final=last, closed_by="end" if last else "token"), 0)
+            if seq % 1_000 == 0:
+                got += read(caller)
+        got += read(caller)
+        assert (got[-1].event, got[-1].data) == ("done", "".join(texts))
+        assert [event.data for event in got[:-1]] == texts
+        assert hub.in_memory <= HubSettings().max_turn_chars
+
+
+def test_who_asks_for_what_is_not_kept_any_more_is_told_so() -> None:
+    hub, kept = archived(max_turn_chars=4 * MESSAGE_COST, error_text="sorry")
+    hub.open(KEY, 0)
+    slow = join(hub)
     for seq in range(20):
         hub.publish(message(seq, "x"), 0)
-    assert read(caller)[-1].data == "sorry"
-    assert hub.counts["too_large"] == 1
+    kept.lost = {3}
+    with pytest.raises(UnknownTurnError, match="what comes after that event is not kept any more"):
+        join(hub, 2)
+    assert len(read(join(hub, 3))) == 16
+    assert told(slow) == [*[("token", "x", f"s/0/{seq}") for seq in range(3)], ("error", "sorry", "")]
+    assert slow.over
+    assert not slow.finished
+    hub.publish(message(20, "", final=True, closed_by="end"), 0)
+    at_the_end = join(hub, 19)
+    assert told(at_the_end) == [("error", "sorry", "s/0/21")], "not the whole text, so not `done`"
+    assert at_the_end.finished
+    assert hub.counts["cut_off"] == 2
+
+
+def test_a_slow_reader_of_a_turn_that_is_forgotten_reads_on_and_holds_no_memory() -> None:
+    hub, _ = archived(max_kept_turns=1)
+    publish(hub, ["One. ", "Two."])
+    slow = join(hub)
+    for number in range(1, 9):
+        publish(hub, ["Next."], key=("s", number))
+    assert hub.in_memory == 5 + MESSAGE_COST
+    assert KEY in set(hub.turns()), "so that its archive stays"
+    assert [event.data for event in read(slow)] == ["One. ", "Two.", "One. Two."]
+    hub.leave(slow, 0)
+    assert KEY not in set(hub.turns())
+    with pytest.raises(UnknownTurnError):
+        join(hub)
+
+
+cut_anywhere = st.text(st.sampled_from("ab\n\r \0é😀\ud83d\ude00"), max_size=9)
+
+
+@given(st.lists(cut_anywhere, min_size=1, max_size=5), st.sampled_from([1, TAKE_CHARS // 6]))
+def test_a_long_end_is_sent_as_a_short_one_is(texts: list[str], times: int) -> None:
+    texts = [text * times for text in texts]
+    hub, _ = archived(max_turn_chars=1)
+    publish(hub, texts)
+    whole = "".join(texts).replace("\r\n", "\n").replace("\r", "\n")
+    caller, parts = join(hub), []
+    while taken := caller.take():
+        parts += chunks([event for event in taken if event.event == "done"])
+    assert all(len(part) <= CHUNK for part in parts)
+    assert b"".join(parts) == encode(Event("done", whole, event_id(KEY, len(texts))))
 
 
 def test_callers_are_bounded() -> None:

@@ -26,16 +26,22 @@ class BodyTooLargeError(TokenweirError):
     """A request's body is larger than `max_request_bytes`."""
 
 
+class StoppingError(TokenweirError):
+    """The server stops, and begins nothing any more."""
+
+
 STATUS: Final[Mapping[type[TokenweirError], int]] = {
     InputError: 400,
     access.NoTokenError: 401,
     access.ForeignPageError: 403,
+    access.ForeignSessionError: 403,
     TicketError: 403,
     SessionOpenError: 409,
     UnknownTurnError: 410,
     BodyTooLargeError: 413,
     BusyError: 429,
     DiskFullError: 503,
+    StoppingError: 503,
     FullError: 429,
 }
 HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}

@@ -2,13 +2,12 @@
 
 Rules
 - A core: time is an argument (seconds of any clock that never runs backwards), and nothing here waits.
-- A turn's events are numbered without a gap: event `seq` is message `seq`, and the event after the last message is
-  the end. A caller gets every event after its place, in order, once; its place is all that it costs.
-- The end is `done` with the whole text, or `error` with a fallback text. Nothing comes after it.
-- Line ends are LF: the format knows no other. CR LF counts as one, even where it was cut, so that the tokens joined
-  are the whole text.
-- A turn that a caller has attended is given up when nobody is there for `resume_grace`, when nothing was shown for
-  `idle_timeout`, or after `overall_timeout`. A turn that no caller attended has all the time it takes.
+- The end of a turn is `done` with the whole text, or `error` with a fallback text. Nothing comes after it.
+- A turn that a caller attends is given up when no such caller is there for `resume_grace`, when nothing was shown for
+  `idle_timeout`, or after `overall_timeout`. Who only looks on counts for nothing: it neither holds a turn nor ends it.
+  A turn that no caller attended has all the time it takes.
+- However long an answer is, it goes on: of a turn, and of all turns, only so much is in memory; the rest is read back
+  from the archive (turn.py).
 - An ended turn is kept for `replay_for`. What bounds cut short is counted in `counts`.
 - What is shown, and how it ends, is told to `keep` before any caller can take it; `restore` goes on from that in the
   next process. There a turn under way counts as unattended until a caller comes.
@@ -18,23 +17,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from connectors.errors import TokenweirError
-from connectors.frontend.ids import Key, event_id
+from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown
+from connectors.frontend.turn import DONE, MESSAGE_COST, Archive, Caller, NoArchive, ShownTurn
 from connectors.records import ERROR, Message
 from connectors.sse import Event
 
-MESSAGE_COST: Final = 64
-"""A kept message counts as so many characters more than its text."""
-
-TAKE_CHARS: Final = 64 << 10
-
-DONE: Final = "done"
-TOKEN: Final = "token"
+__all__ = ["MESSAGE_COST", "Caller", "FullError", "Hub", "HubSettings", "Overdue", "State", "UnknownTurnError"]
 
 Why: TypeAlias = Literal["abandoned", "overall_timeout", "idle_timeout"]
 
@@ -42,13 +36,14 @@ Why: TypeAlias = Literal["abandoned", "overall_timeout", "idle_timeout"]
 class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long callers are waited for, and how much is kept for them. Times are in seconds.
 
-    overall_timeout   of a turn, from its first caller on; 0: none
-    idle_timeout      with nothing shown; 0: none
-    resume_grace      for which a turn goes on when its last caller has gone
+    overall_timeout   of a turn that GET /stream began, from its first caller on; 0: none
+    idle_timeout      of such a turn, with nothing shown; 0: none
+    resume_grace      for which such a turn goes on when its last caller has gone
     replay_for        after a turn's end, for which it can be read again, by a restarted job too
     max_kept_turns    turns kept, under way and ended
-    max_kept_chars    characters kept of all turns, and 64 more a message
-    max_turn_chars    the same of one turn; one that grows past it ends with `error_text`
+    max_kept_chars    characters kept of all turns, and 64 more a message: above it the longest-ended turns are
+                      forgotten; then the oldest messages of turns under way leave memory, and are read from disk
+    max_turn_chars    the same of one turn: above it its oldest messages leave memory, and are read from disk
     max_callers       streams open at once
     timeout_text, error_text, cancelled_text   what `error` says
     """
@@ -98,82 +93,32 @@ class State(NamedTuple):
     callers: int
 
 
-class _Turn:
-    """`pieces[seq]` is what message `seq` shows; it is empty where there is nothing to send."""
-
-    def __init__(self, key: Key, now: float) -> None:
-        self.key = key
-        self.pieces: list[str] = []
-        self.size = 0
-        self.callers: set[Caller] = set()
-        self.shown_at = now
-        self.attended_at: float | None = None
-        self.left_at: float | None = None
-        self.end: tuple[str, str] | None = None
-        self.ended_at = 0.0
-        self.fallback: str | None = None
-        self.after_cr = False
-
-    def normalised(self, text: str) -> str:
-        """`text` with LF for every line end; the LF of a CR LF whose CR was shown is left out."""
-        begun = self.after_cr and text.startswith("\n")
-        if text:
-            self.after_cr = text.endswith("\r")
-        return text[begun:].replace("\r\n", "\n").replace("\r", "\n")
-
-    def event(self, seq: int) -> Event | None:
-        """Event `seq`, if there is something to send."""
-        if seq < len(self.pieces):
-            text = self.pieces[seq]
-            return Event(TOKEN, text, event_id(self.key, seq)) if text else None
-        assert self.end is not None
-        kind, text = self.end
-        return Event(kind, "".join(self.pieces) if kind == DONE else text, event_id(self.key, seq))
-
-
-class Caller:
-    """One connection's place in a turn. Made by `Hub.join`, given back to `Hub.leave`."""
-
-    def __init__(self, turn: _Turn, after: int, wake: Callable[[], object]) -> None:
-        self.wake = wake
-        self.closed = False
-        self._turn = turn
-        self._next = after + 1
-
-    @property
-    def over(self) -> bool:
-        """There is nothing more to come."""
-        turn = self._turn
-        return self.closed or (turn.end is not None and self._next > len(turn.pieces))
-
-    def take(self, max_chars: int = TAKE_CHARS) -> list[Event]:
-        """The events that can be sent now, `max_chars` of them or one more; moves the place past them."""
-        turn, events, chars = self._turn, [], 0
-        last = len(turn.pieces) + (turn.end is not None)
-        while self._next < last and chars < max_chars:
-            event = turn.event(self._next)
-            self._next += 1
-            if event is not None:
-                events.append(event)
-                chars += len(event.data)
-        return events
-
-
 class Hub:
     """All turns. `counts`: messages shown, repeated, late (after the end), headless (what came before them is not
-    known), unkept (no room for their turn); turns restored, lost (restored with a gap), done, error, forgotten (to make
-    room), too_large, abandoned, overall_timeout, idle_timeout; refused callers.
+    known), unkept (no room for their turn), archived (out of memory); turns restored, lost (restored with a gap), done,
+    error, forgotten (to make room), abandoned, overall_timeout, idle_timeout; callers refused, and cut_off (what they
+    want next cannot be read any more).
 
-    keep  is called with all that `restore` will want
+    keep     is called with all that `restore` will want
+    archive  has what `keep` was called with, before any caller takes it
     """
 
-    def __init__(self, settings: HubSettings, keep: Callable[[Shown], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        settings: HubSettings,
+        keep: Callable[[Shown], object] = lambda _: None,
+        archive: Archive | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
+        self.closed = False
         self._settings = settings
         self._keep = keep
-        self._running: dict[Key, _Turn] = {}
-        self._ended: dict[Key, _Turn] = {}
-        self._chars = 0
+        self._archive = archive or NoArchive()
+        self._running: dict[Key, ShownTurn] = {}
+        self._ended: dict[Key, ShownTurn] = {}
+        self._read_out: set[ShownTurn] = set()  # dropped, while somebody still reads them
+        self._in_memory = 0
+        self._whole = 0
         self._callers = 0
 
     @property
@@ -184,12 +129,18 @@ class Hub:
     @property
     def kept(self) -> tuple[int, int]:
         """Turns and characters, as the bounds count them."""
-        return len(self._running) + len(self._ended), self._chars
+        return len(self._running) + len(self._ended), self._whole
+
+    @property
+    def in_memory(self) -> int:
+        """What of them is in memory, counted alike."""
+        return self._in_memory
 
     def turns(self) -> Iterator[Key]:
-        """The turns that are kept."""
+        """The turns that are kept, or still read."""
         yield from self._ended
         yield from self._running
+        yield from {turn.key for turn in self._read_out} - self._ended.keys() - self._running.keys()
 
     def restore(self, shown: Iterable[Shown], unfinished: Collection[Key], now: float, wall: float) -> None:
         """Go on from what `keep` was told in an earlier process; once, and first.
@@ -204,11 +155,11 @@ class Hub:
             if each.seq == 0:
                 self.open(key, now)
             turn = self._running.get(key) or self._ended.get(key)
-            if turn is None or each.seq > len(turn.pieces):
+            if turn is None or each.seq > turn.count:
                 self._lose(key)
             elif isinstance(each, Message):
                 self.publish(each, now)
-            elif each.seq == len(turn.pieces):
+            elif each.seq == turn.count:
                 self.end(key, each.text, now)  # unless its last message was the end
                 turn.ended_at = now - max(0.0, wall - each.at)
         for key in unfinished:
@@ -234,7 +185,7 @@ class Hub:
             return
         self._forget_expired(now)
         if self.kept[0] < self._settings.max_kept_turns or self._forget():
-            self._running[key] = _Turn(key, now)
+            self._running[key] = ShownTurn(key, now, self._archive)
 
     def publish(self, message: Message, now: float) -> None:
         """Show a message to its turn's callers, now and later. Repetitions, and what comes late, change nothing."""
@@ -248,9 +199,9 @@ class Hub:
         if turn is None:
             self.counts["headless" if message.seq else "unkept"] += 1
             return
-        if message.seq < len(turn.pieces):
+        if message.seq < turn.count:
             self.counts["repeated"] += 1
-        elif message.seq > len(turn.pieces):  # what is missing will not come any more
+        elif message.seq > turn.count:  # what is missing will not come any more
             self.counts["headless"] += 1
             self._end(turn, ERROR, self._settings.error_text, now)
         else:
@@ -264,10 +215,16 @@ class Hub:
         self._end(turn, ERROR, text, now)
         return True
 
-    def join(self, key: Key, after: int, now: float, wake: Callable[[], object]) -> Caller:
+    def attended(self, key: Key) -> bool:
+        """Whether a caller ever attended the turn."""
+        turn = self._running.get(key)
+        return turn is not None and turn.attended_at is not None
+
+    def join(self, key: Key, after: int, now: float, wake: Callable[[], object], *, attends: bool = True) -> Caller:
         """Begin to read a turn strictly after event `after`; -1 for all of it. Give the caller back to `leave`.
 
-        `wake` is called whenever there may be more to take. Raises UnknownTurnError, FullError.
+        `wake` is called whenever there may be more to take. With `attends` the turn is given up when the caller, and
+        all that attend it, have gone. Raises UnknownTurnError, FullError.
         """
         self._forget_expired(now)
         turn = self._running.get(key) or self._ended.get(key)
@@ -275,24 +232,37 @@ class Hub:
             raise UnknownTurnError(
                 f"session {key[0]} has no turn {key[1]} that is kept (frontend.replay_for); begin its next turn"
             )
+        if not turn.readable(after + 1):
+            raise UnknownTurnError(
+                f"session {key[0]} turn {key[1]}: what comes after that event is not kept any more "
+                "(frontend.max_turn_chars); begin its next turn"
+            )
         if self._callers >= self._settings.max_callers:
             raise self._refusal(f"{self._settings.max_callers} streams are open (frontend.max_callers)")
-        if turn.attended_at is None:
-            turn.attended_at = turn.shown_at = now
-        turn.left_at = None
-        caller = Caller(turn, after, wake)
+        caller = Caller(turn, after, wake, self._cut_off, attends=attends)
+        caller.closed = self.closed
         turn.callers.add(caller)
         self._callers += 1
+        if attends:
+            if turn.attended_at is None:
+                turn.attended_at = turn.shown_at = now
+            turn.left_at = None
+            turn.attending += 1
         return caller
 
     def leave(self, caller: Caller, now: float) -> None:
         """The connection is gone. Idempotent."""
-        turn = caller._turn
-        if caller in turn.callers:
-            turn.callers.remove(caller)
-            self._callers -= 1
-            if not turn.callers:
-                turn.left_at = now
+        turn = caller.turn
+        if caller not in turn.callers:
+            return
+        turn.callers.remove(caller)
+        self._callers -= 1
+        turn.attending -= caller.attends
+        if caller.attends and not turn.attending:
+            turn.left_at = now
+        if not turn.callers and turn in self._read_out:
+            self._read_out.remove(turn)
+            self._in_memory -= turn.size
 
     def sweep(self, now: float) -> list[Overdue]:
         """Forget what is past its time, and end the turns that are overdue; call it a few times a second."""
@@ -311,48 +281,56 @@ class Hub:
         turn = self._running.get(key) or self._ended.get(key)
         if turn is None:
             return None
-        chars = sum(map(len, turn.pieces))
-        return State(turn.end[0] if turn.end else "running", len(turn.pieces), chars, len(turn.callers))
+        return State(turn.end[0] if turn.end else "running", turn.count, turn.chars, len(turn.callers))
 
     def close(self) -> None:
         """Send every caller away without an end: its turn goes on in the next process."""
-        for turn in (*self._running.values(), *self._ended.values()):
+        self.closed = True
+        for turn in (*self._running.values(), *self._ended.values(), *self._read_out):
             for caller in turn.callers:
                 caller.closed = True
                 caller.wake()
 
-    def _show(self, turn: _Turn, message: Message, now: float) -> None:
+    def _show(self, turn: ShownTurn, message: Message, now: float) -> None:
         settings = self._settings
-        text = "" if message.fallback else turn.normalised(message.text)
-        turn.pieces.append(text)
+        cost = turn.add(message)
         turn.shown_at = now
-        turn.size += len(text) + MESSAGE_COST
-        self._chars += len(text) + MESSAGE_COST
+        self._in_memory += cost
+        self._whole += cost
         self.counts["shown"] += 1
         self._keep(message)
         if message.fallback:
             turn.fallback = message.text
-        while self._chars > settings.max_kept_chars and self._forget():
+        while self._whole > settings.max_kept_chars and self._forget():
             pass
+        self._free(turn, max(turn.size - settings.max_turn_chars, self._in_memory - settings.max_kept_chars))
         if message.final and (turn.fallback is not None or message.closed_by == ERROR):
             self._end(turn, ERROR, turn.fallback or settings.error_text, now)
         elif message.final:
             self._end(turn, DONE, "", now)
-        elif turn.size > settings.max_turn_chars or self._chars > settings.max_kept_chars:
-            self.counts["too_large"] += 1
-            self._end(turn, ERROR, settings.error_text, now)
         for caller in turn.callers:
             caller.wake()
 
-    def _end(self, turn: _Turn, kind: str, text: str, now: float) -> None:
+    def _free(self, turn: ShownTurn, over: int) -> None:
+        """Have a turn's oldest messages leave memory, where it is over a bound."""
+        if over > 0:
+            before = turn.size
+            self.counts["archived"] += turn.archive(over)
+            self._in_memory -= before - turn.size
+
+    def _cut_off(self) -> Event:
+        self.counts["cut_off"] += 1
+        return Event(ERROR, self._settings.error_text)
+
+    def _end(self, turn: ShownTurn, kind: str, text: str, now: float) -> None:
         turn.end, turn.ended_at = (kind, text), now
         self.counts[kind] += 1
         self._ended[turn.key] = self._running.pop(turn.key)
-        self._keep(Ended(*turn.key, len(turn.pieces), text))
+        self._keep(Ended(*turn.key, turn.count, text))
         for caller in turn.callers:
             caller.wake()
 
-    def _judge(self, turn: _Turn, now: float) -> Why | None:
+    def _judge(self, turn: ShownTurn, now: float) -> Why | None:
         settings = self._settings
         if turn.attended_at is None:
             return None
@@ -389,6 +367,12 @@ class Hub:
         self.counts["refused"] += 1
         return FullError(f"{what}; try again later")
 
-    def _drop(self, turn: _Turn) -> None:
-        """Callers that are still reading it read on."""
-        self._chars -= turn.size
+    def _drop(self, turn: ShownTurn) -> None:
+        """Callers that are still reading it read on, from the archive where that has it."""
+        self._whole -= turn.whole
+        if not turn.callers:
+            self._in_memory -= turn.size
+            return
+        self._read_out.add(turn)
+        if self._archive.has(turn.key, 0, turn.count):
+            self._free(turn, turn.size)

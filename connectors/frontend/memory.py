@@ -1,12 +1,13 @@
-"""What callers were shown, on disk, so that they read on after a restart.
+"""What callers were shown, on disk: they read on after a restart, and read there what memory has no room for.
 
 Rules
 - A journal of the delivery journal's form (connectors/journal.py): the messages of the turns that the hub keeps, and
   how they ended. What the hub forgets leaves the disk with the segments that held it.
 - It is written on the reactor, in one piece, before any caller gets what is in it; the sink syncs it before each
   snapshot of the flow, so nothing is missing that the flow will not say again.
+- A message is found by its turn and number: `_places` has where each lies. It is the hub's archive (turn.py).
 - What cannot be written, on a full disk, is shown all the same and counted (`unsaved`): its turn cannot be read on
-  after a restart.
+  after a restart, nor once the message has left memory.
 - The key that signs stream URLs is kept beside it: a URL that was given out outlives the process too.
 """
 
@@ -19,6 +20,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,7 @@ from connectors.frontend.shown import Ended, Shown, decode_shown, encode_shown
 from connectors.frontend.tickets import MIN_KEY_BYTES
 from connectors.journal import Journal, Stored
 from connectors.outbox import Mark
+from connectors.records import Message
 
 TO: Final = "callers"
 """The name that the journal knows them by."""
@@ -40,6 +43,8 @@ SEGMENT_BYTES: Final = 4 << 20
 ROTATE_AGAIN_AFTER: Final = 10.0
 
 KEY_BYTES: Final = 32
+
+_NOWHERE: Final = array("Q")
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +75,8 @@ class CallerMemory:
                     raise DataDirError(
                         "the callers' journal holds a line that is none of its own; restore it"
                     ) from None
-                self._places.setdefault((shown.session_id, shown.turn), array("Q")).append(place)
+                if shown.seq <= len(self._places.get((shown.session_id, shown.turn), _NOWHERE)):
+                    self._put(shown, place)  # what has a gap before it, the hub does not keep
                 yield shown
 
     def note(self, shown: Shown) -> None:
@@ -89,9 +95,28 @@ class CallerMemory:
             self._miss(len(lines), str(error))
             return
         for (each, _), place in zip(lines, places, strict=True):
-            self._places.setdefault((each.session_id, each.turn), array("Q")).append(place)
+            self._put(each, place)
         if self._journal.full and time.monotonic() >= self._rotate_not_before:
             self._rotate(set(kept()))
+
+    def has(self, key: Key, first: int, end: int) -> bool:
+        """See connectors.frontend.turn.Archive."""
+        if first >= end:
+            return True
+        places = self._places.get(key, _NOWHERE)
+        return not self._closed and len(places) >= end and all(places[first:end])
+
+    def recall(self, key: Key, seq: int) -> Message | None:
+        """See connectors.frontend.turn.Archive."""
+        if not self.has(key, seq, seq + 1):
+            return None
+        try:
+            [data] = self._journal.fetch([self._places[key][seq]])
+            shown = decode_shown(data)
+        except (DataDirError, msgspec.DecodeError) as error:
+            log.warning("session %s turn %d: message %d: %s", *key, seq, error)
+            return None
+        return shown if isinstance(shown, Message) and (shown.turn, shown.seq) == (key[1], seq) else None
 
     def sync(self) -> None:
         """Make what was saved survive the machine. Safe from any thread."""
@@ -106,6 +131,12 @@ class CallerMemory:
         with self._rotating:
             self._closed = True
             self._journal.close()
+
+    def _put(self, shown: Shown, place: int) -> None:
+        """Note where the turn's message `seq`, or its end, lies; what is missing before it lies nowhere."""
+        places = self._places.setdefault((shown.session_id, shown.turn), array("Q"))
+        places.extend([0] * (shown.seq + 1 - len(places)))
+        places[shown.seq] = place
 
     def _encode(self, shown: Shown) -> bytes | None:
         try:
@@ -125,7 +156,7 @@ class CallerMemory:
         marks = {TO: [Mark(session_id, turn, 0) for session_id, turn in self._places]}
         try:
             with self._rotating:
-                moved = self._journal.rotate(marks, (place for places in self._places.values() for place in places))
+                moved = self._journal.rotate(marks, filter(None, chain.from_iterable(self._places.values())))
         except DataDirError as error:
             log.warning("%s; the journal grows until that works", error)
             self._rotate_not_before = time.monotonic() + ROTATE_AGAIN_AFTER

@@ -1,29 +1,105 @@
-"""HTTP/1.1 as uvicorn speaks it, for callers that never say what they want."""
+"""HTTP/1.1 as uvicorn speaks it, for callers that do not say what they want.
+
+Rules
+- A request, head and body, is whole within `request_timeout` of its first byte; the first one of a connection within
+  that of the connection's opening. One whose body is late is answered 408; nobody reads an answer to half a head.
+- Between two requests a connection may be idle for `keep_alive`.
+- Which connections may be open, connections.py says.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final, Literal, TypeAlias
 
+import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from connectors.frontend.answers import json_answer
+from connectors.frontend.connections import Connections
+
+Phase: TypeAlias = Literal["arriving", "idle", "answering"]
+
+LATE: Final = b'{"error":"the request did not come whole (frontend.request_timeout)"}'
+JSON: Final = [(b"content-type", b"application/json"), (b"connection", b"close")]
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection on which no whole request head came within `request_timeout` seconds."""
+    """One connection. What it takes of uvicorn's own class, tests hold."""
 
-    request_timeout: float
+    connections_open: Connections
+    limits: dict[Phase, float]
+
+    _phase: Phase = "arriving"
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
         super().connection_made(transport)
-        self._asking = self.loop.call_later(self.request_timeout, self._give_up)
+        self._enter("arriving")
+        if not self.connections_open.admit(self, self.client[0] if self.client else ""):
+            self.app = _crowded  # one too many
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._asking.cancel()
+        self.connections_open.leave(self)
+        self._stop_timer()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._look()
+
+    def give_way(self) -> None:
+        """See connectors.frontend.connections.Connection."""
+        self.transport.abort()
+
+    def _look(self) -> None:
+        """Find where the connection stands, after something has happened on it."""
+        if self.transport.is_closing():
+            self._stop_timer()
+            return
+        theirs = self.conn.their_state
+        if theirs is h11.SEND_BODY or (theirs is h11.IDLE and self.conn.trailing_data[0]):
+            phase: Phase = "arriving"
+        else:
+            phase = "idle" if theirs is h11.IDLE else "answering"
+        if phase != self._phase:
+            self._enter(phase)
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._stop_timer()
+        if phase == "answering":
+            self.connections_open.asks(self)
+        else:
+            self.connections_open.waits(self)
+            self._timer = self.loop.call_later(self.limits[phase], self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _give_up(self) -> None:
-        if self.cycle is None:
+        self.connections_open.counts["idle" if self._phase == "idle" else "late"] += 1
+        if self.conn.their_state is h11.SEND_BODY and not self.cycle.response_started:
+            self.cycle.disconnected = True  # the application has nobody to answer
+            answer = (h11.Response(status_code=408, headers=JSON), h11.Data(data=LATE), h11.EndOfMessage())
+            self.transport.write(b"".join([self.conn.send(event) or b"" for event in answer]))
             self.transport.close()
+        else:
+            self.transport.abort()
 
 
-def protocol(request_timeout: float) -> type[PatientProtocol]:
-    return type("Protocol", (PatientProtocol,), {"request_timeout": request_timeout})
+async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    """In the application's place where a connection is one too many."""
+    error = {"error": "as many connections are open as may be (frontend.max_connections, max_connections_per_address)"}
+    await json_answer(503, error, {"Connection": "close", "Retry-After": "1"})(scope, receive, send)
+
+
+def protocol(connections: Connections, request_timeout: float, keep_alive: float) -> type[PatientProtocol]:
+    limits: dict[Phase, float] = {"arriving": request_timeout, "idle": keep_alive}
+    return type("Protocol", (PatientProtocol,), {"connections_open": connections, "limits": limits})

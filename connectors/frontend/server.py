@@ -9,7 +9,9 @@
 Rules
 - Runs on the reactor, and only where it was asked for; it listens once it knows what an earlier process showed.
 - A turn is in the log, on disk, before a caller hears of it; a message is in the callers' journal before one gets it.
-- A turn that a caller abandoned, or that took too long, has its upstream closed.
+- A turn that GET /stream began goes on for the sake of those who read it without a ticket: when they have abandoned it,
+  or it took too long, its upstream is closed. One that POST /sessions began goes on whoever leaves; DELETE stops it.
+- Who may call is asked first, and then what it may do with that session (access.py).
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,28 +33,32 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from connectors.errors import InputError, SettingsError
+from connectors.errors import SettingsError
 from connectors.frontend import access
-from connectors.frontend.answers import EXPLAIN, BodyTooLargeError, json_answer
+from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
+from connectors.frontend.asked import body_of, fields_of, last_place, path_session, require
+from connectors.frontend.connections import Connections, affordable
+from connectors.frontend.guard import Guard
 from connectors.frontend.hub import Caller, Hub, Overdue
-from connectors.frontend.ids import BEFORE_FIRST, Key, Place, parse_event_id
+from connectors.frontend.ids import BEFORE_FIRST, Key, Place
 from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
 from connectors.frontend.protocol import protocol
 from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.shown import Shown
 from connectors.frontend.sink import CallerSink
-from connectors.frontend.stream import EventStream
+from connectors.frontend.stream import HEADERS, EventStream, goodbye
 from connectors.frontend.tickets import Tickets
 from connectors.job import Job
 from connectors.journal import Journal
 from connectors.reactor import Reactor
-from connectors.records import SESSION_ID, Message
-from connectors.sessions import Admission, MissingError, SessionRequest, parse_request
+from connectors.records import Message
+from connectors.sessions import Admission, SessionRequest, parse_request
 from connectors.turns import Turn
 
 SWEEP_EVERY: Final = 0.2
@@ -59,7 +67,7 @@ STOP_TIMEOUT: Final = 2
 log = logging.getLogger(__name__)
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
-HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
 class Frontend:
@@ -69,9 +77,11 @@ class Frontend:
     directory  where what callers were shown is kept; made if it is not there
     on_full    see connectors.journal.Journal
 
-    address    where it listens, once it does
-    hub        what callers were shown
-    delivery   gives what /health?verbose says besides, of desktops for example
+    address      where it listens, once it does
+    hub          what callers were shown
+    delivery     gives what /health?verbose says besides, of desktops for example
+    connections  those that are open
+    counts       what was refused and closed: see Guard, Connections; late (no whole request in time), idle
     """
 
     def __init__(
@@ -83,7 +93,9 @@ class Frontend:
         on_full: Callable[[], bool] | None = None,
     ) -> None:
         self.address = ""
-        self.hub = Hub(settings, self._keep)
+        self.counts: Counter[str] = Counter()
+        self.connections = Connections(settings.max_connections, settings.max_connections_per_address, self.counts)
+        self.hub = Hub(settings, self._keep, self)
         self.delivery: Callable[[], dict[str, Any]] = dict
         self._settings = settings
         self._admission = admission
@@ -119,6 +131,13 @@ class Frontend:
         """Make what was shown survive the machine. Safe from any thread."""
         if self._memory is not None:
             self._memory.sync()
+
+    def has(self, key: Key, first: int, end: int) -> bool:
+        """The hub's archive; so too `recall`."""
+        return first >= end or (self._memory is not None and self._memory.has(key, first, end))
+
+    def recall(self, key: Key, seq: int) -> Message | None:
+        return self._memory.recall(key, seq) if self._memory is not None else None
 
     def show(self, messages: Sequence[Message]) -> None:
         """Take messages of the flow. Call it on the reactor."""
@@ -162,6 +181,11 @@ class Frontend:
         return listener
 
     def _config(self, job: Job) -> uvicorn.Config:
+        settings = self._settings
+        most = affordable(settings.max_connections)
+        if most < settings.max_connections:
+            log.warning("at most %d connections: the process may have no more descriptors (ulimit -n)", most)
+        self.connections.most = most
         app = Starlette(
             routes=[
                 Route("/sessions", self._begin, methods=["POST"]),
@@ -170,7 +194,7 @@ class Frontend:
                 Route("/stream", self._stream, methods=["GET"]),
                 Route("/health", self._health, methods=["GET"]),
             ],
-            middleware=[access.cors(self._settings)],
+            middleware=[Middleware(Guard, access.Hosts(settings), self.counts), access.cors(settings)],
             exception_handlers=EXPLAIN,
         )
         app.state.job = job
@@ -179,18 +203,20 @@ class Frontend:
             log_config=None,
             access_log=False,
             lifespan="off",
-            http=protocol(self._settings.request_timeout),
+            http=protocol(self.connections, settings.request_timeout, settings.keep_alive),
             ws="none",
             server_header=False,
-            limit_concurrency=self._settings.max_connections,
+            timeout_keep_alive=math.ceil(settings.keep_alive) + 1,  # the protocol's own, which counts, comes first
             timeout_graceful_shutdown=STOP_TIMEOUT,
         )
 
     async def _begin(self, request: Request) -> Response:
-        self._admit(request)
+        begins = self._admit(request)
         job = _job(request)
-        wanted = parse_request(await self._body(request))
+        wanted = parse_request(await body_of(request, self._settings.max_request_bytes))
+        access.check_session(wanted.session_id, begins)
         self._admission.check(wanted)
+        self._check_running()
         self.hub.check_room()
         key = self._open(job, wanted)
         await _sync(job)
@@ -198,9 +224,8 @@ class Frontend:
         return json_answer(202, body, NO_STORE)
 
     async def _tell(self, request: Request) -> Response:
-        self._admit(request)
         job = _job(request)
-        key = _newest(request, job)
+        key = self._newest(request, job)
         body: dict[str, Any] = {"session_id": key[0], "turn": key[1]}
         state = self.hub.state(key)
         if state is None:
@@ -211,9 +236,8 @@ class Frontend:
         return json_answer(200, body, NO_STORE)
 
     async def _stop(self, request: Request) -> Response:
-        self._admit(request)
         job = _job(request)
-        key = _newest(request, job)
+        key = self._newest(request, job)
         self.hub.end(key, self._settings.cancelled_text, _now())
         self._save()
         await job.cancel(*key)
@@ -222,17 +246,20 @@ class Frontend:
     async def _stream(self, request: Request) -> ASGIApp:
         if request.method != "GET":  # HEAD comes with GET, and would begin a turn
             raise HTTPException(405)
-        job, query = _job(request), request.query_params
+        if self.hub.closed:
+            return Response(goodbye(self._settings.retry), headers=_text(HEADERS))
+        job, query = _job(request), fields_of(request)
         if "signature" in query:
-            access.check_origin(request, self._settings.allowed_origins)
-            session_id, turn = self._tickets.check(query, time.time())
-            place = _last_place(request, session_id, turn) or Place((session_id, turn), BEFORE_FIRST)
-        else:
-            self._admit(request)
-            _require(query, "session_id", "dialog_id")
-            wanted = parse_request(msgspec.json.encode(dict(query)))
-            place = _last_place(request, wanted.session_id) or Place(self._next_turn(job, wanted), BEFORE_FIRST)
-        return await self._follow(job, place)
+            access.check_origin(request, self._settings)
+            key = self._tickets.check(query, time.time())
+            place = last_place(request, *key) or Place(key, BEFORE_FIRST)
+            return await self._follow(job, place, attends=False)
+        begins = self._admit(request)
+        require(query, "session_id", "dialog_id")
+        wanted = parse_request(msgspec.json.encode(query))
+        access.check_session(wanted.session_id, begins)
+        place = last_place(request, wanted.session_id) or Place(self._next_turn(job, wanted), BEFORE_FIRST)
+        return await self._follow(job, place, attends=self._is_attended(job, place.key))
 
     async def _health(self, request: Request) -> Response:
         """200 while the flow takes records, 503 when it has not for `stalled_after` seconds."""
@@ -249,14 +276,34 @@ class Frontend:
         status = "stalled" if is_stalled else "ok"
         return json_answer(503 if is_stalled else 200, {"status": status, "seconds": round(idle, 1), **state})
 
-    def _admit(self, request: Request) -> None:
-        access.check_origin(request, self._settings.allowed_origins)
-        access.check_token(request, self._settings.token)
+    def _admit(self, request: Request) -> str:
+        """See access.check_token."""
+        access.check_origin(request, self._settings)
+        return access.check_token(request, self._settings)
 
-    def _open(self, job: Job, wanted: SessionRequest) -> Key:
+    def _check_running(self) -> None:
+        if self.hub.closed:
+            raise StoppingError("the server stops; ask again when it is back")
+
+    def _newest(self, request: Request, job: Job) -> Key:
+        """The newest turn of the session that the path names, which the caller may have. Raises HTTPException."""
+        begins = self._admit(request)
+        session_id = path_session(request)
+        access.check_session(session_id, begins)
+        turn = job.lane.turns.next_turn(session_id) - 1
+        if turn < 0:
+            raise HTTPException(404, "no such session; POST /sessions begins one")
+        return session_id, turn
+
+    def _is_attended(self, job: Job, key: Key) -> bool:
+        """Whether the turn was begun by a caller that reads along: in this process, or in one before."""
+        turn = job.lane.turns.open.get(key)
+        return self.hub.attended(key) or (turn is not None and bool(turn.request.get("attended")))
+
+    def _open(self, job: Job, wanted: SessionRequest, *, attended: bool = False) -> Key:
         """Begin a turn, for the job and for callers."""
         self._admission.check_names(wanted)
-        turn = job.begin(wanted)
+        turn = job.begin(wanted, attended=attended)
         key = (turn.session_id, turn.number)
         self.hub.open(key, _now())
         return key
@@ -272,18 +319,18 @@ class Frontend:
         if turn and state and state.state == "running" and wanted.opening().items() <= _asked(turn).items():
             return key
         self.hub.check_room(callers=1)
-        return self._open(job, wanted)
+        return self._open(job, wanted, attended=True)
 
-    async def _follow(self, job: Job, place: Place) -> ASGIApp:
+    async def _follow(self, job: Job, place: Place, *, attends: bool) -> ASGIApp:
         """The stream after `place`; 204, which stops an EventSource, where all was said."""
         wake = asyncio.Event()
-        caller = self.hub.join(place.key, place.seq, _now(), wake.set)
+        caller = self.hub.join(place.key, place.seq, _now(), wake.set, attends=attends)
         try:
             await _sync(job)
-        except OSError:
+        except BaseException:
             self._leave(caller)
             raise
-        if caller.over:
+        if caller.finished:
             self._leave(caller)
             return Response(status_code=204)
         settings = self._settings
@@ -310,22 +357,6 @@ class Frontend:
                 task = asyncio.create_task(_close_upstream(job, overdue))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
-
-    async def _body(self, request: Request) -> bytes:
-        settings, body = self._settings, bytearray()
-        with contextlib.suppress(ClientDisconnect):
-            try:
-                async with asyncio.timeout(settings.request_timeout):
-                    async for piece in request.stream():
-                        body += piece
-                        if len(body) > settings.max_request_bytes:
-                            raise BodyTooLargeError(
-                                f"the body is larger than {settings.max_request_bytes} bytes "
-                                "(frontend.max_request_bytes)"
-                            )
-            except TimeoutError:
-                raise HTTPException(408, "the body did not come (frontend.request_timeout)") from None
-        return bytes(body)
 
     def _stream_url(self, request: Request, job: Job, key: Key) -> str:
         """Where the turn can be read, by anyone who has it, for a while."""
@@ -358,31 +389,8 @@ async def _sync(job: Job) -> None:
     await asyncio.to_thread(job.lane.sync)
 
 
-def _newest(request: Request, job: Job) -> Key:
-    """The newest turn of the session that the path names. Raises HTTPException."""
-    session_id = request.path_params["session_id"]
-    if SESSION_ID.fullmatch(session_id) is None:
-        raise InputError("session_id: letters, digits and . _ : @ - only, at most 128")
-    turn = job.lane.turns.next_turn(session_id) - 1
-    if turn < 0:
-        raise HTTPException(404, "no such session; POST /sessions begins one")
-    return session_id, turn
-
-
-def _last_place(request: Request, session_id: str, turn: int | None = None) -> Place | None:
-    """What Last-Event-ID says, if it is there and of this session and turn. Raises InputError."""
-    text = request.headers.get("last-event-id")
-    if not text:
-        return None
-    place = parse_event_id(text)
-    if place.key[0] != session_id or turn not in (None, place.key[1]):
-        raise InputError("Last-Event-ID: of another session; leave it out to begin this one's next turn")
-    return place
-
-
-def _require(query: Mapping[str, str], *names: str) -> None:
-    if missing := [name for name in names if not query.get(name)]:
-        raise MissingError(missing)
+def _text(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in headers}
 
 
 def _job(request: Request) -> Job:

@@ -1,25 +1,31 @@
 """One caller's stream: a place in a turn, sent as Server-Sent Events.
 
 Rules
-- Nothing is buffered here: events are taken when the connection has taken the ones before.
+- Nothing is buffered here: events are taken when the connection has taken the ones before, and a long answer's `done`
+  is read while it is sent. A caller that reads slowly costs about `CHUNK` bytes twice, and one event.
 - The first bytes go at once and carry an id, so that a browser that loses the stream comes back to this turn.
 - Silence is broken by a comment every `heartbeat`.
+- When the server stops, a comment says so, and `retry` when to come back.
 - However it ends, the hub is told.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from connectors.frontend.hub import Caller
 from connectors.frontend.ids import Place, event_id
+from connectors.frontend.turn import Done, LostError, Shows
 from connectors.sse import encode
 
-COMMENT = b":\n\n"
-HEADERS = [
+COMMENT: Final = b":\n\n"
+CHUNK: Final = 64 << 10
+HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
@@ -59,6 +65,8 @@ class EventStream:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await _write(send, f"retry: {self._retry * 1000:.0f}\nid: {event_id(*self._place)}\n\n".encode())
             await self._pump(send)
+            if self._caller.closed:
+                await _write(send, goodbye(self._retry))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._leave(self._caller)
@@ -66,10 +74,14 @@ class EventStream:
 
     async def _pump(self, send: Send) -> None:
         caller = self._caller
-        while not self._gone:
+        while not self._gone and not caller.closed:
             self._wake.clear()
             if events := caller.take():
-                await _write(send, b"".join([encode(event) for event in events]))
+                try:
+                    for chunk in chunks(events):
+                        await _write(send, chunk)
+                except LostError:  # in the middle of `done`: the caller, who has no end, comes again for it
+                    return
             elif caller.over:
                 return
             else:
@@ -88,6 +100,33 @@ class EventStream:
             pass
         self._gone = True
         self._wake.set()
+
+
+def goodbye(retry: float) -> bytes:
+    """What a stream says last when the server stops. Whoever reads it comes back with the id it has."""
+    return f": the server stops; the turn goes on when it is back: reconnect\nretry: {retry * 1000:.0f}\n\n".encode()
+
+
+def chunks(events: Iterable[Shows]) -> Iterator[bytes]:
+    """The events' bytes, in parts of at most `CHUNK`. Raises LostError."""
+    pending = b""
+    for event in events:
+        for part in _long(event) if isinstance(event, Done) else (encode(event),):
+            pending += part
+            while len(pending) >= CHUNK:
+                yield pending[:CHUNK]
+                pending = pending[CHUNK:]
+    if pending:
+        yield pending
+
+
+def _long(done: Done) -> Iterator[bytes]:
+    """What `encode` gives of it, a part at a time. Its lines end in LF alone (turn.py)."""
+    halves = codecs.getincrementaldecoder("utf-16-le")("replace")  # a surrogate's other half may be in the next part
+    yield f"event: {done.event}\nid: {done.id}\ndata: ".encode()
+    for text in done.texts():
+        yield halves.decode(text.encode("utf-16-le", "surrogatepass")).replace("\n", "\ndata: ").encode()
+    yield halves.decode(b"", True).encode() + b"\n\n"
 
 
 async def _write(send: Send, data: bytes) -> None:

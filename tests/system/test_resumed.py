@@ -143,6 +143,32 @@ def test_a_browser_reads_on_after_a_stop_in_order(tmp_path: Path) -> None:
         assert reader.text.rstrip() == WHOLE
 
 
+def test_a_stop_in_order_says_when_to_come_back(tmp_path: Path) -> None:
+    with scene(tmp_path, "cxone") as (_, service, _restart):
+        with httpx.Client(trust_env=False, timeout=30) as client, client.stream("GET", url_of(service)) as answer:
+            sent = answer.iter_raw()
+            heard = next(sent)
+            while b"event: token" not in heard:
+                heard += next(sent)
+            stopping = threading.Thread(target=service.terminate)
+            stopping.start()
+            heard += b"".join(sent)  # to an end that the protocol knows as one
+            stopping.join(60)
+        last = heard.removesuffix(b"\n\n").rpartition(b"\n\n")[2].split(b"\n")
+        assert last[0].startswith(b": the server stops")
+        assert last[1:] == [b"retry: 50"]
+        decoder = SSEDecoder()
+        events = decoder.feed(heard)
+        assert {event.event for event in events} == {"token"}
+        service.start()
+        service.wait_until_it_listens()
+        with Reader(url_of(service), decoder.last_event_id) as reader:
+            pass
+        reader.events[:0] = events
+        holds(reader, "s-0", "done")
+        assert reader.text.rstrip() == WHOLE
+
+
 def test_an_answer_that_a_kill_cut_ends_with_the_fallback(tmp_path: Path) -> None:
     with scene(tmp_path, "cognigy") as (_, service, restart):
         with Reader(url_of(service)) as reader:
