@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.frontend.connections import Connections, affordable
+from connectors.frontend.connections import Connections
+from connectors.frontend.protocol import affordable
 from tests.callers import Service, serving, until
 from tests.conftest import OtherSide, corpus_of
 from tests.test_frontend import WORDS, connected, error_of, read_until, send

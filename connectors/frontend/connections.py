@@ -9,15 +9,9 @@ Rules
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Protocol
-
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]  # a module elsewhere
 
 
 class Connection(Protocol):
@@ -85,21 +79,3 @@ class Connections:
             self.leave(oldest)
             oldest.give_way()
             self.counts["displaced"] += 1
-
-
-def affordable(wanted: int) -> int:
-    """How many of so many connections this process can have: at most every second of its descriptors.
-
-    It may take as many descriptors as its hard limit allows; the soft one is often 1,024.
-    """
-    if resource is None:
-        return wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    if soft < 2 * wanted:
-        more = 2 * wanted if hard == resource.RLIM_INFINITY else min(2 * wanted, hard)
-        with contextlib.suppress(OSError, ValueError):  # a system may have a bound of its own
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            soft = more
-    return max(1, min(wanted, soft // 2))

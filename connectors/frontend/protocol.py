@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final, Literal, TypeAlias
 
 import h11
@@ -18,6 +19,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.frontend.answers import json_answer
 from connectors.frontend.connections import Connections
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]  # a module elsewhere
 
 Phase: TypeAlias = Literal["arriving", "idle", "answering"]
 
@@ -87,7 +93,11 @@ class PatientProtocol(H11Protocol):
         self.connections_open.counts["idle" if self._phase == "idle" else "late"] += 1
         if self.conn.their_state is h11.SEND_BODY and not self.cycle.response_started:
             self.cycle.disconnected = True  # the application has nobody to answer
-            answer = (h11.Response(status_code=408, headers=JSON), h11.Data(data=LATE), h11.EndOfMessage())
+            answer = (
+                h11.Response(status_code=408, headers=JSON, reason=b"Request Timeout"),
+                h11.Data(data=LATE),
+                h11.EndOfMessage(),
+            )
             self.transport.write(b"".join([self.conn.send(event) or b"" for event in answer]))
             self.transport.close()
         else:
@@ -103,3 +113,21 @@ async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
 def protocol(connections: Connections, request_timeout: float, keep_alive: float) -> type[PatientProtocol]:
     limits: dict[Phase, float] = {"arriving": request_timeout, "idle": keep_alive}
     return type("Protocol", (PatientProtocol,), {"connections_open": connections, "limits": limits})
+
+
+def affordable(wanted: int) -> int:
+    """How many of so many connections this process can have: at most every second of its descriptors.
+
+    It may take as many descriptors as its hard limit allows; the soft one is often 1,024.
+    """
+    if resource is None:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    if soft < 2 * wanted:
+        more = 2 * wanted if hard == resource.RLIM_INFINITY else min(2 * wanted, hard)
+        with contextlib.suppress(OSError, ValueError):  # a system may have a bound of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    return max(1, min(wanted, soft // 2))

@@ -43,12 +43,12 @@ from connectors.errors import SettingsError
 from connectors.frontend import access
 from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
 from connectors.frontend.asked import body_of, fields_of, last_place, path_session, require
-from connectors.frontend.connections import Connections, affordable
+from connectors.frontend.connections import Connections
 from connectors.frontend.guard import Guard
 from connectors.frontend.hub import Caller, Hub, Overdue
 from connectors.frontend.ids import BEFORE_FIRST, Key, Place
 from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
-from connectors.frontend.protocol import protocol
+from connectors.frontend.protocol import affordable, protocol
 from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.shown import Shown
 from connectors.frontend.sink import CallerSink
