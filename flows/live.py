@@ -109,7 +109,6 @@ class LiveJob:
     def flow(self, source: runner.Source | None = None) -> Dataflow:
         """The dataflow over the job's source, or over one that stands before it."""
         _warn_of_open_port()
-        settings = self.settings.job
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
         callers = {"serve_callers": self.frontend.sink(self.reactor)} if self.frontend else {}
         return build(
@@ -118,10 +117,14 @@ class LiveJob:
             self.settings,
             lists=lists_beside(self.source.folder),
             messages={**desktops, **callers, **self._extra},
-            rows={"land_metrics": LandedMetricsSink(settings.data_dir, settings.lane, self.landing)},
+            rows={"land_metrics": self._metrics()},
             updates={"set_variables": self.dialog} if self.dialog else None,
             questions={"ask_detectors": self.detectors} if self.detectors else None,
         )
+
+    def _metrics(self) -> LandedMetricsSink:
+        settings = self.settings.job
+        return LandedMetricsSink(settings.data_dir, settings.lane, self.landing, lambda: self.source.caught_up)
 
     @property
     def outcomes(self) -> Counter[str]:

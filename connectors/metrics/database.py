@@ -129,6 +129,19 @@ def prepare(connection: duckdb.DuckDBPyConnection, directory: Path, script: str 
         )
 
 
+def landed_up_to(directory: Path, lane: str, *, wait: float = 2.0) -> int:
+    """The last segment of a lane that is landed; 0 where there is none, or the database cannot be read in that time."""
+    path = directory.absolute() / FILE
+    if not path.exists():
+        return 0
+    try:
+        with _gate(directory, fcntl.LOCK_SH, wait), _connect(path, read_only=True, wait=wait) as connection:
+            rows = connection.execute("SELECT landed_up_to FROM landed.ledger WHERE lane = ?", [lane]).fetchall()
+    except duckdb.Error:
+        return 0
+    return int(rows[0][0]) if rows else 0
+
+
 @contextlib.contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.begin()

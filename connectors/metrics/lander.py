@@ -32,7 +32,7 @@ from connectors.errors import SettingsError
 from connectors.metrics.database import opened_for_landing, prepare, transaction
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool
-from connectors.metrics.tables import RUNS, TABLES, globbed, quoted
+from connectors.metrics.tables import RUNS, TABLES, Table, globbed, not_landed_sql, quoted
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,8 @@ class Lander:
         self._spool.create()
         if self._ledger is not None and not self._retention_is_due():
             coming = self._plan(self._ledger, final)
-            if not coming.land and not coming.remove and self._taken_out.issuperset(coming.replayed):
+            nothing = not coming.land and not coming.remove and self._taken_out.issuperset(coming.replayed)
+            if nothing and self._spool.has_schemas():
                 return 0
         settings = self._settings
         with opened_for_landing(
@@ -265,22 +266,24 @@ class Lander:
 def _insert(database: duckdb.DuckDBPyConnection, spool: Spool, todo: Plan) -> int:
     """Move the plan's files in, and the ledger on. Returns the rows."""
     rows = 0
-    by_table: dict[str, list[str]] = defaultdict(list)
+    by_table: dict[tuple[str, bool], list[Path]] = defaultdict(list)
     segments: dict[str, set[int]] = defaultdict(set)
     for file in todo.land:
-        by_table[file.table].append(str(file.path))
+        by_table[file.table, file.again].append(file.path)
         segments[file.lane].add(file.segment)
     for table in TABLES.values():
-        if paths := by_table[table.name]:
-            # The schema's file has all columns; one that an older writer did not know becomes null.
-            paths.insert(0, str(spool.path / f"{table.name}.schema.parquet"))
-            columns = ", ".join(c.name for c in table.columns)
-            files = ", ".join(quoted(globbed(path)) for path in paths)
-            database.execute(
-                f"INSERT INTO landed.{table.name} ({columns})"
-                f" SELECT {columns} FROM read_parquet([{files}], union_by_name = true)"
-            )
-            rows += _changed(database)
+        # The schema's file has all columns; one that an older writer did not know becomes null.
+        schema = spool.path / f"{table.name}.schema.parquet"
+        columns = ", ".join(c.name for c in table.columns)
+        for again in (False, True):
+            if paths := by_table[table.name, again]:
+                files = ", ".join(quoted(globbed(str(path))) for path in (schema, *paths))
+                read = f"read_parquet([{files}], union_by_name = true)"
+                database.execute(
+                    f"INSERT INTO landed.{table.name} ({columns})"
+                    f" SELECT {columns} FROM {_said_first(table, read) if again else read}"
+                )
+                rows += _changed(database)
     for lane, numbers in segments.items():
         before = database.execute("SELECT segments FROM landed.ledger WHERE lane = ?", [lane]).fetchall()
         database.execute("DELETE FROM landed.ledger WHERE lane = ?", [lane])
@@ -289,6 +292,14 @@ def _insert(database: duckdb.DuckDBPyConnection, spool: Spool, todo: Plan) -> in
             [lane, todo.ledger[lane], (before[0][0] if before else 0) + len(numbers), time.time()],
         )
     return rows
+
+
+def _said_first(table: Table, again: str) -> str:
+    """Those rows of `again` that are not landed yet; of the same ones in several segments those of the oldest."""
+    return (
+        f"(SELECT *, rank() OVER (PARTITION BY {', '.join(('lane', *table.key))} ORDER BY segment) AS nth FROM {again})"
+        f" AS s WHERE nth = 1 AND {not_landed_sql(table, again)}"
+    )
 
 
 def _take_out(database: duckdb.DuckDBPyConnection, lane: str, after: int, before: int) -> None:

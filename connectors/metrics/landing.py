@@ -161,8 +161,10 @@ class Landing:
 class LandedMetricsSink(MetricsSink):
     """A MetricsSink that starts its job's landing when the flow starts."""
 
-    def __init__(self, directory: Path, lane: str, landing: Landing) -> None:
-        super().__init__(directory, lane)
+    def __init__(
+        self, directory: Path, lane: str, landing: Landing, caught_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        super().__init__(directory, lane, caught_up=caught_up)
         self._landing = landing
 
     def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:

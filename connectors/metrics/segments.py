@@ -11,6 +11,9 @@ Rules
 - Without a snapshot nothing is void, because nobody can say what will be replayed: a lost recovery
   store costs no row. One exception: a run that itself began without a snapshot, did not end and wrote at
   most PROVISIONAL segments was killed before its first snapshot was committed, and is replayed whole.
+- What a start says before it is at what is new may have been said before, whatever became of recovery
+  store, spool and database. Such rows go into files of their own, and count where no older row has their
+  key (tables.py). What is new goes straight in.
 """
 
 from __future__ import annotations
@@ -25,12 +28,16 @@ from typing import Any, Final
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.errors import DataDirError, SettingsError
+from connectors.metrics.database import landed_up_to
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row, RunRow
 from connectors.reserve import FULL
 
 PROVISIONAL: Final = 8
 """So many newest segments of a lane may still be replayed. Bytewax was never seen to go back by more than one."""
+
+AGAIN_FOR: Final = 4
+"""Rows of so many snapshots after the source has caught up are still looked up: steps may lag behind it."""
 
 MAX_WAITING: Final = 4
 """So many times `max_rows` wait in memory while the disk is full."""
@@ -47,6 +54,8 @@ class SegmentWriter:
     fresh      whether the writer began without a snapshot (see RunRow)
     max_rows   rows kept in memory before a part of the segment is written without waiting for `flush`
     clock      nanoseconds since the Unix epoch
+
+    `again` says whether the rows to come may have been said before; it changes only while none wait.
 
     Raises `SettingsError` for a lane that cannot be a file's name, `OSError` where the disk refuses.
     """
@@ -68,10 +77,12 @@ class SegmentWriter:
         self._clock = clock
         self._rows: list[Row] = []
         self.dropped = 0
+        self.again = False
         self._spool = Spool(directory)
         self._spool.create()
         self._spool.remove_torn(lane)
         newest = max((f.segment for f in self._spool.files() if f.lane == lane), default=0)
+        newest = newest or landed_up_to(directory, lane)  # the spool was removed
         self._after = newest if after is None else after
         self._segment = max(newest, self._after)
         self._begun: int | None = None
@@ -116,7 +127,7 @@ class SegmentWriter:
         if self._begun is None:
             self._begun = max(self._clock() // 1000, self._segment + 1)
         try:
-            self._spool.write(self.lane, self._begun, self._parts, self._rows)
+            self._spool.write(self.lane, self._begun, self._parts, self._rows, again=self.again)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -135,9 +146,15 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
     One partition, named by its lane, pinned to the process that lists it. In a cluster, lanes end in
     their number (`w00`, `w01`, …) and keys begin with their lane, so that rows stay at home.
     Building the sink opens nothing.
+
+    caught_up  whether the source gives what is new, and has given all that an earlier run may have had. By default
+               it never has: then all rows are looked up by their keys, which costs more
     """
 
-    def __init__(self, directory: Path, lane: str, *, max_rows: int = 50_000) -> None:
+    def __init__(
+        self, directory: Path, lane: str, *, max_rows: int = 50_000, caught_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._caught_up = caught_up
         self._directory = directory
         self._lane = check_lane(lane)
         self._max_rows = max_rows
@@ -168,11 +185,14 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
                 fresh=resume_state is None,
                 max_rows=self._max_rows,
             )
-        return _Partition(writer, step_id, self._directory)
+        return _Partition(writer, step_id, self._directory, self._caught_up)
 
 
 class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
-    def __init__(self, writer: SegmentWriter, step_id: str, directory: Path) -> None:
+    def __init__(self, writer: SegmentWriter, step_id: str, directory: Path, caught_up: Callable[[], bool]) -> None:
+        writer.again = True
+        self._again_for = AGAIN_FOR
+        self._caught_up = caught_up
         self._writer = writer
         self._step_id = step_id
         self._directory = directory
@@ -187,7 +207,11 @@ class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
     def snapshot(self) -> dict[str, Any]:
         self._replayable = False
         with _naming(self._step_id, self._directory):
-            return {"version": _STATE_VERSION, "segment": self._writer.flush()}
+            state = {"version": _STATE_VERSION, "segment": self._writer.flush()}
+        if self._writer.again and self._caught_up() and not self._writer.waits:
+            self._again_for -= 1
+            self._writer.again = self._again_for > 0
+        return state
 
     def close(self) -> None:
         """Bytewax closes its sinks after an error in a step, too; but in order only after a snapshot."""

@@ -1,9 +1,10 @@
 """The spool: Parquet files, each whole or absent, on their way into the database.
 
 Rules
-- `<table>.<lane>.<segment>.<part>.parquet` holds rows of one table in one segment. A segment is
-  numbered by the microsecond at which it was begun, and always higher than the one before it in its
-  lane, so that no number is ever used twice, whatever was lost or set back.
+- `<table>.<lane>.<segment>.<part>.parquet` holds rows of one table in one segment, and
+  `<table>-again.…` those that may have been said before (see tables.py). A segment is numbered
+  by the microsecond at which it was begun, and always higher than the one before it in its lane, so that no number is
+  ever used twice, whatever was lost or set back.
 - A file appears by rename, after it was synced; a reader's glob sees it whole or not at all.
 - Only the lander removes or replaces a file that a glob can see, and only while it holds the
   database, because a reader that has expanded its glob will open what it found.
@@ -25,12 +26,12 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from connectors.errors import SettingsError
-from connectors.metrics.tables import RUNS, TABLES, Column, Row, RunRow, Table
+from connectors.metrics.tables import AGAIN, RUNS, TABLES, Column, Row, RunRow, Table
 
 log = logging.getLogger(__name__)
 
 LANE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NAME: Final = re.compile(rf"([a-z_]+)\.({LANE.pattern})\.(\d{{16,19}})\.\d+\.parquet")
+_NAME: Final = re.compile(rf"([a-z_]+)({AGAIN})?\.({LANE.pattern})\.(\d{{16,19}})\.\d+\.parquet")
 _HOUR: Final = 3_600_000_000
 _MOMENT: Final = pl.Datetime("us", "UTC")
 _DTYPES: Final[dict[str, Any]] = {
@@ -39,6 +40,11 @@ _DTYPES: Final[dict[str, Any]] = {
     "BOOLEAN": pl.Boolean,
     "DOUBLE": pl.Float64,
     "TIMESTAMPTZ": _MOMENT,
+}
+_SCHEMAS: Final = {
+    f"{table.name}{again}.schema.parquet": table
+    for table in TABLES.values()
+    for again in (("", AGAIN) if table.key else ("",))
 }
 _BY_NAME: Final = {table.name: table for table in TABLES.values()}
 
@@ -50,6 +56,7 @@ class SegmentFile(NamedTuple):
     segment: int
     table: str
     path: Path
+    again: bool = False
 
 
 class Run(NamedTuple):
@@ -75,7 +82,7 @@ class Spool:
         for name in os.listdir(self.path):
             match = _NAME.fullmatch(name)
             if match and match[1] in _BY_NAME:
-                found.append(SegmentFile(match[2], int(match[3]), match[1], self.path / name))
+                found.append(SegmentFile(match[3], int(match[4]), match[1], self.path / name, bool(match[2])))
         return sorted(found)
 
     def runs(self, files: Iterable[SegmentFile]) -> Iterator[Run]:
@@ -90,8 +97,10 @@ class Spool:
                 for event, _, after, fresh in rows.iter_rows():
                     yield Run(file.lane, file.segment, RunRow(event, 0, after, fresh))
 
-    def write(self, lane: str, segment: int, part: int, rows: Iterable[Row]) -> None:
+    def write(self, lane: str, segment: int, part: int, rows: Iterable[Row], *, again: bool = False) -> None:
         """Write a part of a segment and sync it: one file for each table that has rows.
+
+        again  they may have been said before
 
         A crash between two files leaves a torn segment. That does no harm: no snapshot names it, so the
         resumed writer declares it void.
@@ -99,16 +108,23 @@ class Spool:
         by_type: dict[type[Row], list[Row]] = {}
         for row in rows:
             by_type.setdefault(type(row), []).append(row)
-        name = f"{{}}.{lane}.{segment:016d}.{part}.parquet"
-        tables = ((TABLES[kind], of_kind) for kind, of_kind in by_type.items())
-        self._put({name.format(table.name): _frame(table, rows, lane, segment) for table, rows in tables})
+        files = {}
+        for kind, of_kind in by_type.items():
+            table = TABLES[kind]
+            name = f"{table.name}{AGAIN if again and table.key else ''}.{lane}.{segment:016d}.{part}.parquet"
+            files[name] = _frame(table, of_kind, lane, segment)
+        try:
+            self._put(files)
+        except FileNotFoundError:  # somebody removed the folder while the job ran
+            self.create()
+            self._put(files)
 
     def write_schemas(self) -> None:
         """Write the files without rows. For the lander only."""
-        self._put({f"{table.name}.schema.parquet": _frame(table, [], "", 0) for table in TABLES.values()})
+        self._put({name: _frame(table, [], "", 0) for name, table in _SCHEMAS.items()})
 
     def has_schemas(self) -> bool:
-        return all((self.path / f"{table.name}.schema.parquet").exists() for table in TABLES.values())
+        return all((self.path / name).exists() for name in _SCHEMAS)
 
     def remove(self, files: Iterable[SegmentFile]) -> None:
         """Remove files. For the lander only, while it holds the database.

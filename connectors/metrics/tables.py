@@ -9,6 +9,8 @@ Rules
   TIMESTAMPTZ is slow), `lane` and `segment` (where the row was landed from; see lander.py).
 - `landed.<name>` holds what is landed; the view `<name>` shows it together with the spool's newer
   rows, and is what analysts read.
+- Rows that may have been said before lie in files of their own (AGAIN). The view shows those of them whose key is
+  neither landed nor in an older segment: the first that was said stays.
 
 A core: no I/O, no DuckDB, no polars.
 """
@@ -167,11 +169,17 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, dict=True):
-    """A table, as its row type declares it. `hour` is that of the first column in `dated_by` with a value."""
+    """A table, as its row type declares it.
+
+    dated_by  `hour` is that of the first of these columns with a value
+    key       columns that name a row of the flow for ever: said again, it is the same row. Empty: rows are facts of
+              the world, and never said again
+    """
 
     name: str
     row: type[Row]
     dated_by: tuple[str, ...]
+    key: tuple[str, ...] = ()
 
     @property
     def comment(self) -> str:
@@ -216,21 +224,26 @@ _VERSION: Final = (
     Column("script", "VARCHAR", "the further views that were made, as SQL"),
 )
 
+_TURN: Final = ("session_id", "turn")
+
 TABLES: Final = {
-    row: Table(name, row, dated_by)
-    for name, row, dated_by in (
-        ("messages", MessageRow, ("released_at",)),
-        ("turns", TurnRow, ("started_at",)),
-        ("findings", FindingRow, ("found_at",)),
-        ("errors", ErrorRow, ("occurred_at",)),
-        ("dead_letters", DeadLetterRow, ("set_aside_at",)),
-        ("deliveries", DeliveryRow, ("sent_at", "confirmed_at")),
-        ("runs", RunRow, ("happened_at",)),
+    table.row: table
+    for table in (
+        Table("messages", MessageRow, ("released_at",), (*_TURN, "seq")),
+        Table("turns", TurnRow, ("started_at",), _TURN),
+        Table("findings", FindingRow, ("found_at",), (*_TURN, "seq", "category", "rule", "start_char", "end_char")),
+        Table("errors", ErrorRow, ("occurred_at",), (*_TURN, "occurred_at", "kind", "status", "restart")),
+        Table("dead_letters", DeadLetterRow, ("set_aside_at",), (*_TURN, "set_aside_at", "step", "reason")),
+        Table("deliveries", DeliveryRow, ("sent_at", "confirmed_at")),
+        Table("runs", RunRow, ("happened_at",)),
     )
 }
 """Every table, by its row type."""
 
 RUNS: Final = TABLES[RunRow]
+
+AGAIN: Final = "-again"
+"""Follows the table's name in the name of a file of rows that may have been said before."""
 
 
 def tables_sql() -> Iterator[str]:
@@ -263,26 +276,53 @@ def views_sql(spool: str) -> Iterator[str]:
     """
     for table in TABLES.values():
         columns = ", ".join(c.name for c in table.shown)
-        yield (
+        newer = (
+            "NOT EXISTS (SELECT 1 FROM landed.ledger AS l WHERE l.lane = s.lane AND l.landed_up_to >= s.segment)"
+        ) + ("" if table is RUNS else f" AND NOT EXISTS ({_void_sql(spool, 's')})")
+        view = (
             f"CREATE OR REPLACE VIEW main.{table.name} AS"
             f" SELECT {columns} FROM landed.{table.name}"
-            f" UNION ALL SELECT {columns} FROM {segments_sql(spool, table)} AS s"
-            " WHERE NOT EXISTS (SELECT 1 FROM landed.ledger AS l"
-            " WHERE l.lane = s.lane AND l.landed_up_to >= s.segment)"
-        ) + ("" if table is RUNS else f" AND NOT EXISTS ({_void_sql(spool)})")
+            f" UNION ALL SELECT {columns} FROM {segments_sql(spool, table.name)} AS s WHERE {newer}"
+        )
+        if table.key:
+            older = segments_sql(spool, table.name, f"{table.name}{AGAIN}")
+            view += (
+                f" UNION ALL SELECT {columns} FROM {segments_sql(spool, f'{table.name}{AGAIN}')} AS s WHERE {newer}"
+                f" AND {not_landed_sql(table, segments_sql(spool, f'{table.name}{AGAIN}'))}"
+                f" AND NOT EXISTS (SELECT 1 FROM {older} AS o WHERE {same_sql(table)} AND o.segment < s.segment"
+                f" AND NOT EXISTS ({_void_sql(spool, 'o')}))"
+            )
+        yield view
         yield from comments_sql("VIEW", f"main.{table.name}", table.comment, table.shown)
 
 
-def segments_sql(spool: str, table: Table) -> str:
-    """The table function that reads every segment of a table. A column that one lacks is null in its rows."""
-    return f"read_parquet({quoted(f'{globbed(spool)}/{table.name}.*.parquet')}, union_by_name = true)"
+def segments_sql(spool: str, *names: str) -> str:
+    """The table function that reads every segment of these names. A column that one lacks is null in its rows."""
+    globs = ", ".join(quoted(f"{globbed(spool)}/{name}.*.parquet") for name in names)
+    return f"read_parquet([{globs}], union_by_name = true)"
 
 
-def _void_sql(spool: str) -> str:
-    """The starts of a writer that replays what row `s` was written from."""
+def not_landed_sql(table: Table, again: str) -> str:
+    """Whether row `s` of `again` is not landed yet.
+
+    What is landed is first joined with all of `again`, which is small: where that is empty, nothing of it is read.
+    """
+    met = (
+        f"SELECT * FROM landed.{table.name} AS o WHERE EXISTS (SELECT 1 FROM {again} AS a WHERE {same_sql(table, 'a')})"
+    )
+    return f"NOT EXISTS (SELECT 1 FROM ({met}) AS o WHERE {same_sql(table)})"
+
+
+def same_sql(table: Table, row: str = "s") -> str:
+    """Whether `o` and `row` are one row of the flow, said twice."""
+    return " AND ".join(f"o.{column} IS NOT DISTINCT FROM {row}.{column}" for column in ("lane", *table.key))
+
+
+def _void_sql(spool: str, row: str) -> str:
+    """The starts of a writer that replays what `row` was written from."""
     return (
-        f"SELECT 1 FROM {segments_sql(spool, RUNS)} AS r WHERE r.lane = s.lane AND r.event = 'begun'"
-        " AND s.segment > r.replays_after AND s.segment < r.segment"
+        f"SELECT 1 FROM {segments_sql(spool, RUNS.name)} AS r WHERE r.lane = {row}.lane AND r.event = 'begun'"
+        f" AND {row}.segment > r.replays_after AND {row}.segment < r.segment"
     )
 
 
