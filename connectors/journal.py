@@ -10,7 +10,7 @@ Rules
 - A torn tail is cut off. Damage anywhere else is an error that says where.
 - When a segment is full, `rotate` begins the next; segments without a message that anybody waits for are
   removed, and thin ones are merged. On disk: at most four times what waits, the marks, and two segments.
-- One process at a time: the lane is held by a lock on a file.
+- One process at a time: the lane is held by a lock on a file, which is asked for before each write.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from connectors.errors import DataDirError
 from connectors.history import History, Remembered, located, place_of
+from connectors.lock import Lock
 from connectors.segment import (
     Entry,
     Marks,
@@ -41,11 +42,6 @@ from connectors.segment import (
     write_all,
     write_segment,
 )
-
-try:
-    import fcntl
-except ImportError:  # Windows has none; the data directory's own lock must do there
-    fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
 __all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 
@@ -92,7 +88,7 @@ class Journal:
         self._segments: list[int] = []
         self._messages: Counter[int] = Counter()
         self._unsynced = True
-        self._lock = -1
+        self._lock: Lock | None = None
         try:
             try:
                 self._open()
@@ -205,16 +201,15 @@ class Journal:
                 _fdatasync(self._fd)
             os.close(self._fd)
             self._fd = -1
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     # Within
 
     def _open(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._lock < 0:
-            self._lock = self._acquire()
+        self._lock = self._lock or self._acquire()
         for left_over in self._directory.glob(f"delivery-{self._lane}-*.tmp"):
             left_over.unlink()
         self._segments = self._find()
@@ -234,17 +229,13 @@ class Journal:
     def _path(self, number: int) -> Path:
         return self._directory / f"delivery-{self._lane}-{number:08d}.jsonl"
 
-    def _acquire(self) -> int:
-        fd = os.open(self._directory / f"delivery-{self._lane}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        if fcntl is not None:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(fd)
-                raise DataDirError(
-                    f"{self._directory}: another process delivers lane {self._lane}; stop it, or use another --data-dir"
-                ) from None
-        return fd
+    def _acquire(self) -> Lock:
+        lock = Lock.take(self._directory / f"delivery-{self._lane}.lock")
+        if lock is None:
+            raise DataDirError(
+                f"{self._directory}: another process delivers lane {self._lane}; stop it, or use another --data-dir"
+            )
+        return lock
 
     def _find(self) -> list[int]:
         pattern = re.compile(rf"delivery-{re.escape(self._lane)}-(\d{{8,}})\.jsonl")
@@ -270,6 +261,11 @@ class Journal:
         return message
 
     def _write(self, data: bytes) -> None:
+        if self._lock is None or not self._lock.check():
+            raise DataDirError(
+                f"{self._directory}: the journal of lane {self._lane} was taken over by another process, or removed; "
+                "stop that one, or restore the folder, and start again"
+            )
         for attempt in (1, 2):
             try:
                 write_all(self._fd, data)

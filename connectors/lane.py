@@ -145,6 +145,10 @@ class Lane:
     def sync(self) -> None:
         self._writer.sync()
 
+    def check(self) -> None:
+        """Raise DataDirError where the log's folder is not ours any more."""
+        self._writer.check()
+
     def retain(self, oldest: Position, keep_bytes: int) -> int:
         return self._writer.retain(oldest, keep_bytes)
 

@@ -18,7 +18,6 @@ Rules
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 import threading
@@ -32,6 +31,7 @@ import msgspec
 
 from connectors.errors import DataDirError, InputError
 from connectors.files import COMPRESSED, compressing, first_line, lines, replaced
+from connectors.lock import Lock
 from connectors.records import SESSION_ID, Header, Record
 from connectors.reserve import FULL
 from connectors.text import from_json, to_json
@@ -134,7 +134,7 @@ class LogReader:
 
 
 class LogWriter:
-    """The growing end of a lane's log. A lock on the folder keeps it the only one.
+    """The growing end of a lane's log. A lock on the folder keeps it the only one; `check` tells whether it still does.
 
     fold     gives what all records so far add up to, as plain data, to be kept beside each new file
     on_full  is asked, when the disk is full, whether it could make room; then the write is tried once more
@@ -163,7 +163,7 @@ class LogWriter:
         self._lock = threading.Lock()
         self.bytes_written = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._owned = _own(folder)
+        self._locks = _own(folder)
         header = self._repair([number for number, _ in _numbered(folder)])
         if header is not None:
             self.header = header
@@ -211,6 +211,11 @@ class LogWriter:
         with self._lock:
             os.fdatasync(self._fd)
 
+    def check(self) -> None:
+        """Raise DataDirError where the folder is not ours any more."""
+        if not all(lock.check() for lock in self._locks):
+            raise DataDirError(f"{self._folder} was removed or replaced while the job ran; restore it and start again")
+
     def retain(self, oldest: Position, keep_bytes: int) -> int:
         """Remove files before `oldest` from the front while the rest holds `keep_bytes` or more; returns how many."""
         files = _numbered(self._folder)
@@ -232,7 +237,8 @@ class LogWriter:
             if fd >= 0:
                 os.fdatasync(fd)
                 os.close(fd)
-                os.close(self._owned)
+                for lock in self._locks:
+                    lock.close()
 
     def _begin(self, number: int) -> None:
         """Begin a file; where the disk is full, there is none, and nothing has changed."""
@@ -366,17 +372,22 @@ def _format_created(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _own(folder: Path) -> int:
-    """Lock the lane for this process; the kernel lets go of it when the process dies."""
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise DataDirError(
-            f"{folder} belongs to another process that is running; stop it, or use another --data-dir"
-        ) from None
-    return fd
+def _own(folder: Path) -> list[Lock]:
+    """Lock the lane for this process.
+
+    The folder itself, which cannot be deleted without the log; and a file in it, which earlier versions lock, and which
+    must do where folders cannot be locked.
+    """
+    locks: list[Lock] = []
+    for path in (folder, folder / "lock"):
+        if (lock := Lock.take(path)) is None:
+            for taken in locks:
+                taken.close()
+            raise DataDirError(
+                f"{folder} belongs to another process that is running; stop it, or use another --data-dir"
+            )
+        locks.append(lock)
+    return locks
 
 
 def _name(number: int, suffix: str = ".jsonl") -> str:

@@ -9,7 +9,6 @@ Rules
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import pickle
@@ -27,6 +26,7 @@ import msgspec
 
 from connectors.errors import DataDirError, InputError
 from connectors.history import History
+from connectors.lock import is_held
 from connectors.log import FOLD, LogReader, Position
 from connectors.outbox import Outbox
 from connectors.recall import recall
@@ -73,7 +73,7 @@ def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Fin
 
 def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
     where = str(folder.relative_to(data_dir))
-    if _is_held(folder / "lock"):
+    if is_held(folder) or is_held(folder / "lock"):
         yield Finding("note", where, "a job runs on it now")
     try:
         reader = LogReader(folder)
@@ -255,21 +255,6 @@ def _space(data_dir: Path) -> Iterator[Finding]:
         yield Finding("mend", ".", f"{free >> 20} MB are free on the disk: sessions may be refused; make room")
     else:
         yield Finding("ok", ".", f"{free >> 20} MB are free on the disk")
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether a process holds it; asked with a shared lock that is let go of at once."""
-    try:
-        fd = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def _torn_bytes(path: Path) -> int:

@@ -17,8 +17,6 @@ Rules
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +25,7 @@ from typing import Final
 import duckdb
 
 from connectors.errors import DataDirError, InputError
+from connectors.lock import Lock
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import SCHEMA_VERSION, tables_sql, views_sql
 
@@ -57,7 +56,7 @@ def open_metrics(directory: Path, *, wait: float = 10.0) -> duckdb.DuckDBPyConne
     """
     path = directory.absolute() / FILE
     _wait_for_first_landing(directory, min(wait, FIRST_LANDING))
-    with _gate(directory, fcntl.LOCK_SH, wait):
+    with _gate(directory, wait, shared=True):
         connection = _connect(path, read_only=True, wait=wait)
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -85,7 +84,7 @@ def opened_for_landing(
         "memory_limit": memory_limit,
         "autoinstall_known_extensions": False,
     }
-    with _gate(directory, fcntl.LOCK_EX, patience):
+    with _gate(directory, patience, shared=False):
         try:
             connection = _connect(directory.absolute() / FILE, read_only=False, wait=patience, config=config)
         except (duckdb.IOException, duckdb.ConnectionException) as error:
@@ -135,7 +134,7 @@ def landed_up_to(directory: Path, lane: str, *, wait: float = 2.0) -> int:
     if not path.exists():
         return 0
     try:
-        with _gate(directory, fcntl.LOCK_SH, wait), _connect(path, read_only=True, wait=wait) as connection:
+        with _gate(directory, wait, shared=True), _connect(path, read_only=True, wait=wait) as connection:
             rows = connection.execute("SELECT landed_up_to FROM landed.ledger WHERE lane = ?", [lane]).fetchall()
     except duckdb.Error:
         return 0
@@ -199,27 +198,19 @@ def _connect(
 
 
 @contextlib.contextmanager
-def _gate(directory: Path, kind: int, wait: float) -> Iterator[None]:
+def _gate(directory: Path, wait: float, *, shared: bool) -> Iterator[None]:
     """Hold the gate, shared or alone, or go on without it when `wait` seconds did not suffice."""
-    flags = os.O_RDWR | os.O_CREAT if kind == fcntl.LOCK_EX else os.O_RDONLY
+    path = directory / "metrics.gate"
+    gate: Lock | None = None
+    deadline = time.monotonic() + wait
+    with contextlib.suppress(OSError):  # no lander was here yet, or the directory is not ours to look into
+        while (gate := Lock.take(path, shared=shared)) is None and time.monotonic() < deadline:
+            time.sleep(_POLL)
     try:
-        gate = os.open(directory / "metrics.gate", flags, 0o644)
-    except OSError:  # no lander was here yet, or its directory is not ours to look into
-        yield
-        return
-    try:
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(gate, kind | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    break
-                time.sleep(_POLL)
         yield
     finally:
-        os.close(gate)
+        if gate is not None:
+            gate.close()
 
 
 def _is_locked(error: Exception) -> bool:

@@ -14,9 +14,7 @@ Rules
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import re
 import threading
 import time
@@ -29,6 +27,7 @@ import duckdb
 import msgspec
 
 from connectors.errors import SettingsError
+from connectors.lock import Lock
 from connectors.metrics.database import opened_for_landing, prepare, transaction
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool
@@ -151,7 +150,7 @@ class Lander:
         self._settings = settings or LanderSettings()
         self._script = script
         self._spool = Spool(directory)
-        self._lock: int | None = None
+        self._lock: Lock | None = None
         self._ledger: dict[str, int] | None = None
         self._retained_at = float("-inf")
         self._taken_out: set[tuple[str, int, int]] = set()
@@ -219,20 +218,16 @@ class Lander:
     def close(self) -> None:
         """Give up the election. Idempotent; the next `land` stands for it again."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.close()
             self._lock = None
 
     def _elected(self) -> bool:
+        if self._lock is not None and not self._lock.check():
+            self.close()
         if self._lock is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._directory / "lander.lock", os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                return False
-            self._lock = lock
-        return True
+            self._lock = Lock.take(self._directory / "lander.lock")
+        return self._lock is not None
 
     def _plan(self, ledger: Mapping[str, int], final: bool) -> Plan:
         files = self._spool.files()
