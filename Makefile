@@ -29,6 +29,7 @@ soak: $(INSTALLED)
 	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100
 	TOKENWEIR_KILLS=25 $(BIN)/python -m pytest --timeout 0 -s tests/system/test_metrics_kills.py
 	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
+	$(BIN)/python -m tests.properties.moderation_search --examples 100000 --seed $$(date +%s)
 
 lock:
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --universal --no-emit-index-url --all-extras \

@@ -35,6 +35,7 @@ def run(policy: Policy, text: str) -> str:
         ('(**x**), "*y*".', '(x), "y".'),
         ("```py\na = b * c ** _d\n```\n**end**", "py\na = b * c ** _d\n\nend"),
         ("an odd ` here\n\n**bold**", "an odd  here\n\nbold"),
+        ("an end\n\n`a *b*`", "an end\n\na *b*"),
         ("***both***", "both"),
         ("plain", "plain"),
     ],

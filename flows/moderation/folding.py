@@ -13,6 +13,7 @@ import re
 import unicodedata
 
 from flows.moderation.tables.confusables import AS_I, AS_L, LETTERS, LOOK_ALIKES
+from flows.moderation.tables.digits import AS_ASCII
 from flows.moderation.tables.scripts import UNSPACED, WORD_BREAKS
 
 LONGEST = 64
@@ -21,6 +22,7 @@ LONGEST = 64
 _IN_WORD = f"[^{WORD_BREAKS}{UNSPACED}]"
 WORD = re.compile(rf"[{UNSPACED}]|(?<!{_IN_WORD}){_IN_WORD}{{1,{LONGEST}}}(?!{_IN_WORD})")
 _TAIL = re.compile(rf"{_IN_WORD}{{0,{LONGEST}}}")
+_BETWEEN = re.compile(rf"[{WORD_BREAKS}]*")
 
 PIECE = 3
 """The most letters of a piece of a spaced-out word."""
@@ -30,8 +32,9 @@ _INVISIBLE = re.compile(
 )
 _MARKS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _LATIN = re.compile("[a-z]")
+_ASCII = re.compile(r"[\x00-\x7f]*")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
-_PLAIN_LATIN = str.maketrans(LETTERS)
+_PLAIN = str.maketrans(LETTERS) | AS_ASCII
 _SIGNS = "!$@+|*€£¥"
 _SIGN = re.compile(r"[!$@+|*€£¥]")
 _STANDS_FOR = re.compile(r"[0-9!@$+|€£¥]")
@@ -40,11 +43,11 @@ _DOUBLE = re.compile(r"(.)\1+")
 
 
 def fold(word: str) -> str:
-    """The word in small letters, without accents, invisible characters and look-alikes."""
+    """The word in small letters and digits from 0 to 9, without accents, invisible characters and look-alikes."""
     if word.isascii():
         return word.lower()
     word = unicodedata.normalize("NFKD", _INVISIBLE.sub("", word)).casefold()
-    word = _MARKS.sub("", word).translate(_PLAIN_LATIN)
+    word = _MARKS.sub("", word).translate(_PLAIN)
     if _FOREIGN.search(word):
         alike = word.translate(LOOK_ALIKES)
         if _LATIN.search(word) or (alike.isascii() and not word.isalpha()):
@@ -60,6 +63,14 @@ def word_start(text: str, at: int) -> int:
     return at - before if before < LONGEST and goes_on and goes_on.end() > at else at
 
 
+def next_word(text: str, at: int) -> int:
+    """Where behind `at` the next word that is to be seen begins, at the earliest: the one at the end may still have
+    nothing to be seen. What is too long for a word at the end will not be one."""
+    match = _BETWEEN.match(text, at)
+    begin = match.end() if match else at
+    return begin if len(text) - begin <= LONGEST else len(text)
+
+
 def core(word: str) -> str:
     """The word without the signs at its ends."""
     return word.strip(_SIGNS)
@@ -68,13 +79,25 @@ def core(word: str) -> str:
 def piece(word: str) -> tuple[str, ...]:
     """What a piece of a spaced-out word reads as, two ways; empty if the word is none: over three letters, or no
     letter in it, or a sign that stands alone in plain text."""
+    plain = fold(word) if len(word) <= 2 * PIECE else ""
+    return () if plain.isdigit() or plain in "!+|" else _forms(plain)
+
+
+def growing_piece(word: str) -> tuple[str, ...]:
+    """What a piece that may still grow will begin with, whatever comes; empty if it will be none.
+
+    Plain letters and digits at its beginning stay what they are. Behind and without them all is open: a look-alike
+    waits for a letter to fold beside, a mark for one to be on, a digit for one to stand for another.
+    """
     if len(word) > 2 * PIECE:
         return ()
-    plain = fold(word)
-    if not 0 < len(plain) <= PIECE or plain.isdigit() or "*" in plain or plain in "!+|":
-        return ()
+    plain = _ASCII.match(word)[0].lower()  # type: ignore[index]  # it always matches
+    return _forms(plain) if plain else ("", "")
+
+
+def _forms(plain: str) -> tuple[str, ...]:
     forms = (plain.translate(AS_I), plain.translate(AS_L))
-    return forms if forms[0].isalpha() else ()
+    return forms if len(plain) <= PIECE and forms[0].isalpha() else ()
 
 
 def is_visible(word: str) -> bool:

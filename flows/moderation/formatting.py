@@ -18,6 +18,7 @@ RUN = 64
 
 _MARKDOWN = "|".join(rf"{sign}{{1,{RUN}}}" for sign in (r"\*", "_", "~", "`"))
 _PARAGRAPH = re.compile(r"\n[ \t]{0,4}\n")
+_PARAGRAPH_CHARS = 6
 
 
 class Formatter:
@@ -80,7 +81,7 @@ class Formatter:
         """What takes the place of a token; None if it stays."""
         run = text[first:last]
         if run[0].isspace():
-            if self._code < 3 and _PARAGRAPH.search(text, max(0, first - 8), last):
+            if self._code < 3 and _PARAGRAPH.search(text, _white_begins(text, first), last):
                 self._code = 0  # a backtick that nothing closed
             if not self._normalise:
                 return None
@@ -95,6 +96,15 @@ class Formatter:
         if self._code:
             return None
         return "" if _is_markup(run, text[first - 1 : first] if first else "", text[last : last + 1]) else None
+
+
+def _white_begins(text: str, at: int) -> int:
+    """Where the white space begins that goes on over `at`, as far as a paragraph's end can need it: a run of it may
+    have been given out in pieces."""
+    first = at
+    while first > 0 and at - first < _PARAGRAPH_CHARS and text[first - 1].isspace():
+        first -= 1
+    return first
 
 
 def _is_markup(run: str, before: str, after: str) -> bool:

@@ -18,6 +18,7 @@ from flows.moderation.detectors.base import CONTEXT, Detector, open_word
 from flows.moderation.findings import STRENGTH, Finding, Match, Span
 from flows.moderation.plan import plan_of
 from flows.moderation.policy import HELD, Policy
+from flows.moderation.tables.digits import read_digits
 
 VERSION = 2
 _TRIM = 512  # settled text is dropped when there is this much of it
@@ -204,10 +205,12 @@ class Moderator:
 
     def _ask_triggered(self, text: str, tail: int, final: bool) -> int:
         """Where the first of the triggered detectors has settled."""
-        base, detectors = self._base, self._plan.triggered
+        base, plan = self._base, self._plan
+        detectors, own = plan.triggered, plan.own
         settled = self._settled or [self._quiet] * len(detectors)
+        plain = read_digits(text, max(0, self._quiet - base - CONTEXT))
         for i, detector in enumerate(detectors):
-            matches, upto = detector.scan(text, settled[i] - base, tail, final)
+            matches, upto = detector.scan(plain if i < own else text, settled[i] - base, tail, final)
             settled[i] = base + upto
             if matches:
                 self._keep(detector.category, matches)

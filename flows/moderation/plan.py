@@ -32,12 +32,16 @@ _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
 
 
 class Plan:
-    """The detectors of one policy: those that a trigger calls, with that trigger, and those that see all text."""
+    """The detectors of one policy: those that a trigger calls, with that trigger, and those that see all text.
+
+    Of the triggered, the first `own` are ours, and read every script's digits as 0 to 9.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.limit = policy.max_hold_chars
         detectors = _detectors(policy)
+        self.own = sum(d.trigger is not None for d in detectors[: len(detectors) - len(policy.detectors)])
         self.triggered: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is not None)
         self.steady: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is None)
         triggers = sorted({d.trigger for d in detectors if d.trigger is not None})
@@ -58,7 +62,8 @@ def _detectors(policy: Policy) -> list[Detector]:
             made.append(PatternDetector(name, *SHAPES[name], field=f"moderation.pii {name}"))
         else:
             shape, check = NATIONAL_IDS[name]
-            made.append(PatternDetector(name, shape, 32, f"moderation.pii {name}", check, DIGITS))
+            trigger = DIGITS if r"\d" in shape else None  # without a digit of its own it may be all letters
+            made.append(PatternDetector(name, shape, 32, f"moderation.pii {name}", check, trigger))
     if policy.blocklist:
         made.append(BlocklistDetector(policy.blocklist, policy.allow))
     for i, p in enumerate(policy.patterns):

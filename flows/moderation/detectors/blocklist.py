@@ -28,7 +28,9 @@ from flows.moderation.folding import (
     WORD,
     core,
     fold,
+    growing_piece,
     is_visible,
+    next_word,
     piece,
     readings,
     squeeze,
@@ -120,12 +122,15 @@ class BlocklistDetector:
         follows = words[closed][0] if closed < len(words) else len(text)
         context_free = key.isascii() and not final and follows == open_word
         settled = max(open_word, start)
+        tail = -1
         i = 0
         while i < closed:
             if self._is_idle(words[i][2]):
                 i += 1
                 continue
-            last, rule = self._decide(text, words, closed, i, final)
+            if tail < 0:
+                tail = next_word(text, settled)
+            last, rule = self._decide(text, words, closed, i, tail, final)
             if last == _MORE:
                 settled = words[i][0]
                 break
@@ -171,9 +176,10 @@ class BlocklistDetector:
         needed = set(readings(word)) - set(readings(core(word)))
         return 0 if any(form in self._table for form in needed) else len(word) - len(rest)
 
-    def _decide(self, text: str, words: list[_Word], closed: int, i: int, final: bool) -> tuple[int, str]:
+    def _decide(self, text: str, words: list[_Word], closed: int, i: int, tail: int, final: bool) -> tuple[int, str]:
         """The last word of what begins with word `i`, and its rule (none if it is allowed); -1 if nothing begins
-        there, `_MORE` if that depends on what is to come."""
+        there, `_MORE` if that depends on what is to come: the next word that is to be seen begins at `tail` or later.
+        """
         word = words[i][2]
         last, rule = -1, ""
         heads = readings(word)
@@ -188,7 +194,7 @@ class BlocklistDetector:
             if not heads:
                 break
             j += 1
-            after = words[j][0] if j < len(words) else len(text)
+            after = words[j][0] if j < len(words) else tail
             if after - words[j - 1][1] > _GAP:
                 break
             if j >= closed:
@@ -203,10 +209,10 @@ class BlocklistDetector:
             rule = self._whole(form)
             if rule:
                 return i, rule
-        last = self._spaced_out(text, words, closed, i, final)
+        last = self._spaced_out(text, words, closed, i, tail, final)
         return last, "spaced out" if last >= 0 else ""
 
-    def _spaced_out(self, text: str, words: list[_Word], closed: int, i: int, final: bool) -> int:
+    def _spaced_out(self, text: str, words: list[_Word], closed: int, i: int, tail: int, final: bool) -> int:
         """The last piece of a spaced-out term that begins with word `i`; -1 or `_MORE` as above."""
         if words[i][0] and text[words[i][0] - 1] in _APOSTROPHES:
             return -1
@@ -216,27 +222,34 @@ class BlocklistDetector:
         last = -1
         for k in range(i, len(words)):
             begin, _, word = words[k]
-            forms = piece(word)
-            one = bool(forms) and len(forms[0]) == 1
-            gap = _LETTERS_GAP if letters and one else _PIECE_GAP
+            grows = k >= closed and not final
+            forms = growing_piece(word) if grows else piece(word)
+            one = bool(forms) and len(forms[0]) <= 1
+            gap = _gap(letters and one)
+            so_far = last if last == k - 1 or not letters else -1
             if not forms or (k > i and not gap.fullmatch(text, words[k - 1][1], begin)):
-                return last if last == k - 1 or not letters else -1
+                return so_far
             longer = tuple(a + b for a, b in zip(joined, forms, strict=True))
             goes_on = any(spelled.match(form) for form in longer)
             spelling = letters and one and last >= 0 and forms[0] not in "ai"
-            if k >= closed and not final and (goes_on or spelling):
+            if grows and (goes_on or spelling):
                 return _MORE
             if not goes_on:
-                return -1 if spelling else last
+                return -1 if spelling else so_far
             joined = longer
             letters = letters and one
             usual = usual and word.lower() in USUAL
             if k > i and not usual and any(form in spelled for form in joined):
                 last = k
-        rest = text[words[-1][1] :]
-        if not final and (not rest or (_LETTERS_GAP if letters else _PIECE_GAP).fullmatch(rest)):
+        rest = text[words[-1][1] : tail]
+        if not final and (not rest or _gap(letters).fullmatch(rest)):
             return _MORE
         return last if last == len(words) - 1 or not letters else -1
+
+
+def _gap(letters: bool) -> re.Pattern[str]:
+    """What may be before a piece of a spaced-out word."""
+    return _LETTERS_GAP if letters else _PIECE_GAP
 
 
 def _bounded(memory: _Memory) -> _Memory:

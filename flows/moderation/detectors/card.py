@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 
-from flows.moderation.detectors.base import DIGITS, NOTHING, Scan, ascii_digits
+from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
 from flows.moderation.tables import issuers
 
-_HEAD = re.compile(r"(?<![0-9A-Za-z])(?<!\d[.,])\d")
+_HEAD = re.compile(r"(?<![0-9A-Za-z])(?<![0-9][.,])[0-9]")
 _BLANK = r"[ \u00a0\u2007\u202f\u200b-\u200d\u2060\ufeff]"
-_CHAIN = re.compile(rf"(\d+(?:(?: ?[-‐‑–.] ?|{_BLANK})\d+)*)(?: ?[-‐‑–.] ?|{_BLANK})?")
+_CHAIN = re.compile(rf"([0-9]+(?:(?: ?[-‐‑–.] ?|{_BLANK})[0-9]+)*)(?: ?[-‐‑–.] ?|{_BLANK})?")
 _WINDOW = 19 + 18 * 3 + 1
 _GROUPINGS = {
     (4, 4, 4), (4, 4, 5), (4, 4, 4, 1), (4, 4, 4, 2), (4, 6, 4), (4, 4, 4, 3), (4, 6, 5), (4, 4, 4, 4), (8, 8),
     (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (6, 13),
 }  # fmt: skip
 _FIRST_GROUPS = {1} | {shape[0] for shape in _GROUPINGS}
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile("[0-9]+")
 _LETTER = re.compile("[A-Za-z]")
 
 
@@ -88,7 +88,7 @@ class CardDetector:
         size = end - begin
         if len(groups) > 1 and size not in _FIRST_GROUPS and size < 12:
             return False
-        return size < 4 or (size <= 19 and bool(issuers.lengths(ascii_digits(text[begin:end]))))
+        return size < 4 or (size <= 19 and bool(issuers.lengths(text[begin:end])))
 
     def _card_end(self, text: str, groups: list[tuple[int, int]]) -> int:
         """The end of the longest card number that begins with the first group; 0 if there is none."""
@@ -97,7 +97,7 @@ class CardDetector:
             shape = sizes[:count]
             if 12 <= sum(shape) <= 19 and (count == 1 or shape in _GROUPINGS or set(shape) == {1}):
                 end = groups[count - 1][1]
-                number = ascii_digits("".join(text[a:b] for a, b in groups[:count]))
+                number = "".join(text[a:b] for a, b in groups[:count])
                 if not is_card(number) or _LETTER.match(text, end):
                     continue
                 if sum(shape) > 13 or not is_trade_item(number) or _told(text, groups[0][0]):

@@ -1,11 +1,14 @@
 """IP addresses: IPv4 in four decimal parts, IPv6 (RFC 4291, with zone and embedded IPv4), each with its prefix length.
 
+Every place where one may begin is judged by itself, whatever was found before it: addresses that run into each other
+(`fe80::1/10.0.0.1`) are all found, and become one finding.
 Bound: an IPv6 address of 45 characters, a zone of 16, a prefix length of 4, and two characters after.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from ipaddress import AddressValueError, IPv6Address
 
 from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
@@ -13,13 +16,15 @@ from flows.moderation.findings import Match
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _V4 = re.compile(
-    rf"(?<![0-9A-Za-z_.])(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9A-Za-z_])(?:/(?:3[0-2]|[12]?\d)(?!\d))?", re.ASCII
+    rf"(?<![0-9A-Za-z_.])(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9A-Za-z_])(?=(/(?:3[0-2]|[12]?\d)(?!\d))?)", re.ASCII
 )
 _V4_OPEN = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}\.?(?:/[0-9]{0,2})?\Z")
 _VERSION = re.compile(r"\b(?:version|ver|release|build|firmware|section|chapter)[ .:]{0,2}\Z", re.IGNORECASE)
 _V6_RUN = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z]{0,15})?(?:/[0-9]{0,3})?")
 _V6_HEAD = re.compile(r"(?<![0-9A-Za-z_:.])(?=[0-9A-Fa-f]{0,4}(?::|\Z))")
 _V6_PARTS = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?(?:(/(?:12[0-8]|1[01]\d|[1-9]?\d)))?(?![0-9A-Za-z_])")
+_HEX = frozenset(string.hexdigits)
+_V4_SIGNS = frozenset("0123456789./")
 _V6_BARE = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?")
 _MAC_LIKE = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}\Z")
 _ALNUM = re.compile("[0-9A-Za-z]")
@@ -35,50 +40,51 @@ class IpDetector:
     trigger = DIGITS + ":"
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
-        found, settled = _v4(text, start, open_word, final)
-        if text.find(":", max(0, start - 1)) < 0:
-            return found, settled
-        more, settled_6 = _v6(text, start, open_word, final)
-        settled = min(settled, settled_6)
-        both = [m for m in found if not any(a.start <= m.start < a.end for a in more)] + more
-        return sorted(m for m in both if m.start < settled), settled
+        found, begun = _v4(text, start, final)
+        more, begun_6 = _v6(text, start, final)
+        begun = min(begun, begun_6)
+        if not found and not more:
+            return NOTHING, min(begun, max(open_word, start))
+        found = sorted(m for m in found + more if m.start < begun)
+        return found, min(begun, max(open_word, found[-1].start + 1 if found else start))
 
 
-def _v4(text: str, start: int, open_word: int, final: bool) -> Scan:
-    size = len(text)
-    held = None if final else _V4_OPEN.search(text, max(start, size - 20))
-    settled = held.start() if held else max(open_word, start)
+def _v4(text: str, start: int, final: bool) -> Scan:
+    """What begins from `start` on, and where the first begins that is not complete; the text's end if all are."""
+    begun = len(text)
+    if not final and text[-1:] in _V4_SIGNS and (open_ := _V4_OPEN.search(text, max(start, begun - 20))):
+        begun = open_.start()
     if text.find(".", start) < 0:
-        return NOTHING, settled
+        return NOTHING, begun
     found = [
-        Match(m.start(), m.end(), "v4")
+        Match(m.start(), m.end() + len(m[1] or ""), "v4")
         for m in _V4.finditer(text, start)
-        if m.start() < settled and not _VERSION.search(text, max(0, m.start() - 10), m.start())
+        if m.start() < begun and not _VERSION.search(text, max(0, m.start() - 10), m.start())
     ]
-    if found:
-        settled = max(settled, found[-1].end)
-    return found, settled
+    return found, begun
 
 
-def _v6(text: str, start: int, open_word: int, final: bool) -> Scan:
+def _v6(text: str, start: int, final: bool) -> Scan:
+    """The same."""
     size = len(text)
+    if text.find(":", start) < 0:  # then none begins but at the end
+        if final or text[-1:] not in _HEX:
+            return NOTHING, size
+        start = max(start, size - 4)
     found: list[Match] = []
     head = _V6_HEAD.search(text, start)
     while head is not None and head.start() < size:
         begin = head.start()
-        start = begin + 1
         run = _V6_RUN.match(text, begin, begin + 66)
-        if run is not None:
-            if run.end() == size and not final and size - begin < 66:
+        if run is None:
+            if not final:
                 return found, begin
-            end = _v6_end(text, begin)
-            if end:
-                found.append(Match(begin, end, "v6"))
-                start = end
-        elif size - begin <= 4 and not final:
+        elif run.end() == size and not final and size - begin < 66:
             return found, begin
-        head = _V6_HEAD.search(text, start)
-    return found, max(open_word, start)
+        elif end := _v6_end(text, begin):
+            found.append(Match(begin, end, "v6"))
+        head = _V6_HEAD.search(text, begin + 1)
+    return found, size
 
 
 def _v6_end(text: str, begin: int) -> int:

@@ -1,8 +1,10 @@
 """A pattern of the user's own, on RE2: its time is linear in the text whatever the pattern, it cannot hang.
 
 Rules
-- A match is at most `max_length` characters; a longer one counts as far as that. The longest match of a place is not
-  sought: the pattern's own preference holds, as in RE2.
+- A match is at most `max_length` characters: what the pattern matches within so many, with what lies around them as
+  context. The longest match of a place is not sought: the pattern's own preference holds, as in RE2.
+- Whether a match begins at a place depends on that much text behind it and one character around, and is decided when
+  that is there, or when the text can no longer become a match. A piece's end is never taken for the end of the text.
 - Text is held only while its end may still become a match (`beginnings.py`), and at most `max_length` characters.
 - With a `check` a match counts only if its letters and digits, in capitals, pass it.
 
@@ -51,28 +53,35 @@ class PatternDetector:
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
         size = len(text)
-        settled = size if final else self._first_begun(text, start)
+        undecided = size if final else self._first_begun(text, start)
         found: list[Match] = []
         at = start
-        while at < settled:
-            # A window, so that what a long match costs does not depend on the text behind it.
+        while at < undecided:
+            # A window, so that what a long match costs does not depend on the text behind it. In it are all matches
+            # that begin at `at` or up to `_most` behind it, and the character that follows each.
             left = max(0, at - 1)
-            window = text[left : at + 2 * self._most]
-            match = self._whole.search(window, at - left)
-            begin = left + match.start() if match else at + self._most
-            if begin >= settled:
-                break
-            if match is None:
-                at = begin
+            match = self._whole.search(text[left : at + 2 * self._most + 1], at - left)
+            begin = left + match.start() if match else size
+            if begin > at + self._most:
+                at += self._most + 1
                 continue
-            inner = text[max(0, begin - 1) : begin + self._most]
-            match = self._whole.match(inner, 1 if begin else 0)
-            if match is None or match.end() == match.start() or not self._holds(match.group()):
+            if begin >= undecided:
+                break
+            end = self._end(text, begin)
+            if not end:
                 at = begin + 1
                 continue
-            at = begin + match.end() - match.start()
-            found.append(Match(begin, at, "pattern"))
-        return found, max(settled, at if found else start)
+            found.append(Match(begin, end, "pattern"))
+            at = start = end
+            if at > undecided:
+                undecided = self._first_begun(text, at)  # what began inside the match is no beginning any more
+        return found, max(undecided, start)
+
+    def _end(self, text: str, begin: int) -> int:
+        """The end of the match that begins there; 0 if none does that is short enough and passes the check."""
+        left = max(0, begin - 1)
+        match = self._whole.match(text[left : begin + self._most + 1], begin - left, begin - left + self._most)
+        return left + match.end() if match and match.group() and self._holds(match.group()) else 0
 
     def _holds(self, value: str) -> bool:
         if self._check is None:

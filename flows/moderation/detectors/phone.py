@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from flows.moderation.detectors.base import DIGITS, NOTHING, Scan, ascii_digits
+from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
 from flows.moderation.tables import calling_codes, cues
 
@@ -22,7 +22,7 @@ _AFTER = 10
 _BLANK = "[ \u00a0\u2007\u202f]"
 _DASH = "[-‐‑–./]"
 _SEPARATOR = rf"(?:\)?(?:{_BLANK}?{_DASH}{_BLANK}?|{_BLANK}){_BLANK}?\(?|\)|\()"
-_HEAD = re.compile(r"(?<![0-9A-Z_])(?<!\d[.,/:])(?:\+\(?|\(\+?)?(?:\d|\Z)")
+_HEAD = re.compile(r"(?<![0-9A-Z_])(?<![0-9][.,/:])(?:\+\(?|\(\+?)?(?:[0-9]|\Z)")
 _BODY = re.compile(rf"(?:\+\(?|\(\+?)?\d+(?:{_SEPARATOR}\d+)*")
 _REST = re.compile(rf"\)?{_BLANK}?{_DASH}?{_BLANK}?{_BLANK}?\(?")
 _GROUP = re.compile(r"\d+")
@@ -114,7 +114,7 @@ class PhoneDetector:
         plus = "+" in text[begin : begin + 2]
         if plus or (not chained and _ABROAD.match(text, begin)):
             for count in range(len(groups), 0, -1):
-                number = ascii_digits("".join(text[a:b] for a, b in groups[:count]))
+                number = "".join(text[a:b] for a, b in groups[:count])
                 if is_international(number if plus else number.removeprefix("00").removeprefix("011")):
                     return "international", groups[count - 1][1]
         digits = sum(b - a for a, b in groups)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from flows.moderation.detectors.base import DIGITS, NOTHING, Scan, ascii_digits
+from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
 
 _BEFORE = 40
-_HEAD = re.compile(r"(?<![0-9A-Za-z])(?<!\d[.,\-])\d")
+_HEAD = re.compile(r"(?<![0-9A-Za-z])(?<![0-9][.,\-])[0-9]")
 _SIGN = "[-‐‑–. \u00a0]"
 _GROUPED = re.compile(rf"(?:\d{{3}}({_SIGN})\d{{2}}\1\d{{4}}|\d{{3}}-\d{{6}})(?![0-9A-Za-z]|[-.]\d)")
 _TOLD = re.compile(r"(?:\d{5}-\d{4}|\d{9})(?![0-9A-Za-z]|[-.]\d)")
@@ -45,7 +45,7 @@ class SsnDetector:
             match, rule = _GROUPED.match(text, begin), "grouped"
             if match is None and _CUE.search(text, max(0, begin - _BEFORE), begin):
                 match, rule = _TOLD.match(text, begin), "told"
-            if match and is_ssn(ascii_digits("".join(char for char in match.group() if char.isdigit()))):
+            if match and is_ssn("".join(char for char in match.group() if char.isdigit())):
                 found.append(Match(begin, match.end(), rule))
                 start = match.end()
             else:

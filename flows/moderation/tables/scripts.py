@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3100-\u318f\u31a0-\u31bf\u31f0-\u4dbf\u4e00-\ua4cf"
+    r"\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u103f\u104a-\u108f\u109a-\u109f\u1780-\u17df\u17ea-\u17ff"
+    r"\u2e80-\u30ff\u3100-\u318f\u31a0-\u31bf\u31f0-\u4dbf\u4e00-\ua4cf"
     r"\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
-"""Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
+"""Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese. Their digits make words as
+any digits do, and are not in here."""
 
 OPEN_BREAKS = (
     r"\s\x00-\x1f,;:\"/\\()\[\]{}<>=\u00ab\u00bb\u2010-\u2027\u2030-\u205e\uff08\uff09\uff0c-\uff0f\uff1a-\uff1f"
