@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -143,6 +144,8 @@ class AgentDesktop:
     url       ws://…
     received  every message as it came
     plain     texts of what was no JSON message, in order
+    paths     what each connection asked for, by its number
+    listened  spans in which it took connections: [from, to], in seconds since it was made; the last may not have ended
     counts    connections, messages, shown, plain, repeats, contradictions, acks, hellos, pings, dropped,
               rejected, unrecorded
     """
@@ -158,6 +161,8 @@ class AgentDesktop:
         self.behaviour = Behaviour.parse(behaviour) if isinstance(behaviour, str) else behaviour
         self.received: list[Received] = []
         self.plain: list[str] = []
+        self.paths: list[str] = []
+        self.listened: list[list[float]] = []
         self.counts: Counter[str] = Counter()
         self._turns: dict[tuple[str, int], _Shown] = {}
         self._max_received = max_received
@@ -165,6 +170,7 @@ class AgentDesktop:
         self._port = Port(host, port)
         self._server: Server | None = None
         self._open: set[ServerConnection] = set()
+        self._crashed: set[ServerConnection] = set()
         self._changes = Changes()
 
     @property
@@ -208,18 +214,24 @@ class AgentDesktop:
                 process_request=self._process_request,
                 create_connection=_connection_class(self._answers_ping),
             )
+            self.listened.append([self._now(), math.inf])
 
-    def die(self) -> None:
-        """Refuse new connections and reset those that stand, as when the power fails."""
-        server, self._server = self._server, None
+    def die(self, *, losing: bool = False) -> None:
+        """Refuse new connections and reset those that stand, as when the power fails.
+
+        losing  what its WebSocket library has taken and it has not shown is lost, as when the process crashes
+        """
+        server = self._stop_listening()
         for connection in tuple(self._open):
+            if losing:
+                self._crashed.add(connection)
             reset(connection.transport)
         if server is not None:
             server.close(close_connections=False)
 
     async def close(self) -> None:
         """End every connection in order. Idempotent."""
-        server, self._server = self._server, None
+        server = self._stop_listening()
         if server is not None:
             for connection in tuple(self._open):
                 if not connection.transport.is_reading():
@@ -237,6 +249,15 @@ class AgentDesktop:
     ) -> None:
         await self.close()
 
+    def _stop_listening(self) -> Server | None:
+        server, self._server = self._server, None
+        if server is not None:
+            self.listened[-1][1] = self._now()
+        return server
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self._made, 6)
+
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         if self.behaviour.reject is None:
             return None
@@ -247,6 +268,7 @@ class AgentDesktop:
     async def _serve(self, connection: ServerConnection) -> None:
         number = self.counts["connections"]
         self.counts["connections"] += 1
+        self.paths.append(connection.request.path if connection.request else "")
         self._open.add(connection)
         self._changes.notify()
         seen = 0
@@ -259,6 +281,8 @@ class AgentDesktop:
                 message = await connection.recv()
                 if self.behaviour.slow:
                     await _pause(connection, self.behaviour.slow)
+                if connection in self._crashed:
+                    return
                 seen += 1
                 raw = message if isinstance(message, str) else message.decode("utf-8", "replace")
                 await self._show(connection, number, raw)
@@ -269,6 +293,7 @@ class AgentDesktop:
             pass
         finally:
             self._open.discard(connection)
+            self._crashed.discard(connection)
             self._changes.notify()
 
     async def _show(self, connection: ServerConnection, number: int, raw: str) -> None:
@@ -277,7 +302,7 @@ class AgentDesktop:
         if len(self.received) >= self._max_received:
             self.counts["unrecorded"] += 1
             return
-        self.received.append(Received(round(time.monotonic() - self._made, 6), number, raw))
+        self.received.append(Received(self._now(), number, raw))
         message = _read(raw)
         if isinstance(message, _Sentence):
             await self._show_sentence(connection, message)

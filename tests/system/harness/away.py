@@ -1,0 +1,55 @@
+"""Desktops that go away and come back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from tests.system.harness.desktops import DESKTOPS
+from tests.system.harness.world import World
+
+
+class Away:
+    """One desktop's absences: mostly short, some longer than any back-off. `absences` counts them.
+
+    believed  whether every service knows that it acknowledges; before, one that loses what it had not shown stays
+    """
+
+    def __init__(self, world: World, name: str, chance: random.Random, believed: Callable[[], bool]) -> None:
+        self._world = world
+        self._name = name
+        self._believed = believed
+        self._losing = DESKTOPS[name].goes == "crashes"
+        self._chance = random.Random(chance.random())
+        self.absences = 0
+        self._away = False
+        self._next = time.monotonic() + self._chance.uniform(1, 4)
+
+    def step(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        if self._away:
+            self._return()
+            span = (0.2, 2.0) if self._losing else (0.5, 8.0)
+        elif self._losing and not self._believed():
+            span = (0.2, 0.2)
+        else:
+            self._world.reactor.run(_call(self._world, self._name, self._losing))
+            self._away = True
+            self.absences += 1
+            span = (2.0, 4.0) if self._chance.random() < 0.2 else (0.05, 0.8)
+        self._next = time.monotonic() + self._chance.uniform(*span)
+
+    def close(self) -> None:
+        """Come back, for good."""
+        if self._away:
+            self._return()
+
+    def _return(self) -> None:
+        self._world.reactor.run(self._world.desktops[self._name].revive())
+        self._away = False
+
+
+async def _call(world: World, name: str, losing: bool) -> None:
+    world.desktops[name].die(losing=losing)

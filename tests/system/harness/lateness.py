@@ -1,0 +1,59 @@
+"""How late messages came: how long each waited while its desktop could be reached and its service ran.
+
+Rules
+- A message may come from the moment it left the flow. It waits while the desktop takes connections *and* the service
+  listens; time in which one of both is away does not count, and a wait that such an absence ends is over.
+- A desktop that takes its time over each message is given that time for all that came to it meanwhile.
+- The first time that a message came is the time that it came.
+
+No I/O; times are seconds of one clock.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+LATE: Final = 2.0
+"""Seconds: no message comes later than that once its desktop is back."""
+
+Span = Sequence[float]
+"""[from, to]"""
+
+
+class Arrival(NamedTuple):
+    """One message: when it could come, and when it first did."""
+
+    name: object
+    produced: float
+    came: float
+
+
+def worst(
+    arrivals: Sequence[Arrival], lives: Sequence[Span], listened: Sequence[Span], pace: float = 0.0
+) -> Iterator[tuple[float, object]]:
+    """For each message, the longest that it waited, and its name.
+
+    lives     of the service
+    listened  spans in which the desktop took connections
+    pace      seconds that the desktop takes over each message
+    """
+    open_spans = list(both(lives, listened))
+    times = sorted(arrival.came for arrival in arrivals)
+    for arrival in arrivals:
+        longest = 0.0
+        for begin, end in open_spans:
+            since, until = max(begin, arrival.produced), min(end, arrival.came)
+            if until > since:
+                busy = bisect.bisect_right(times, until) - bisect.bisect_left(times, since)
+                longest = max(longest, until - since - busy * pace)
+        yield longest, arrival.name
+
+
+def both(first: Sequence[Span], second: Sequence[Span]) -> Iterator[tuple[float, float]]:
+    """When both hold."""
+    for a, b in first:
+        for c, d in second:
+            if max(a, c) < min(b, d):
+                yield max(a, c), min(b, d)
