@@ -5,8 +5,8 @@ Rules
 - Only whole lines count. A torn last line is what a crash leaves: a writer truncates it, a reader passes it over
   (of a recording, which people edit, a last line without its line end counts if it is a record).
 - A position is (file number, byte offset of the next record). It survives restarts.
-- A recording may be anybody's: its session ids are held to the rule of requests, and its lines to a length
-  (connectors/files.py).
+- A recording may be anybody's: its session ids are held to the rule of requests, its times to what a
+  clock can show, its lines to a length (connectors/files.py).
 - `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
   that was handed on. `sync` makes it survive the machine.
 - Half of a surrogate pair, as a vendor's id may hold it, is written as JSON's escape.
@@ -42,7 +42,11 @@ VERSION = 1
 SECOND = 1_000_000
 MAX_SKEW = 5 * SECOND
 """A turn is dated by log time, unless that is further than this from the wall clock."""
+LATEST = 10**15
+"""Microseconds: 31 years after `created`."""
+
 MAX_KNOWN = 10_000
+LAST_YEAR = 9_000
 
 _encode = msgspec.json.Encoder().encode
 _decode_record = msgspec.json.Decoder(Record).decode
@@ -103,8 +107,8 @@ class LogReader:
                 return
             try:
                 record = _decode(line)
-                if not self._growing and record.s not in known:
-                    _check_session(record.s, known)
+                if not self._growing:
+                    _check(record, known)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if not line.endswith(b"\n"):
                     return
@@ -344,8 +348,8 @@ def lists_beside(path: Path) -> Path:
 def parse_created(header: Header) -> datetime:
     """The header's `created` as an aware datetime. Raises ValueError where it is not RFC 3339."""
     created = datetime.fromisoformat(header.created)
-    if created.tzinfo is None:
-        raise ValueError("created has no time zone")
+    if created.tzinfo is None or created.year > LAST_YEAR:
+        raise ValueError("created has no time zone, or no time that others can be added to")
     return created
 
 
@@ -436,14 +440,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _check_session(session: str, known: set[str]) -> None:
-    """Raise ValidationError for an id that no request could have; remember one that is good."""
-    if SESSION_ID.fullmatch(session) is None:
+def _check(record: Record, known: set[str]) -> None:
+    """Raise ValidationError for a time or a session id that no log of ours has; remember an id that is good."""
+    if not 0 <= record.t <= LATEST:
+        raise msgspec.ValidationError("no time - at `$.t`")
+    if record.s in known:
+        return
+    if SESSION_ID.fullmatch(record.s) is None:
         raise msgspec.ValidationError("no session id - at `$.s`")
     if len(known) >= MAX_KNOWN:
         known.clear()
         known.add("")
-    known.add(session)
+    known.add(record.s)
 
 
 def _decode(line: bytes) -> Record:

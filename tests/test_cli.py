@@ -323,13 +323,6 @@ def test_moderate_of_what_is_no_text_is_said_so(tmp_path: Path) -> None:
     assert "UTF-8" in complaint(invoke({}, "moderate", tmp_path / "x.bin"))
 
 
-def test_the_demo_shows_checks_and_says_where_the_database_is(tmp_path: Path) -> None:
-    result = invoke({}, "demo", "--data-dir", tmp_path / "demo")
-    assert result.exit_code == 0, result.output
-    assert "16 of 16 transcripts are what they must be" in result.stdout
-    assert "metrics.duckdb" in result.stdout
-
-
 def test_the_demo_never_removes_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     assert invoke({}, "demo", "--data-dir", tmp_path).exit_code == 8

@@ -152,6 +152,7 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path, name: str) -> Non
         b'{"format":"tokenweir","version":2,"vendor":"cxone","created":"2026-11-20T12:00:00Z"}\n',
         b"\xff\xfe\n",
         b'{"format":"tokenweir","version":1,"vendor":"cxone","created":"today"}\n',
+        b'{"format":"tokenweir","version":1,"vendor":"cxone","created":"9999-12-31T23:59:59Z"}\n',
     ],
 )
 def test_what_is_no_recording_is_told_so_in_one_line(tmp_path: Path, content: bytes) -> None:
@@ -173,6 +174,21 @@ def test_a_broken_line_in_the_middle_is_named_and_not_quoted(tmp_path: Path) -> 
     with pytest.raises(InputError, match="line 3") as caught:
         next(reader)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [('{"t":-1}', "$.t"), ('{"t":1000000000000000000000}', "$.t"), ('{"t":1,"s":"../x","n":0}', "$.s")],
+)
+def test_a_record_that_no_log_of_ours_has_is_named_by_its_field(line: str, field: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    write_recording(path, HEADER, [record(1)])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert "line 3" in str(caught.value)
+    assert field in str(caught.value)
 
 
 def test_a_log_that_is_not_there(tmp_path: Path) -> None:

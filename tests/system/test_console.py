@@ -215,7 +215,7 @@ def test_a_stopped_terminal_holds_up_no_session_and_shows_all_in_the_end(
     assert all(shown.count(text) == len(SESSIONS) for text in ("The parcel left.", "It arrives at noon."))
 
 
-def test_the_demo_is_not_held_up_by_who_looks_at_it(
+def test_the_demo_is_not_held_up_by_who_looks_at_it_and_shows_checks_and_says_where_the_database_is(
     stuck: Callable[..., Stuck], running: list[subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     out, done = stuck(), tmp_path / "demo" / "recordings" / "cognigy.jsonl"
@@ -232,6 +232,7 @@ def test_the_demo_is_not_held_up_by_who_looks_at_it(
     shown = out.read()
     assert process.wait(30) == 0
     assert "16 of 16 transcripts are what they must be" in shown
+    assert "metrics.duckdb" in shown
 
 
 @pytest.mark.parametrize(("options", "shows"), [([], False), (["--show"], True), (["--json"], True)])
