@@ -176,8 +176,11 @@ class Continuation:
             self._repeated = max(0, known.count.tokens - place + self._tokens)
         if self._repeated is not None:
             return self._count_off(frame, self._repeated)
-        if self._behind and is_last and before != frame_id and known.tail is not None:
-            self._overlap.pin(len(self._overlap.received) - known.tail - matched)  # its first frame comes again
+        if self._behind and is_last and before != frame_id:
+            if known.tail is not None:
+                self._overlap.pin(len(self._overlap.received) - known.tail - matched)  # its first frame comes again
+            elif not known.kind.own and self._resumes != "repeats":
+                return self._leave(frame)
         if is_earlier:
             return self._drop_later(frame)
         is_new = frame_id is not None and known.ids_tell and not known.knows(frame_id)
@@ -188,6 +191,8 @@ class Continuation:
     def _pass_on(self, frame: Frame, *, is_earlier: bool) -> Verdict:
         """The setting says that nothing is repeated; ids may say otherwise."""
         self._received.add(frame[0], None if is_earlier else frame[1])
+        if is_earlier:
+            self._received.doubt()
         self.resuming = is_earlier
         return Verdict(doubtful=len(frame[0]) if is_earlier else 0, fresh=frame[0])
 
@@ -222,6 +227,12 @@ class Continuation:
         if is_new or not self._overlap.alive:
             return self._drop(len(self._waiting) - 1)
         return Verdict() if self._overlap.contains else self._drop_chars(self._overlap.longest)
+
+    def _leave(self, frame: Frame) -> Verdict:
+        """A repetition has come to the last id's frames, and how much came of them is not known."""
+        self._received.doubt()
+        self._waiting.append(frame)
+        return Verdict(doubtful=len(frame[0])) + self._drop(len(self._waiting) - 1)
 
     def _ask(self, frame: Frame) -> Verdict:
         """A frame without an id, or with the last one, which others may share: a later one may tell."""
@@ -325,6 +336,8 @@ class Continuation:
             doubtful = min(_count(released), sum(start < self._overlap.longest for start in starts))
         for tokens, frame_id in released:
             self._received.add(tokens, frame_id)
+        if doubtful:
+            self._received.doubt()
         return Verdict(doubtful=doubtful)
 
     def _take_waiting(self) -> list[Frame]:

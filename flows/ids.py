@@ -106,7 +106,7 @@ class TokenCount:
             return
         counted, before = _counted(frame_id), self._last
         if counted is None or (before and counted[0] != before[0]):
-            self._counts, self._proved, self._last = False, False, None
+            self.refute()
             return
         if before is not None:
             step, came = counted[1] - before[1], self.tokens - before[2]
@@ -120,6 +120,10 @@ class TokenCount:
         if counted is None or self._last is None or counted[0] != self._last[0]:
             return None
         return counted[1] - self._last[1] + self._last[2]
+
+    def refute(self) -> None:
+        """They count something else."""
+        self._counts, self._proved, self._last = False, False, None
 
     @property
     def proved(self) -> bool:

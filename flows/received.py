@@ -24,7 +24,7 @@ class Received:
     same_ids  its vendor was seen to repeat frames with the ids that they had
     count     ids that count tokens
     last      id of the last frame with text
-    tail      characters from that id's first frame on; None where it is not known
+    tail      characters from that id's first frame on; None where it is not known, as behind doubtful text
     noted     id of the last message, with text or without
     """
 
@@ -67,6 +67,11 @@ class Received:
         self.noted = frame_id or self.noted
         if self._chars > 2 * HISTORY:
             self._trim()
+
+    def doubt(self) -> None:
+        """Of what was let through last, some may have come before: it is no measure."""
+        self.tail = None
+        self.count.refute()
 
     def distrust_ids(self) -> None:
         self.ids_tell = False

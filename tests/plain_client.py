@@ -101,7 +101,8 @@ class Client:
             body = {"prompt": prompt, "continuation_id": continuation_id, "stream": True}
         status, headers, received, broken = 0, httpx.Headers(), b"", False
         try:
-            async with self.http.stream("POST", STREAM_PATH, json=body, headers=self.headers) as answer:
+            headers_sent = {**self.headers, "Content-Type": "application/json"}
+            async with self.http.stream("POST", STREAM_PATH, content=json.dumps(body), headers=headers_sent) as answer:
                 status, headers = answer.status_code, answer.headers
                 async for chunk in answer.aiter_raw():
                     received += chunk

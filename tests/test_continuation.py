@@ -166,6 +166,11 @@ def test_text_of_an_exact_continuation_is_never_dropped(model: Model, split: boo
 
 
 @given(models(list(NAMINGS)), st.booleans(), st.sampled_from([(), (SHARED_IDS,), (SAME_IDS,)]))
+@example(
+    Model([("a",)] * 3 + [("a", "a"), ("a", "a", "b")] + [("a",)] * 8, NAMINGS["groups"](2), [(5, 1), (1, 2)], 0),
+    False,
+    (),
+)
 def test_nothing_is_lost_and_what_is_doubled_is_counted(model: Model, split: bool, learnt: tuple[str, ...]) -> None:
     connections = model.connections()
     out = played(connections, split=split, learnt=learnt)

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.conversation import MAX_RESUMED
+from connectors.conversation import MAX_RESUMED, AttemptError, Conversation
 from connectors.errors import CredentialsError, SettingsError, UpstreamError
 from connectors.log import LogReader
+from connectors.metrics import open_metrics
 from connectors.records import Record, error
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
+from tests.plain_client import BUILTIN
 
 SENTENCE = "The parcel left our warehouse this morning and will be with you before noon tomorrow ."
 WORDS = [f"{word} " for word in SENTENCE.split()]
@@ -28,6 +30,11 @@ def logged(job: LiveJob, *kinds: str) -> list[Record]:
 
 def errors(job: LiveJob) -> list[tuple[str, int | None]]:
     return [(record.d["kind"], record.d["status"]) for record in logged(job, "error") if isinstance(record.d, dict)]
+
+
+def turns_of(job: LiveJob, columns: str) -> list[tuple[Any, ...]]:
+    with open_metrics(job.settings.job.data_dir) as metrics:
+        return metrics.execute(f"SELECT {columns} FROM turns").fetchall()
 
 
 def close_of(job: LiveJob) -> str:
@@ -54,6 +61,15 @@ WHOLE = [
     "drop=fin@6,ids=event:every=2",
     "drop=fin@6,repeat=4",
     "drop=fin@6,repeat=4,ids=data",
+    "drop=fin@6,ids=stream",
+    "drop=fin@6,ids=event:named=unique",
+    "drop=fin@6,repeat=4,ids=event:named=unique",
+    "drop=end@+5:times=3,repeat=4,ids=event:named=unique",
+    "drop=fin@6,ids=event:named=shared",
+    "drop=fin@6,repeat=4,ids=event:named=shared",
+    "drop=fin@6,repeat=4,ids=data:odd",
+    "drop=fin@6,repeat=3,pack=4",
+    "drop=fin@8,ids=event:every=3",
     "drop=end@+2:times=3,repeat=3",
     "drop=fin@6:revoke",
     "401=1:on=start",
@@ -70,6 +86,98 @@ WHOLE = [
     "malformed=utf8@5",
     "slow=0.001,heartbeat=0.1",
 ]
+
+
+OPEN_TO_DOUBT = [
+    "drop=fin@6,repeat=4:ids=new",
+    "drop=fin@6,repeat=4:ids=new,ids=event:named=unique",
+    "drop=fin@6,repeat=4,ids=stream",
+    "drop=fin@8,ids=event:named=shared:again",
+]
+
+
+@pytest.mark.parametrize("faults", OPEN_TO_DOUBT)
+def test_what_no_id_tells_is_shown_and_counted_unless_the_vendor_is_set_to_repeat(
+    faults: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), faults)
+    doubtful = turns_of(side.run(tmp_path / "auto", "s"), "tokens_repeated, tokens_doubtful")
+    count = 2 if "again" in faults else 4
+    begin = 8 if "again" in faults else 6
+    assert doubtful == [(0, count)]
+    doubled = [*WORDS[:begin], *WORDS[begin - count :]]
+    assert side.desktop.transcript("s") == "".join(doubled)
+    told = other_side(corpus_of(WORDS), faults)
+    job = told.run(tmp_path / "set", "s", cxone={"resumes": "repeats"})
+    assert told.desktop.transcript("s") == "".join(WORDS)
+    assert turns_of(job, "tokens_repeated, tokens_doubtful") == [(count, 0)]
+
+
+REPETITIVE = ["|---", "|---", "|---", "|---", "|---", "|---", "|\n", "1", "1", "1", "1", "1", "1", "1", "1", "1"]
+KINDS = ["ids=event", "ids=event:named=unique", "ids=event:named=shared", "ids=event:named=shared:size=5", "ids=stream"]
+
+
+@pytest.mark.parametrize("ids", KINDS)
+@pytest.mark.parametrize("drops", ["drop=fin@4", "drop=end@+3:times=4", "drop=fin@1,drop=fin@12"])
+def test_repetitive_text_of_a_vendor_that_resumes_exactly_is_never_dropped(
+    ids: str, drops: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(REPETITIVE), f"{drops},{ids}")
+    job = side.run(tmp_path, "s")
+    assert side.desktop.transcript("s") == "".join(REPETITIVE)
+    assert turns_of(job, "tokens_received, tokens_repeated") == [(len(REPETITIVE), 0)]
+
+
+def test_a_continuation_says_what_is_set_and_what_its_account_has_shown(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "drop=fin@6,drop=fin@9,repeat=2,ids=event:named=unique")
+    job = side.run(tmp_path, "s")
+    first, once, twice = (record.d for record in logged(job, "open") if isinstance(record.d, dict))
+    assert "resumes" not in first
+    assert (once["resumes"], once["learnt"]) == ("auto", ["own_ids"])
+    assert (twice["resumes"], twice["learnt"]) == ("auto", ["own_ids", "same_ids"])
+
+
+def test_an_id_that_is_half_a_surrogate_pair_is_kept_and_sent_again_after_a_restart_too(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), "ids=data:odd")
+    log_open_turn(side, tmp_path)
+    job = side.run(tmp_path, log={"rotate_bytes": 1})  # a fold beside each file knows it, too
+    assert job.outcomes == {"finished": 1}
+    assert side.gateway.counts["continuations"] == 1
+    assert side.desktop.transcript("s") == "".join(WORDS)
+    ids = [record.id for record in logged(job, "frame")]
+    assert all(each and each.endswith("\ud83d\0\n") for each in ids)
+
+
+def test_bytes_of_a_character_in_several_events_come_out_as_the_character(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(None, "raw,drop=rst@47")
+    job = side.run(tmp_path, "bytes")
+    assert side.desktop.transcript("bytes") == BUILTIN.text("bytes")
+    assert any(record.b for record in logged(job, "frame"))
+
+
+def test_progress_begins_the_back_off_anew_and_the_number_of_restarts_stays_bounded(
+    other_side: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    judge = Conversation._judge
+
+    def noting(self: Conversation, problem: AttemptError) -> tuple[float, str]:
+        wait, reason = judge(self, problem)
+        waits.append(wait)
+        return wait, reason
+
+    monkeypatch.setattr(Conversation, "_judge", noting)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    side = other_side(corpus_of(WORDS), "drop=end@+2:times=99")
+    job = side.run(tmp_path, "s", cxone={"max_restarts": 4})
+    assert waits == [0.02, 0.02, 0.02, 0.02, 0]
+    assert job.outcomes == {"interrupted": 1}
+    waits.clear()
+    stuck = other_side(corpus_of(WORDS), "drop=end@0:times=99")
+    stuck.run(tmp_path / "stuck", "s", cxone={"max_restarts": 3})
+    assert waits == [0.02, 0.04, 0.08, 0]
 
 
 @pytest.mark.parametrize("faults", WHOLE)

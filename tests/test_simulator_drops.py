@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connectors.simulator import CXoneGateway, Faults
 from connectors.simulator.gateway import STREAM_PATH
-from tests.plain_client import ABC, BUILTIN, Client, joined, messages, raw_answer, read_events, with_gateway
+from tests.plain_client import ABC, BUILTIN, Client, Reply, joined, messages, raw_answer, read_events, with_gateway
 
 
 def test_a_continuation_goes_on_behind_the_id_whatever_else_was_sent() -> None:
@@ -77,6 +77,38 @@ def test_one_id_for_the_stream_goes_on_where_the_gateway_stopped() -> None:
         assert (await client.ask("hello", broken.events[0].id)).tokens == [*"efghij", ""]
 
     with_gateway(test, ABC, faults="drop=fin@5,ids=stream,repeat=1")
+
+
+@pytest.mark.parametrize(
+    ("faults", "different", "rest"),
+    [
+        ("ids=event:named=unique,repeat=2", 11, "defghij"),
+        ("ids=event:named=shared,repeat=2", 4, "defghij"),
+        ("ids=event:named=shared:size=5", 3, "fghij"),
+        ("ids=event:named=shared:again", 4, "defghij"),
+        ("ids=data:odd", 11, "fghij"),
+    ],
+)
+def test_ids_look_as_told_and_a_continuation_knows_them(faults: str, different: int, rest: str) -> None:
+    async def test(gateway: CXoneGateway, client: Client) -> None:
+        def ids(reply: Reply) -> list[str]:
+            return [event.id or messages(event.data)[0]["context_id"] for event in reply.events]
+
+        broken = await client.ask()
+        again = await client.ask("hello", ids(broken)[-1])
+        assert again.tokens == [*rest, ""]
+        assert len({*ids(broken), *ids(again)}) == different
+
+    with_gateway(test, ABC, faults=f"drop=fin@5,{faults}")
+
+
+def test_byte_tokens_may_go_out_as_their_bytes() -> None:
+    async def test(gateway: CXoneGateway, client: Client) -> None:
+        body = (await client.ask("stream bytes")).body
+        assert re.search(rb'"token":"[\x80-\xff]"', body)
+        assert b"<0x" not in body
+
+    with_gateway(test, faults="raw")
 
 
 def test_ids_may_be_missing_from_events() -> None:

@@ -27,6 +27,9 @@ from connectors.simulator.faults import Drop, Ids, Place, Progress, Refusal, Rep
         ("drop=fin@9:revoke:refuse=2", Faults(drops=(Drop("fin", Place(9), revoke=True, refuse=2),))),
         ("stall=inf@0", Faults(stalls=(Stall(float("inf"), Place(0)),))),
         ("repeat=3:ids=new,ids=event:every=2", Faults(repeat=Repeat(3, "new"), ids=Ids(every=2))),
+        ("ids=data:named=unique:odd", Faults(ids=Ids("data", named="unique", odd=True))),
+        ("ids=event:named=shared:size=4:again", Faults(ids=Ids(named="shared", size=4, again=True))),
+        ("raw", Faults(raw=True)),
         ("bom,lines,eol=cr,pack=2", Faults(bom=True, lines=True, eol="cr", pack=2)),
     ],
 )

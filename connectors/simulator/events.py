@@ -4,7 +4,7 @@ Rules
 - An event is `id:` (the context id) and `data:` {"token","finished","context_id"?,"data"?}; with no faults
   one to a token, and one more with an empty token that is `finished`. Format: WHATWG HTML, 9.2.
 - The id of an event names the number of tokens that end with it, so a continuation can be served from the
-  id alone, whatever the client lost.
+  id alone, whatever the client lost. Ids that several events share cannot: names.py says what is done.
 - Time counts from the start of the answer: the stream's own time over `speed`. Faults' seconds are real.
 """
 
@@ -19,6 +19,7 @@ import msgspec
 
 from connectors.simulator.corpus import TokenStream
 from connectors.simulator.faults import Drop, Faults
+from connectors.simulator.names import ODD, name_of
 
 TOKEN_INTERVAL: Final = 0.02
 """Seconds between tokens of a stream that has no times."""
@@ -27,7 +28,7 @@ _EOL: Final = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
 _COMMENT: Final = b": keep-alive\n"
 _RAW: Final = json.JSONEncoder(ensure_ascii=False)
 _ASCII: Final = json.JSONEncoder()
-_ID = re.compile(r"ctx-(\d{1,15})(?:-(\d{1,9}))?(?:~\d{1,9})?")
+_BYTE_TOKEN = re.compile(rb'"<0x([89A-F][0-9A-F])>"')
 _MALFORMED: Final = {
     "garbage": b"data: <!-- upstream hiccup -->\n\n",
     "truncated": b'data: {"token": "never fin\n\n',
@@ -175,11 +176,10 @@ class Answer(msgspec.Struct, frozen=True):
     def _message(self, token: str, number: int, *, finished: bool, filler: int = 0) -> list[bytes]:
         """The JSON of one token, in the parts between which white space may stand."""
         style = self.faults.ids.style
-        parts = [b'{"token":%b,' % json_bytes(token), b'"finished":true' if finished else b'"finished":false']
-        if style in ("data", "both"):
-            parts.append(b',"context_id":"%b"' % self._id(number))
-        elif style == "clash":
-            parts.append(b',"context_id":"not-%b"' % self._id(number))
+        parts = [b'{"token":%b,' % self._json(token), b'"finished":true' if finished else b'"finished":false']
+        if style in ("data", "both", "clash"):
+            wrong, odd = "not-" * (style == "clash"), ODD * self.faults.ids.odd
+            parts.append(b',"context_id":%b' % json_bytes(f"{wrong}{self._id(number)}{odd}"))
         if filler:
             parts.append(b',"data":{"filler":"%b"}' % (b"x" * filler))
         parts.append(b"}")
@@ -190,28 +190,23 @@ class Answer(msgspec.Struct, frozen=True):
         comment = _COMMENT if faults.comments and number % faults.comments == 0 else b""
         context = b""
         if faults.ids.style not in ("none", "data") and number % faults.ids.every == 0:
-            context = b"id: %b\n" % self._id(number)
+            context = b"id: %b\n" % self._id(number).encode()
         between = b"\n" if faults.lines else b""
         data = b"\n".join(between.join(message) for message in messages)
-        *firsts, end = [data] if faults.split == 1 else _fragments(data.decode(), faults.split)
+        *firsts, end = [data] if faults.split == 1 else _fragments(data, faults.split)
         parts = b"".join(b"%b\n" % _data(fragment) for fragment in firsts)
         return b"%b%b%b%b\n" % (comment, parts, context, _data(end))
 
-    def _id(self, number: int) -> bytes:
-        if self.faults.ids.style == "stream":
-            return b"ctx-%d" % self.turn
-        if number <= self.first and self.faults.repeat.ids == "new":
-            return b"ctx-%d-%d~%d" % (self.turn, number, self.attempt)
-        return b"ctx-%d-%d" % (self.turn, number)
+    def _id(self, number: int) -> str:
+        is_again = number <= self.first and self.faults.repeat.ids == "new"
+        return name_of(self.faults.ids, self.turn, number, self.attempt if is_again else 0)
 
-
-def read_id(context_id: str) -> tuple[int, int | None] | None:
-    """The turn of a context id and the tokens that end with it (None: it names the whole stream).
-
-    None where it is no id of ours.
-    """
-    found = _ID.fullmatch(context_id)
-    return (int(found[1]), int(found[2]) if found[2] else None) if found else None
+    def _json(self, value: object) -> bytes:
+        """JSON as `json_bytes` has it, with byte tokens as bytes where the faults say so."""
+        data = json_bytes(value)
+        if not self.faults.raw:
+            return data
+        return _BYTE_TOKEN.sub(lambda found: b'"%b"' % bytes((int(found[1], 16),)), data)
 
 
 def _data(data: bytes) -> bytes:
@@ -219,10 +214,11 @@ def _data(data: bytes) -> bytes:
     return b"data: %b\n" % data.replace(b"\n", b"\ndata: ")
 
 
-def _fragments(text: str, number: int) -> list[bytes]:
+def _fragments(data: bytes, number: int) -> list[bytes]:
     """Cut between characters: an event is UTF-8 by itself."""
+    text = data.decode("utf-8", "surrogateescape")
     step = -(-len(text) // number)
-    return [text[at : at + step].encode() for at in range(0, len(text), step)]
+    return [text[at : at + step].encode("utf-8", "surrogateescape") for at in range(0, len(text), step)]
 
 
 def json_bytes(value: object) -> bytes:

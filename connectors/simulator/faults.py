@@ -24,10 +24,15 @@ Rules
       repeat=3:ids=new          a continuation begins 3 tokens back, with the same or with new ids
       ids=event:every=2         ids: event (one each), stream (one for all), none, data (as context_id),
                                 both, clash (a wrong context_id beside the right id)
+      ids=event:named=unique    what ids look like: counting (ctx-0-17), unique (a hash), shared (one for 3 tokens,
+                                ids=event:named=shared:size=3; a continuation goes on where the gateway stopped, or,
+                                ids=event:named=shared:again, with the first token of the id that it names)
+      ids=data:odd              the ids in the data hold half a surrogate pair, a NUL and a line break
       big=1500000@3             the event of token 3 carries a `data` field of so many bytes
       malformed=garbage@5       an event too many after token 5: garbage, truncated, type, utf8
       eol=crlf  comments=1  bom  retry=3000    the SSE liberties; comments: one before every n-th event
       lines                     the JSON of an event over several data lines
+      raw                       byte tokens (<0xE2>) as the bytes themselves, so that a message is no UTF-8
       split=3  pack=4           one JSON over 3 events; 4 JSON messages in one event
       pieces=7                  HTTP chunks of 7 bytes
       finish=last               `finished` comes with the last token (own: with an empty one, after it)
@@ -161,6 +166,10 @@ class Repeat(msgspec.Struct, frozen=True):
 class Ids(msgspec.Struct, frozen=True):
     style: Literal["event", "stream", "none", "data", "both", "clash"] = "event"
     every: Count = 1
+    named: Literal["counting", "unique", "shared"] = "counting"
+    size: Count = 3
+    again: bool = False
+    odd: bool = False
 
 
 class Faults(msgspec.Struct, frozen=True):
@@ -181,6 +190,7 @@ class Faults(msgspec.Struct, frozen=True):
     bom: bool = False
     retry: Annotated[int, Meta(ge=0)] | None = None
     lines: bool = False
+    raw: bool = False
     split: Annotated[int, Meta(ge=1, le=1000)] = 1
     pack: Annotated[int, Meta(ge=1, le=1000)] = 1
     pieces: Annotated[int, Meta(ge=0)] = 0

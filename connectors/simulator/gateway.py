@@ -23,11 +23,13 @@ from urllib.parse import parse_qs
 import msgspec
 
 from connectors.errors import SettingsError
-from connectors.simulator.events import Answer, Piece, read_id
+from connectors.simulator.events import Answer, Piece
 from connectors.simulator.faults import On, Progress, Refusal
 from connectors.simulator.http import Dropped, Exchange, HTTPError
+from connectors.simulator.names import read_id
 from connectors.simulator.turns import Turn
 from connectors.simulator.vendor import Asked, SimulatedVendor
+from connectors.text import from_json
 
 TOKEN_PATH: Final = "/oauth/token"
 STREAM_PATH: Final = "/api/v2/ai/llm/chat/stream"
@@ -219,7 +221,7 @@ class _Body(msgspec.Struct):
     @classmethod
     def read(cls, data: bytes) -> _Body:
         try:
-            body = msgspec.json.decode(data, type=cls)
+            body = from_json(data, cls)
         except msgspec.DecodeError as error:  # it says what and where, and quotes nothing
             raise HTTPError(400, "bad_request", f"{error}; send prompt, model, stream: true") from None
         if not body.prompt:

@@ -60,4 +60,4 @@ class Messages(Answer, frozen=True):
             }
         if filler:
             message["data"] = {"filler": "x" * filler}
-        return json_bytes(message)
+        return self._json(message)
