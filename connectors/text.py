@@ -44,6 +44,11 @@ def from_bytes(data: bytes) -> tuple[str, bool]:
         return "".join(_kept(part) if at % 2 else part.decode(errors="tokenweir.keep") for at, part in parts), True
 
 
+def as_raw(text: str) -> str:
+    """A text that is not raw, as a part of one that is."""
+    return _BYTE.sub(lambda found: _kept(found[0].encode()), text)
+
+
 def to_bytes(text: str, raw: bool) -> bytes:
     """The bytes of a text. Raises UnicodeEncodeError for a half of a surrogate pair."""
     if not raw:

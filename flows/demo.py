@@ -125,7 +125,11 @@ class OtherSide:
         return parse(
             {
                 "job": {"data_dir": str(data_dir), "lane": vendor, "epoch": 0.25},
-                "cxone": {"base_url": self.cxone.url, **account},
+                "cxone": {
+                    "base_url": self.cxone.url,
+                    "resumes": "repeats",
+                    **account,
+                },  # some of SCENES do, under other ids
                 "cognigy": {"base_url": self.cognigy.url, "template": template, **account},
                 "desktops": {"default": {"url": self.desktop.url}},
                 "window": {"timeout": WINDOW_TIMEOUT},

@@ -83,9 +83,10 @@ def _turn(key: Key, turn: TurnRow | None) -> str:
     if turn is None:
         return f"{name}: open"
     error = f" ({turn.error_kind})" if turn.error_kind else ""
+    doubtful = f", {turn.tokens_doubtful} of them doubtful" if turn.tokens_doubtful else ""
     return (
         f"{name}: {turn.outcome}{error}; "
-        f"{turn.tokens_received} tokens received, {turn.tokens_repeated} repeated, {turn.tokens_sent} sent; "
+        f"{turn.tokens_received} tokens received, {turn.tokens_repeated} repeated, {turn.tokens_sent} sent{doubtful}; "
         f"{turn.interruptions} interruptions, {turn.restarts} restarts"
     )
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from connectors.deltas import Decoder as Decoder  # flows.pipeline takes it from here
 from connectors.records import CLOSE, FRAME, OPEN, Record
-from connectors.text import byte_tokens
+from connectors.text import as_raw, byte_tokens
 from flows import continuation
 from flows.continuation import Continuation, Verdict
 from flows.events import DeadLetter, Event, Repeated, Text, Usage
@@ -71,9 +71,12 @@ class Reassembly(Core):
         if frame.e == "error" or not isinstance(frame.d, str):
             return []
         out: list[Event] = []
-        is_raw = frame.b or (self._is_raw and bool(self._decoder.pending))
-        deltas = self._decoder.feed(frame.d, frame.id)
-        self._is_raw = is_raw and bool(self._decoder.pending)
+        text, decoder = frame.d, self._decoder
+        is_raw = frame.b or self._is_raw
+        if frame.b and not self._is_raw and decoder.pending:
+            decoder.pending = as_raw(decoder.pending)
+        deltas = decoder.feed(text if frame.b or not is_raw else as_raw(text), frame.id)
+        self._is_raw = is_raw and bool(decoder.pending)
         for frame_id, alike in groupby(deltas, lambda delta: delta.id):
             tokens: list[str] = []
             rest: list[Event] = []
@@ -135,6 +138,7 @@ class Reassembly(Core):
         if not self._decoder.pending:
             return []
         self._decoder.restart()
+        self._is_raw = False
         return [self._dead_letter(event, "half a message")]
 
     def _dead_letter(self, event: Record, reason: str) -> DeadLetter:

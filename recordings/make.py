@@ -48,9 +48,23 @@ OWN_TEXTS = (
         "One moment please. We will charge 4111 1111 1111 1111 on Friday. Please do not frobnicate it until then.",
         pauses=((" 4111 1111", 3.0), (" frob", 3.0)),
     ),
+    # What comes again and again, and is no repetition.
+    Text(
+        "table",
+        "How much is it?",
+        "| no | no | no |\n|---|---|---|\n" + "| 11 | 11 | 11 |\n" * 4 + "\nHa ha ha ha ha ha.",
+    ),
     # A second answer that needs the first.
     Text("thanks", "Thanks, and when?", "On Friday, before 5 p.m. at the latest. Goodbye!"),
 )
+
+
+ID_KINDS = {
+    "counting": "ids=event",
+    "unique": "ids=event:named=unique",
+    "shared": "ids=event:named=shared:size=4",
+    "one": "ids=stream",
+}
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -60,12 +74,14 @@ class Scene(msgspec.Struct, frozen=True):
     sessions    what is asked for, in order; turns of the same session follow one another
     stop_after  tokens after which the job is stopped, to be started again; 0 for never
     vendor      whose client and gateway it is
+    resumes     cxone.resumes, where only the text tells what comes again
     """
 
     note: str
     sessions: tuple[SessionRequest, ...]
     stop_after: int = 0
     vendor: str = "cxone"
+    resumes: str = "auto"
 
 
 def ask(text: str, faults: str = "", *, session: str = "", language: str | None = None) -> SessionRequest:
@@ -85,12 +101,18 @@ SCENES = {
         (ask("abbreviations", "drop=fin@30,drop=end@90,repeat=5"),),
     ),
     "repeated-new-ids": Scene(
-        "After a drop eight tokens come again under new ids: only the text can tell.",
+        "After a drop eight tokens come again under new ids: only the text can tell, and `cxone.resumes` says so.",
         (ask("abbreviations", "drop=end@70,repeat=8:ids=new"),),
+        resumes="repeats",
     ),
     "repeated-one-id": Scene(
-        "The whole stream has one id, and six tokens come again after a drop.",
+        "The whole stream has one id, and six tokens come again after a drop; `cxone.resumes` says so.",
         (ask("refund", "ids=stream,drop=fin@25,repeat=6"),),
+        resumes="repeats",
+    ),
+    "exact": Scene(
+        "Text that repeats itself where a continuation goes on: ids of every kind, and nothing comes again.",
+        tuple(ask("table", f"drop=fin@30,drop=fin@57,{ids}", session=name) for name, ids in ID_KINDS.items()),
     ),
     "ids-in-data": Scene(
         "The id is in the data: alone; beside the event's own; or another one, which is wrong.",
@@ -127,6 +149,7 @@ SCENES = {
             ask("japanese", "drop=fin@28,repeat=4", language="ja"),
             ask("emoji", "ids=stream,drop=fin@10,repeat=5"),
         ),
+        resumes="repeats",
     ),
     "byte-tokens": Scene(
         "Characters as byte tokens (<0xE2>), once broken off between two bytes of one.",
@@ -200,6 +223,7 @@ SCENES = {
             ask("hesitant", session="crowd-1"),
             ask("thanks", session="crowd-6"),
         ),
+        resumes="repeats",
     ),
     "restarted": Scene(
         "The job itself is stopped in the middle of the turns and started again.",
@@ -265,6 +289,7 @@ def make(name: str) -> str:
             reactor.run(servers.enter_async_context(desktop))
             account = {"BASE_URL": gateway.url, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET}
             environment = {f"{vendor.upper()}_{key}": value for key, value in account.items()}
+            environment["TOKENWEIR__CXONE__RESUMES"] = SCENES[name].resumes
             environment |= {"AGENT_WS_URL": desktop.url, "TOKENWEIR_DATA_DIR": data_dir}
             settings = load(SETTINGS, environment, vendor=vendor)
             job = _play(SCENES[name], settings, reactor, gateway)

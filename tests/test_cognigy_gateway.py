@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from connectors.cognigy.account import CognigyAccount
 from connectors.cognigy.contract import Decoder
-from connectors.cognigy.gateway import CognigyGateway
+from connectors.cognigy.gateway import CognigyGateway, _refuses_streaming
 from connectors.cognigy.settings import CognigySettings
 from connectors.errors import CredentialsError, InputError, SettingsError, UpstreamError
 from connectors.job import Outcome
@@ -375,6 +375,47 @@ def test_a_configuration_that_does_not_stream_is_refused(against: Against) -> No
         assert side.kinds() == ["no_stream", "refused"]
 
     against(test, vendor={"streaming": False})
+
+
+def test_an_answer_to_the_configuration_need_not_speak_of_streaming(against: Against) -> None:
+    async def test(side: Side) -> None:
+        assert await side.converse() == Outcome("finished")
+
+    against(test, vendor={"streaming": None})
+
+
+@pytest.mark.parametrize(
+    ("body", "refuses"),
+    [
+        (b'{"streaming":false}', True),
+        (b'{"note":"\\ud83d","streaming":false}', True),
+        (b'{"streaming":true}', False),
+        (b'{"streaming":null}', False),
+        (b'{"streaming":"yes"}', False),
+        (b"{}", False),
+        (b"", False),
+        (b"OK", False),
+        (b"[false]", False),
+        (b'"\xff"', False),
+        (b"[" * 5_000, False),
+    ],
+)
+def test_only_a_false_says_that_streaming_was_refused(body: bytes, refuses: bool) -> None:
+    assert _refuses_streaming(body) is refuses
+
+
+@pytest.mark.parametrize("faults", ["raw", "raw,pack=3", "raw,split=3", "raw,split=50"])
+def test_bytes_of_a_character_in_several_messages_come_out_as_the_character(against: Against, faults: str) -> None:
+    async def test(side: Side) -> None:
+        assert await side.converse("bytes") == Outcome("finished")
+        records = side.records("bytes")
+        assert any(record.b for record in records)
+        core = Reassembly(Decoder())
+        events = [event for record in records for event in core.feed(record)]
+        assert "".join(event.text for event in events if isinstance(event, Text)) == corpus.text("bytes")
+
+    corpus = Corpus.builtin()
+    against(test, faults, corpus=corpus)
 
 
 def test_a_turn_without_a_dialog_is_refused_and_says_what_is_missing(against: Against) -> None:

@@ -46,7 +46,7 @@ class SimulatedCognigy(SimulatedVendor):
     """The simulated Cognigy.AI; see SimulatedVendor for what it takes besides.
 
     first_message   wait for a first message on every stream
-    streaming       what the answer to a configuration says
+    streaming       what the answer to a configuration says; None: it says nothing of it
 
     configurations  the standing one of every dialog
     variables       what every dialog was sent, in order: name to value
@@ -57,7 +57,12 @@ class SimulatedCognigy(SimulatedVendor):
     SCOPES = SCOPES
 
     def __init__(
-        self, corpus: Corpus | None = None, *, first_message: bool = False, streaming: bool = True, **options: Any
+        self,
+        corpus: Corpus | None = None,
+        *,
+        first_message: bool = False,
+        streaming: bool | None = True,
+        **options: Any,
     ) -> None:
         super().__init__(corpus, **options)
         self.configurations: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -98,6 +103,8 @@ class SimulatedCognigy(SimulatedVendor):
         self.counts["configurations"] += 1
         configuration = {**msgspec.to_builtins(wanted), "streaming": self._streaming}
         _keep(self.configurations, wanted.dialog_id, configuration)
+        if self._streaming is None:
+            configuration = {"dialog_id": wanted.dialog_id}
         await exchange.answer(200, json.dumps(configuration).encode())
 
     async def _set_variables(self, exchange: Exchange, asked: Asked) -> None:

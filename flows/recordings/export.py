@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from flows.events import Text
 from flows.reassembly import Reassembly
 from flows.recordings.frames import writer
 from flows.replay import vendor_of
+
+_IN_ONE_LINE = re.compile("[^\r\n\0\ud800-\udfff]+")
+"""What an SSE id may be."""
 
 
 def export(recording: Path, session: str | None = None, turn: int | None = None) -> Iterator[bytes]:
@@ -39,7 +43,8 @@ def body(records: Sequence[Record], recording: Path) -> Iterator[bytes]:
         records = list(unbroken(records, recording))
     for record in records:
         if record.k == FRAME and isinstance(record.d, str):
-            yield encode(Event(record.e or "message", record.d, record.id or ""))
+            frame_id = record.id if record.id and _IN_ONE_LINE.fullmatch(record.id) else ""  # else the data has it
+            yield encode(Event(record.e or "message", record.d, frame_id, record.b))
 
 
 def unbroken(records: Sequence[Record], recording: Path) -> Iterator[Record]:

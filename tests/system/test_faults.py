@@ -70,7 +70,8 @@ def holds(desktop: AgentDesktop, session_id: str, text: str) -> None:
 )
 def test_a_stream_that_goes_wrong_is_shown_whole(faults: str, other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS), faults)
-    side.run(tmp_path, "s", cxone=QUICK)
+    resumes = "repeats" if "ids=new" in faults else "auto"
+    side.run(tmp_path, "s", cxone={**QUICK, "resumes": resumes})
     holds(side.desktop, "s", TEXT)
 
 
