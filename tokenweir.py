@@ -40,6 +40,8 @@ from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cognigy, cxone
 from flows import demo as demonstration
+from flows.backup import backup
+from flows.checks import Finding, of_settings
 from flows.doctor import examine
 from flows.inspection import inspect
 from flows.live import LiveJob, check_desktops
@@ -190,20 +192,30 @@ def moderate(file: Path, settings: Path | None, tenant: str | None, as_json: boo
 
 @main.command()
 @click.argument("data_dir", type=click.Path(path_type=Path))
-@click.option("--settings", type=click.Path(path_type=Path), help="A TOML file; ./tokenweir.toml if it is there.")
+@click.option("--settings", type=click.Path(path_type=Path), help="Check this TOML file, and the environment, too.")
 @explained
 def doctor(data_dir: Path, settings: Path | None) -> int:
     """Check a data directory and say what a start would do with it. Changes nothing.
 
-    From settings it only wants to know which desktops there are; without any it says what waits for whom.
+    Settings are checked where a file of them is given. Of ./tokenweir.toml it only wants to know which desktops there
+    are; without any it says what waits for whom.
     """
-    findings = examine(data_dir, _desktops(settings))
-    for each in findings:
-        style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
-        out.print(Text.assemble((f"{each.level:4}", style), printable(f"  {each.where}: {each.what}")))
-    broken = sum(each.level == "mend" for each in findings)
-    out.print(f"{broken} to mend." if broken else "Nothing to mend.", highlight=False)
-    return DataDirError.exit_code if broken else 0
+    wrong = _settings_findings(settings) if settings is not None else []
+    findings = [*wrong, *examine(data_dir, None if wrong else _desktops(settings))]
+    return _print_findings(findings, "Nothing to mend.")
+
+
+@main.command("backup")
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@explained
+def make_backup(data_dir: Path, target: Path) -> int:
+    """Copy a data directory, while jobs run on it or not. Start a job with the copy as its --data-dir to restore it.
+
+    TARGET is made. The copy is checked as `doctor` checks.
+    """
+    backup(data_dir, target)
+    return _print_findings([each for each in examine(target) if each.level == "mend"], f"Copied to {target}.")
 
 
 @main.command()
@@ -300,13 +312,28 @@ def report(data_dir: Path | None, since: str | None, until: str | None, tenant: 
 
 
 def _desktops(path: Path | None) -> frozenset[str] | None:
-    """Those of the settings; None where those have none, or cannot be read and were not asked for."""
+    """Those of the settings; None where those have none, or cannot be read."""
     try:
         return frozenset(load(path).desktops) or None
-    except SettingsError:
-        if path is not None:
-            raise
+    except SettingsError:  # said where they are asked for
         return None
+
+
+def _print_findings(findings: list[Finding], sound: str) -> int:
+    """Print them, then what is to be mended, or that it is `sound`."""
+    for each in findings:
+        style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
+        out.print(Text.assemble((f"{each.level:4}", style), printable(f"  {each.where}: {each.what}")))
+    broken = sum(each.level == "mend" for each in findings)
+    out.print(f"{broken} to mend." if broken else sound, highlight=False)
+    return DataDirError.exit_code if broken else 0
+
+
+def _settings_findings(path: Path) -> list[Finding]:
+    try:
+        return list(of_settings(load(path)))
+    except SettingsError as error:
+        return [Finding("mend", "settings", str(error), refused=True)]
 
 
 def _load(path: Path | None, data_dir: Path | None = None, vendor: str = "") -> Settings:

@@ -20,6 +20,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.blocklists import Blocklists
 from connectors.errors import DataDirError
+from connectors.identity import Identity
 from connectors.job import Frontend, Gateway, Job
 from connectors.lane import Lane
 from connectors.log import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
@@ -87,6 +88,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self.job: Job | None = None
         self.lane = lane
         self.folder = folder
+        self.identity = Identity(folder)
         self._vendor = vendor
         self._reactor = reactor
         self._gateway = gateway
@@ -122,6 +124,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
                 raise DataDirError(
                     f"the log cannot be kept in {self.folder}: {error.strerror}; use another --data-dir"
                 ) from None
+            self.identity.note(in_use=True)
         return self._writer
 
     def build_part(

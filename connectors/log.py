@@ -277,7 +277,7 @@ class LogWriter:
         if not numbers:
             return None
         newest = self._folder / _name(numbers[-1])
-        whole = _whole_length(newest)
+        whole = whole_length(newest)
         if whole == 0 and (len(numbers) > 1 or newest.stat().st_size == 0):
             newest.unlink()
             return self._repair(numbers[:-1])
@@ -412,7 +412,7 @@ def _files(path: Path) -> list[tuple[int, Path]]:
     raise InputError(f"{path} holds no log files (000000000001.jsonl …); give a recording or a lane's folder")
 
 
-def _whole_length(path: Path) -> int:
+def whole_length(path: Path) -> int:
     """Bytes of the file up to and with its last line end."""
     with path.open("rb") as stream:
         end = stream.seek(0, os.SEEK_END)

@@ -1,53 +1,38 @@
 """Checks a data directory and says what a start would do with it. Changes nothing, and needs no settings.
 
 Rules
-- Every finding is of a level: `ok`, `note` (a start deals with it by itself) or `mend` (a start would be refused, or
-  would lose something; the finding says the remedy).
+- What a start looks at itself is in flows/checks.py; here is what takes longer: every line of log and journals, and
+  the database.
 - It only reads, takes no lock, and may run beside a job; then torn ends, open turns and what waits are that job's.
 - Where a finding names a file it never quotes what is in it.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
-import re
 import shutil
-import sqlite3
-import stat
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Collection, Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
 import duckdb
 import msgspec
 
+from connectors import private
 from connectors.errors import DataDirError, InputError
 from connectors.history import History
 from connectors.lock import is_held
-from connectors.log import FOLD, LogReader, Position
+from connectors.log import FOLD, MAX_SKEW, SECOND, LogReader
 from connectors.outbox import Outbox
 from connectors.recall import recall
 from connectors.segment import measure
 from connectors.turns import READABLE, Turns
 from flows import store
-
-Level = Literal["ok", "note", "mend"]
+from flows.checks import Finding, journals, of_lane
 
 LOW_DISK = 64 << 20
-JOURNAL = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
-FOLDERS = ("log", "recovery", "delivery", "dialog", "callers", "spool")
-PRIVATE = ("log", "delivery", "dialog", "callers")
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at. `where` is a path inside the data directory."""
-
-    level: Level
-    where: str
-    what: str
+TEXT = ("log", "recovery", "delivery", "dialog", "callers")
+"""What holds text of customers and models; see "Privacy" in docs/operations.md."""
 
 
 def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Finding]:
@@ -58,13 +43,17 @@ def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Fin
     if not data_dir.is_dir():
         raise DataDirError(f"{data_dir} is no directory; give the one that --data-dir named")
     findings: list[Finding] = []
-    lanes = sorted(path for path in (data_dir / "log").glob("*") if path.is_dir())
-    if not lanes:
+    names = {path.name for part in ("log", "recovery") for path in (data_dir / part).glob("[!.]*") if path.is_dir()}
+    if not names:
         findings.append(Finding("note", "log", "no log: a start begins anew"))
-    for folder in lanes:
-        findings += _lane(data_dir, folder)
+    for lane in sorted(names):
+        refusals = [each for each in of_lane(data_dir, lane) if each not in findings]
+        told = {each.what for each in refusals}
+        findings += refusals
+        findings += (each for each in _lane(data_dir, data_dir / "log" / lane) if each.what not in told)
     for name in ("delivery", "dialog", "callers"):
-        findings += _journals(data_dir, data_dir / name, desktops if name == "delivery" else None)
+        told = {each.what for each in findings}
+        findings += _journals(data_dir, data_dir / name, told, desktops if name == "delivery" else None)
     findings += _metrics(data_dir)
     findings += _rights(data_dir)
     findings += _space(data_dir)
@@ -75,14 +64,13 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
     where = str(folder.relative_to(data_dir))
     if is_held(folder) or is_held(folder / "lock"):
         yield Finding("note", where, "a job runs on it now")
+    yield from _store(data_dir, folder.name)
     try:
         reader = LogReader(folder)
     except InputError as error:
-        yield Finding("mend", where, str(error))
+        if any(folder.glob("*.jsonl")):
+            yield Finding("mend", where, str(error), refused=True)
         return
-    numbers = [number for number, _ in reader.files]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        yield Finding("mend", where, "a file in the middle is missing; restore it, or its sessions have gaps")
     torn = _torn_bytes(reader.files[-1][1])
     if torn:
         yield Finding("note", where, f"the last line is torn: a start cuts {torn} bytes off")
@@ -91,7 +79,7 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
         if kept.exists() and not _is_fold(kept):
             yield Finding("note", str(kept.relative_to(data_dir)), "unreadable fold: a start reads more of the log")
     turns = Turns()
-    end, records = reader.begin(), 0
+    records = 0
     kept_fold, begin = reader.fold(reader.end())
     if kept_fold is not None and kept_fold.get("version") in READABLE:
         turns.restore(kept_fold)
@@ -105,77 +93,48 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("mend", where, str(error))
         return
-    yield Finding("ok", where, f"{len(numbers)} files of {reader.header.vendor}, {records} records")
+    yield Finding("ok", where, f"{len(reader.files)} files of {reader.header.vendor}, {records} records")
     if turns.open:
         going_on = sum(turn.continuation_id is not None or not turn.frames for turn in turns.open.values())
         cut = len(turns.open) - going_on
         yield Finding(
             "note", where, f"{len(turns.open)} turns are open: a start asks for the rest of {going_on} and ends {cut}"
         )
-    yield from _recovery(data_dir, folder.name, end)
+    yield from _clock(reader, turns.last)
 
 
-def _recovery(data_dir: Path, lane: str, end: Position) -> Iterator[Finding]:
-    """The store against the log: where the flow would go on."""
+def _store(data_dir: Path, lane: str) -> Iterator[Finding]:
     folder = store.folder_of(data_dir, lane)
-    where = str(folder.relative_to(data_dir))
     try:
-        if found := store.differences(folder):
-            yield Finding("mend", where, store.refusal(folder, found))
+        store.states(folder, thorough=True)
     except DataDirError as error:
-        yield Finding("mend", where, str(error))
-    parts = sorted(folder.glob("part-*.sqlite3"))
-    if not parts:
-        yield Finding("note", where, "no recovery store: a start reads the whole log again")
+        yield Finding("mend", str(folder.relative_to(data_dir)), str(error), refused=True)
+
+
+def _clock(reader: LogReader, last: int | None) -> Iterator[Finding]:
+    """Log time against this machine's clock."""
+    if last is None:
         return
-    for path in parts:
-        try:
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as snapshots:
-                (verdict,) = snapshots.execute("PRAGMA quick_check(1)").fetchone()
-                query = "SELECT ser_change FROM snaps WHERE step_id LIKE '%.read_log' ORDER BY snap_epoch DESC LIMIT 1"
-                position = _position(snapshots.execute(query).fetchone())
-        except sqlite3.Error as error:
-            yield Finding("mend", where, f"{path.name} cannot be read ({error}); restore it, or move the folder away")
-            continue
-        if verdict != "ok":
-            yield Finding("mend", where, f"{path.name} is damaged; restore it, or move the folder away")
-        elif position is None:
-            yield Finding("note", where, f"{path.name} holds no position: a start reads the whole log again")
-        elif position > end:
-            yield Finding(
-                "mend", where, f"{path.name} is beyond the log's end: restore the log, or move the folder away"
-            )
-        else:
-            yield Finding("ok", where, f"a start goes on at file {position.file}, byte {position.offset}")
+    ahead = reader.created.timestamp() + last / SECOND - time.time()
+    if ahead * SECOND > MAX_SKEW:
+        yield Finding(
+            "note",
+            str(Path("log") / reader.path.name),
+            f"log time is {ahead:.0f} s ahead of this machine's clock, which must have been set back: new turns are "
+            "dated by the clock as it is now; see that it is right",
+        )
 
 
-def _position(row: tuple[bytes | None] | None) -> Position | None:
-    """The source's newest snapshot, which holds plain data only."""
-    try:
-        state = _Plain(io.BytesIO(row[0])).load() if row and row[0] else None
-        return Position(state["file"], state["offset"]) if state else None
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError):
-        return None
-
-
-class _Plain(pickle.Unpickler):
-    """Loads no class: what is in a store is not trusted."""
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        raise pickle.UnpicklingError("not plain data")
-
-
-def _journals(data_dir: Path, folder: Path, desktops: Collection[str] | None) -> Iterator[Finding]:
-    lanes: dict[str, dict[int, Path]] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        if found := JOURNAL.fullmatch(path.name):
-            lanes.setdefault(found[1], {})[int(found[2])] = path
-    for name, segments in lanes.items():
+def _journals(
+    data_dir: Path, folder: Path, told: Container[str], desktops: Collection[str] | None
+) -> Iterator[Finding]:
+    for name, segments in journals(folder).items():
         where = str((folder / name).relative_to(data_dir))
         try:
-            yield from _journal(where, name.removeprefix("delivery-"), folder.name, segments, desktops)
+            yield from _journal(where, name.removeprefix("delivery-"), folder.name, dict(segments), desktops)
         except DataDirError as error:
-            yield Finding("mend", where, str(error))
+            if str(error) not in told:
+                yield Finding("mend", where, str(error), refused=True)
         except FileNotFoundError:
             yield Finding("note", where, "a job begins a new segment now: ask again")
 
@@ -238,15 +197,18 @@ def _metrics(data_dir: Path) -> Iterator[Finding]:
 
 
 def _rights(data_dir: Path) -> Iterator[Finding]:
-    """What others may read, and what this user may not write."""
-    for name in FOLDERS:
-        for path in sorted((data_dir / name).rglob("*")):
-            mode = path.stat().st_mode
-            ours = str(path.relative_to(data_dir))
-            if not os.access(path, os.R_OK | os.W_OK):
-                yield Finding("mend", ours, "this user may not write it; give it to the job's user")
-            elif name in PRIVATE and stat.S_ISREG(mode) and mode & 0o077:
-                yield Finding("mend", ours, "others may read it, and it holds customers' text; chmod 600 it")
+    """What others may read: a start closes it to them, but until then it is open."""
+    parts: dict[str, list[str]] = {}
+    for path in private.open_to_others(data_dir):
+        where = path.relative_to(data_dir)
+        parts.setdefault(where.parts[0], []).append(str(where))
+    for part, paths in parts.items():
+        more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
+        if part in TEXT:
+            what = "others may read it, and it holds customers' text; chmod -R go= it (a start does so, too)"
+            yield Finding("mend", paths[0] + more, what)
+        else:
+            yield Finding("note", paths[0] + more, "others may read it until the next start")
 
 
 def _space(data_dir: Path) -> Iterator[Finding]:

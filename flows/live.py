@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
+from connectors import private
 from connectors.commands import complain
 from connectors.delivery import Delivered, DeliveryMemory
 from connectors.desktop import DesktopSink
@@ -34,8 +35,7 @@ from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, La
 from connectors.outlet import unblock_stderr
 from connectors.reactor import Reactor
 from connectors.sessions import Admission, SessionRequest
-from flows import runner, store
-from flows.moderation.plan import plan_of
+from flows import checks, runner, store
 from flows.pipeline import Vendor, build
 from flows.settings import Settings
 
@@ -67,7 +67,7 @@ class LiveJob:
         needs: tuple[str, ...] = (),
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
-        check_detectors(settings, detectors or {})
+        checks.check_settings(settings, detectors or {})
         self.settings = settings
         self.reactor = Reactor()
         self._needs = needs
@@ -85,7 +85,7 @@ class LiveJob:
             max_sessions=settings.job.max_sessions,
             once=once,
             blocklists=_blocklist_files(settings),
-            on_start=self.landing.start,  # Bytewax builds the sinks when the first row comes: a service may wait long
+            on_start=self._on_start,
         )
         self.desktops = DesktopSink(
             settings.desktops,
@@ -150,33 +150,38 @@ class LiveJob:
     def run(self) -> None:
         """Run to the end of the requests, or to a signal. Raises TokenweirError where the job itself cannot run."""
         settings = self.settings.job
-        for policy in (self.settings.moderation, *(tenant.moderation for tenant in self.settings.tenants.values())):
-            plan_of(policy)  # what cannot be compiled is told now, not at the first turn
-        store.check(settings.data_dir, settings.lane)
-        self.source.claim()
         delivery = settings.data_dir / "delivery"
         if not self.settings.desktops and any(delivery.glob(f"delivery-{settings.lane}-*.jsonl")):
             log.warning(
                 "the settings have no desktop: what waits in %s is not sent; `tokenweir doctor %s` says how much waits",
                 *(delivery, settings.data_dir),
             )
-        try:
-            store.stamp(settings.data_dir, settings.lane)
-            runner.run(
-                self.flow,
-                self.source,
-                recovery=store.folder_of(settings.data_dir, settings.lane),
-                epoch=settings.epoch,
-                stop=self.source.stop,
-            )
-            self.source.check()
-        finally:
+        with private.created():
+            checks.check(settings.data_dir, settings.lane)
+            self.source.claim()
             try:
-                self.landing.close()
+                store.stamp(settings.data_dir, settings.lane)
+                runner.run(
+                    self.flow,
+                    self.source,
+                    recovery=store.folder_of(settings.data_dir, settings.lane),
+                    epoch=settings.epoch,
+                    stop=self.source.stop,
+                )
+                self.source.check()
             finally:
-                self.reactor.close()
-                if self.frontend is not None:
-                    self.frontend.close()
+                try:
+                    self.landing.close()
+                finally:
+                    self.reactor.close()
+                    if self.frontend is not None:
+                        self.frontend.close()
+                    self.source.identity.note(in_use=False)
+
+    def _on_start(self) -> None:
+        os.umask(private.UMASK)  # for those who run the flow by Bytewax's own means
+        private.close_to_others(self.settings.job.data_dir)
+        self.landing.start()  # Bytewax builds the sinks when the first row comes: a service may wait long
 
     def note_dead_letter(self, letter: DialogDeadLetter) -> None:
         """A dialog update that was given up, as a row."""
@@ -228,19 +233,6 @@ def _warn_of_open_port() -> None:
             "close it to others with a firewall, or unset the variable",
             port,
         )
-
-
-def check_detectors(settings: Settings, served: Container[str]) -> None:
-    """Raise SettingsError for a remote detector that nobody serves: text would wait for it and never be shown."""
-    policies = {"moderation.remote": settings.moderation}
-    policies |= {f"tenants.{name}.moderation.remote": tenant.moderation for name, tenant in settings.tenants.items()}
-    for field, policy in policies.items():
-        for name in policy.remote:
-            if name not in served:
-                raise SettingsError(
-                    f"{field}: nobody serves the detector {name!r}, and text would wait for it for ever; leave it out, "
-                    "or start the job from Python with it in `detectors` (docs/moderation.md)"
-                )
 
 
 def begun(make: Callable[[], Dataflow]) -> Dataflow:

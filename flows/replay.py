@@ -17,6 +17,7 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
+from connectors import private
 from connectors.console import ConsoleSink, show_json
 from connectors.desktop import DesktopSettings, DesktopSink
 from connectors.errors import DeliveryError, InputError
@@ -92,7 +93,7 @@ def outputs(settings: Settings, data_dir: Path | None, desktop: str | None) -> I
     if data_dir is not None:
         landing = Landing(data_dir, "replay", settings.metrics, prices=settings.prices, slo=settings.slo)
         rows["land_metrics"] = LandedMetricsSink(data_dir, "replay", landing)
-    with TemporaryDirectory() as journal:
+    with private.created(), TemporaryDirectory() as journal:
         reactor = Reactor() if desktop is not None else None
         try:
             if reactor is not None and desktop is not None:

@@ -5,11 +5,17 @@ Rules
   the store is made. A store without one is of version 1 throughout.
 - A core may read older versions of its own (flows/shard.py); the lane's next start writes down the new one.
 - It is read before the flow starts: an error that a step raises while it restores comes with a panic of Bytewax's.
+- Of the snapshots only plain data is read: what is in a store is not trusted.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import pickle
+import sqlite3
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -42,6 +48,14 @@ VERSIONS = {
 
 READS = {"reassembly": Reassembly.reads, "session": Session.reads}
 """Older versions that are read too."""
+STEPS = ("read_log", "deliver", "set_variables", "land_metrics")
+"""Those whose snapshots are positions in files of ours."""
+
+FILE = "part-0.sqlite3"
+"""flows.runner makes a store of one part."""
+
+State: TypeAlias = dict[str, int]
+"""What a source or a sink has in its snapshot: numbers by name."""
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -74,11 +88,48 @@ def _written(folder: Path) -> dict[str, int]:
         ) from None
 
 
-def check(data_dir: Path, lane: str) -> None:
-    """Raises DataDirError where a lane's store is of another version."""
-    folder = folder_of(data_dir, lane)
-    if found := differences(folder):
-        raise DataDirError(f"{data_dir}: {refusal(folder, found)}")
+def states(folder: Path, *, thorough: bool = False) -> dict[str, State] | None:
+    """The newest snapshots of source and sinks, by step; None where there is no store.
+
+    thorough  check the whole file
+
+    Raises DataDirError for a store that cannot be read.
+    """
+    if not _is_made(folder):
+        return None
+    path = folder / FILE
+    if not path.exists():
+        raise DataDirError(f"{FILE} is missing; restore it, or move the folder {folder} away ({REMEDY})")
+    found: dict[str, State] = {}
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            if thorough and database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged")
+            for name in STEPS:
+                query = "SELECT ser_change FROM snaps WHERE step_id LIKE ? ORDER BY snap_epoch DESC LIMIT 1"
+                row = database.execute(query, [f"%.{name}"]).fetchone()
+                if row and row[0] and (state := _state(row[0])) is not None:
+                    found[name] = state
+    except sqlite3.Error as error:
+        raise DataDirError(
+            f"{FILE} cannot be read ({error}); restore it, or move the folder {folder} away ({REMEDY})"
+        ) from None
+    return found
+
+
+def _state(snapshot: bytes) -> State | None:
+    try:
+        state = _Plain(io.BytesIO(snapshot)).load()
+    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError):
+        return None
+    return state if isinstance(state, dict) and all(isinstance(each, int) for each in state.values()) else None
+
+
+class _Plain(pickle.Unpickler):
+    """Loads no class."""
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        raise pickle.UnpicklingError("not plain data")
 
 
 def stamp(data_dir: Path, lane: str) -> None:

@@ -96,6 +96,13 @@ def opened_for_landing(
                 yield connection
 
 
+@contextlib.contextmanager
+def held_open(directory: Path, *, wait: float = 60.0) -> Iterator[None]:
+    """The database is open for reading: nothing is landed meanwhile. Raises `duckdb.Error` where it cannot be."""
+    with _gate(directory, wait, shared=True), _connect(directory.absolute() / FILE, read_only=True, wait=wait):
+        yield
+
+
 def prepare(connection: duckdb.DuckDBPyConnection, directory: Path, script: str = "") -> None:
     """Bring tables, comments and views up to SCHEMA_VERSION, this directory and `script`. Idempotent.
 
