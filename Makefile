@@ -11,7 +11,7 @@ help:
 	@echo "make demo    run the main job against simulated servers, and check it"
 	@echo "make test    run the tests"
 	@echo "make check   ruff and mypy --strict"
-	@echo "make soak    100 times kill -9 over both vendors, and long fuzzing (half an hour)"
+	@echo "make soak    300 times kill -9 over both vendors, and long fuzzing (an hour)"
 	@echo "make lock    renew requirements.lock (needs uv)"
 
 demo: $(INSTALLED)
@@ -26,7 +26,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 
 soak: $(INSTALLED)
-	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100
+	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes auto
+	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes exact
+	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes repeats
 	TOKENWEIR_KILLS=25 $(BIN)/python -m pytest --timeout 0 -s tests/system/test_metrics_kills.py
 	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
 	$(BIN)/python -m tests.properties.moderation_search --examples 100000 --seed $$(date +%s)

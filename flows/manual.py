@@ -25,7 +25,8 @@ as TOML, such as `["one", "two"]`. These have names of their own besides:
 An error names the setting and where it came from, never its value. Cognigy's preset lies beneath the settings of
 `run cognigy`: blocked terms are marked `[FILTERED]`, markdown is stripped, white space is normalised.
 
-This page is what `python -m flows.manual` prints.
+This page is what `python -m flows.manual` prints. Each promise of it is named in [promises.md](promises.md), with the
+tests that hold it.
 """
 
 

@@ -242,6 +242,27 @@ def test_it_dies_and_is_revived_on_the_same_port(loop: Loop) -> None:
     with_desktop(test, "dead", loop=loop)
 
 
+def test_what_a_crash_loses_is_what_was_taken_and_not_shown() -> None:
+    async def test(desktop: AgentDesktop) -> None:
+        async with connect(desktop.url + "cxone") as socket:
+            await socket.send(sentence(0))
+            await (await socket.ping())
+            desktop.behaviour = Behaviour(ack=0)
+            desktop.die(losing=True)
+            await socket.wait_closed()
+        await desktop.until(lambda desktop: not desktop._open)
+        assert desktop.received == []
+        await desktop.revive()
+        async with connect(desktop.url) as socket:
+            await socket.send(sentence(0))
+            await desktop.until(lambda desktop: desktop.counts["shown"] == 1)
+        assert desktop.paths == ["/cxone", "/"]
+        first, second = desktop.listened
+        assert first[0] <= first[1] <= second[0] <= desktop.received[0].at < second[1]
+
+    with_desktop(test, "slow=30,ack=0")
+
+
 def test_it_rejects_hand_shakes() -> None:
     async def test(desktop: AgentDesktop) -> None:
         with pytest.raises(InvalidStatus) as rejected:

@@ -18,7 +18,7 @@ from typing import Final
 
 SIZE: Final = 512 << 20
 RESERVE: Final = 4 << 20
-FORGIVEN: Final = 3.0
+FORGIVEN: Final = 10.0
 """Seconds after a period in which a service may still end because of it."""
 
 

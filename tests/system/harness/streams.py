@@ -32,7 +32,7 @@ STORMS: Final = {"": 80, "503=1": 7, "500=1:on=continue": 5, "401=1": 4, "429=1:
 """By how often they come. Each slows the whole account down, so that more would leave few sessions mid-stream."""
 LIBERTIES: Final = ("", "", "eol=crlf,comments=3", "split=2", "pieces=7", "heartbeat=0.3", "lines")
 COUNTING_LIBERTIES: Final = (*LIBERTIES, "ids=both", "ids=data")
-LAST_TOKENS: Final = 24
+SHORT_TOKENS: Final = 24
 
 
 def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, list[Session]]]:
@@ -49,9 +49,11 @@ def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, li
         for number in range(share.sessions):
             wanted = round(share.tokens * chance.uniform(0.8, 1.2))
             desktop = chance.choices(list(places), [each.weight for each in places.values()])[0]
+            if number == 0 and "crashes" in places:
+                wanted, desktop = SHORT_TOKENS, "crashes"  # a desktop that crashes waits for its first turn's end
             _add(plan, vendor, f"{vendor}-{number}", wanted, desktop, chance, streams, sessions)
         for desktop in places if "settled" in plan.features else ():
-            _add(plan, vendor, f"{vendor}-last-{desktop}", LAST_TOKENS, desktop, chance, streams, sessions, last=True)
+            _add(plan, vendor, f"{vendor}-last-{desktop}", SHORT_TOKENS, desktop, chance, streams, sessions, last=True)
     return Corpus(streams), sessions
 
 

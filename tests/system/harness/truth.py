@@ -84,7 +84,8 @@ def difference(shown: str, truth: Truth) -> str:
     """Where a text is not the truth; empty where it is."""
     if shown == truth.text:
         return ""
-    at = next((at for at, pair in enumerate(zip(shown, truth.text, strict=False)) if len(set(pair)) > 1), -1)
+    unlike = (at for at, pair in enumerate(zip(shown, truth.text, strict=False)) if len(set(pair)) > 1)
+    at = next(unlike, min(len(shown), len(truth.text)))
     places = f"{shown[at : at + 40]!r} for {truth.text[at : at + 40]!r}"
     return f"{len(shown)} characters shown, {len(truth.text)} expected; from {at} on {places}"
 
