@@ -186,7 +186,7 @@ class LiveJob:
     def note_dead_letter(self, letter: DialogDeadLetter) -> None:
         """A dialog update that was given up, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
-        self.landing.note([row])
+        self.landing.keep([row])
 
     def _frontend(self) -> Frontend:
         settings = self.settings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.delivery import Delivered, DeliveryMemory
 from connectors.journal import Journal
-from connectors.metrics import DeliveryRow, Landing, open_metrics
+from connectors.metrics import DeadLetterRow, DeliveryRow, Landing, open_metrics
 from connectors.metrics.spool import Spool
 from connectors.outbox import Outbox
 from connectors.records import Message
@@ -88,6 +88,25 @@ def test_each_delivery_is_one_row_whatever_is_killed(steps: list[str]) -> None:
         with closing(open_metrics(data_dir)) as database:
             found = Counter(database.sql("SELECT seq FROM deliveries").fetchall())
     assert found == Counter((seq,) for seq in range(delivered))
+
+
+def test_what_was_given_up_is_one_row_where_a_kill_comes_between_its_segment_and_the_note(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.deliver(0)
+    process.landing.flush()
+    process.deliver(1)
+    process.landing.keep([DeadLetterRow("s", 0, 7, "set_variables", "status_404")])
+    process.doomed = True
+    with pytest.raises(KillError):
+        process.landing.flush()
+    process.die()
+    process = Process(tmp_path)
+    process.landing.start()
+    process.landing.close()
+    process.die()
+    with closing(open_metrics(tmp_path)) as database:
+        assert database.sql("SELECT session_id, reason FROM dead_letters").fetchall() == [("s", "status_404")]
+        assert database.sql("SELECT seq FROM deliveries ORDER BY seq").fetchall() == [(0,), (1,)]
 
 
 def test_rows_wait_where_the_table_cannot_be_begun(tmp_path: Path) -> None:

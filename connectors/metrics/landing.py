@@ -4,6 +4,7 @@ Rules
 - It starts with the flow and ends after it; a daemon thread, so a killed job leaves only files.
 - Deliveries are facts of the world, not of the log: they are written here, in a lane of their own, and never
   replayed. At most `MAX_WAITING` wait in memory for the next flush; more are dropped and counted.
+- What nobody could give again, such as what was given up, has a lane of its own, of which nothing is ever void.
 - What delivery remembers (`Noting`) is told what has been written, and gives back what a killed process had not:
   a delivery is one row, whatever dies.
 """
@@ -57,9 +58,11 @@ class Landing:
         self.dropped = 0
         self._directory = directory
         self._lane = f"{lane}_deliveries"
+        self._rest_lane = f"{lane}_deliveries_rest"
         self._settings = settings
         self._script = script(prices, slo)
         self._waiting: list[Row] = []
+        self._kept: list[Row] = []
         self._lock = threading.Lock()
         self._memory: Noting | None = None
         self._after: int | None = None
@@ -67,6 +70,7 @@ class Landing:
         self._threads: list[threading.Thread] = []
         self._flushing = threading.Lock()
         self._writer: SegmentWriter | None = None
+        self._rest: SegmentWriter | None = None
         self._lander: Lander | None = None
 
     def start(self) -> None:
@@ -97,20 +101,22 @@ class Landing:
         self.note(lacking)
 
     def unfollow(self) -> None:
-        """Write what delivery noted, before its memory closes. What others note later goes to a lane of its own."""
+        """Write what delivery noted, before its memory closes."""
         self.flush()
         with self._flushing:
             if self._writer is not None:
                 self._writer.close()
             self._memory, self._after, self._writer = None, None, None
-            self._lane += "_rest"
 
     def note(self, rows: Sequence[Row]) -> None:
-        """Take rows of deliveries and of what was given up. Safe from any thread; never blocks on the disk."""
+        """Take rows of what the followed delivery settled. Safe from any thread; never blocks on the disk."""
         with self._lock:
-            room = MAX_WAITING - len(self._waiting)
-            self._waiting += rows[:room]
-            self.dropped += max(0, len(rows) - room)
+            self._add(self._waiting, rows)
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """The same of any other rows, which nothing could give again after a restart."""
+        with self._lock:
+            self._add(self._kept, rows)
 
     def close(self) -> None:
         """Write and land what is left. Idempotent."""
@@ -122,14 +128,16 @@ class Landing:
         self._threads = []
         assert self._lander is not None
         self.flush()
-        if self._writer is not None:
-            self._writer.close()
+        for writer in (self._writer, self._rest):
+            if writer is not None:
+                writer.close()
         self._lander.land()
         self._lander.close()
 
     def flush(self) -> None:
         """Write what was noted, and tell the memory. Raises OSError where the disk refuses."""
         with self._flushing:
+            self._flush_rest()
             if not self._waiting and self._writer is None:
                 return
             writer = self._writer or self._begun()  # before rows are taken: where the disk refuses, they wait
@@ -138,6 +146,20 @@ class Landing:
             segment = writer.flush()
             if self._memory and rows and not writer.waits:
                 self._memory.note(lines, segment)
+
+    def _flush_rest(self) -> None:
+        if not self._kept and self._rest is None:
+            return
+        self._rest = self._rest or SegmentWriter(self._directory, self._rest_lane)
+        with self._lock:
+            rows, self._kept = self._kept, []
+        self._rest.add(rows)
+        self._rest.flush()
+
+    def _add(self, waiting: list[Row], rows: Sequence[Row]) -> None:
+        room = MAX_WAITING - len(waiting)
+        waiting += rows[:room]
+        self.dropped += max(0, len(rows) - room)
 
     def _begun(self) -> SegmentWriter:
         writer = self._writer = SegmentWriter(self._directory, self._lane, after=self._after)
