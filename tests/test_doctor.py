@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,3 +124,29 @@ def test_open_turns_are_counted_by_what_a_start_does_with_them(data_dir: Path) -
 
 def test_what_is_no_directory_is_said_so(tmp_path: Path) -> None:
     assert invoke({}, "doctor", tmp_path / "none").exit_code == 8
+
+
+def test_settings_are_checked_where_they_are_named(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    for text, says in (
+        ('[metrics]\nmemory_limit = "junk"\n', "metrics: memory_limit should be"),
+        ("[log]\nkeep_bytes = -1\n", "log: keep_bytes should be"),
+        ('[moderation]\nremote = ["birds"]\n', "moderation.remote: nobody serves"),
+        ('[[moderation.patterns]]\nname = "X"\nregex = "("\n', "moderation.patterns[0].regex"),
+        ("[window\n", "is not TOML"),
+    ):
+        file.write_text(text)
+        result = invoke({}, "doctor", data_dir, "--settings", file)
+        assert result.exit_code == 8, (text, result.output)
+        assert says in " ".join(result.stdout.split())
+    file.write_text("[window]\ntimeout = 3\n")
+    result = invoke({}, "doctor", data_dir, "--settings", file)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_log_ahead_of_the_clock_is_noted(data_dir: Path) -> None:
+    path = data_dir / "log" / "w00" / "000000000001.jsonl"
+    year = time.gmtime().tm_year
+    path.write_bytes(path.read_bytes().replace(b'"created":"%d' % year, b'"created":"%d' % (year + 4), 1))
+    assert any("ahead of this machine's clock" in each.what for each in found(data_dir, "note"))
+    assert found(data_dir, "mend") == []

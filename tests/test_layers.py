@@ -23,6 +23,7 @@ CORES = [
     "connectors/outbox.py",
     "connectors/records.py",
     "connectors/sse.py",
+    "connectors/traces.py",
     "connectors/turns.py",
     "flows/cuts.py",
     "flows/events.py",
