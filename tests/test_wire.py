@@ -14,7 +14,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from connectors.desktop import DesktopSettings, DesktopSink
 from connectors.reactor import Reactor
 from connectors.records import Message
-from connectors.simulator import AgentDesktop
+from connectors.simulator import AgentDesktop, Behaviour
 from tests.conftest import OtherSide, corpus_of
 
 WITHIN = 20.0
@@ -114,7 +114,7 @@ def test_a_connection_on_which_nothing_is_confirmed_is_made_anew(tmp_path: Path)
     with delivering(reactor, tmp_path, desktop.url, 2, **quick) as sink:
         reactor.run(desktop.until(lambda desktop: desktop.counts["connections"] >= 3, WITHIN))
         assert sink.undelivered == 2
-        desktop.behaviour = AgentDesktop(behaviour="ack=1").behaviour
+        desktop.behaviour = Behaviour(ack=1)
     assert sink.undelivered == 0
     names = [json.loads(each.raw)["seq"] for each in desktop.received if '"sentence"' in each.raw]
     assert names[:4] == [0, 1, 0, 1], "the same messages again, in their order"
