@@ -131,15 +131,17 @@ class Driver:
                 self._last_sessions = []
                 self._stop()
 
-    def finish(self) -> int | None:
-        """SIGTERM, at the very end; its exit code, None where it does not end."""
+    def finish(self) -> None:
+        """SIGTERM, at the very end: nothing is left to deliver."""
         self._close_life()
         try:
-            return self.service.terminate(STOP_WITHIN)
+            code = self.service.terminate(STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            return None
-        finally:
-            self.stored.read()
+            self._complain_of_no_end()
+        else:
+            if code != 0:
+                self.differences.append(f"{self.service.vendor} ended with {code}: {self.service.said[-500:]}")
+        self.stored.read()
 
     @property
     def _kills_left(self) -> int:
@@ -151,6 +153,7 @@ class Driver:
 
     def _start(self) -> None:
         unread = "console" in self._plan.features and self._chance.random() < UNREAD
+        self._is_unread = unread
         self.unread += unread
         self.service.start(unread=unread)
         self._early = self._chance.random() < EARLY
@@ -181,14 +184,18 @@ class Driver:
         if code is None and time.monotonic() - since < STOP_WITHIN:
             return
         if code is None:
-            self.differences.append(f"{self.service.vendor} did not end within {STOP_WITHIN:g} s of SIGTERM")
-            self.service.kill()
+            self._complain_of_no_end()
         elif code not in (0, DeliveryError.exit_code) and not self._excused():
             said = self.service.said[-500:]
             self.differences.append(f"{self.service.vendor} ended with {code} after SIGTERM: {said}")
         self._stopping = None
         self._mid.count()
         self._start()
+
+    def _complain_of_no_end(self) -> None:
+        how = " while nobody read its console" if self._is_unread else ""
+        said = self.service.abort()
+        self.differences.append(f"{self.service.vendor} did not end within {STOP_WITHIN:g} s of SIGTERM{how}: {said}")
 
     def _ended_by_itself(self) -> None:
         self._close_life()

@@ -79,7 +79,9 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], object] = lambda _: None
             each.close()
         if disk:
             disk.make_room()
-        _end(drivers, report)
+        for driver in drivers:
+            driver.finish()
+            report.differences += driver.differences
         report.seconds = time.monotonic() - begun
         _note(report, plan, drivers, away, viewers, disk)
         compare(report, world, drivers, data_dir, time.monotonic() - time.time())
@@ -132,19 +134,6 @@ def _loop(
         if now - progressed > STUCK_AFTER or now - begun > plan.within:
             report.differences.append(f"not done after {now - begun:.0f} s: {[driver.state for driver in drivers]}")
             break
-
-
-def _end(drivers: Sequence[Driver], report: Report) -> None:
-    """Every service stops in order, and nothing is left to deliver."""
-    for driver in drivers:
-        code = driver.finish()
-        report.differences += driver.differences
-        if code is None:
-            report.differences.append(f"{driver.service.vendor} did not end")
-            driver.service.kill()
-        elif code != 0:
-            said = driver.service.said[-500:]
-            report.differences.append(f"{driver.service.vendor} ended with {code}: {said}")
 
 
 def _note(

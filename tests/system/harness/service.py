@@ -58,7 +58,7 @@ class Service:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **self._environment},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -105,6 +105,20 @@ class Service:
         assert self._process is not None
         self.stop()
         return self._process.wait(within)
+
+    def abort(self) -> str:
+        """End one that does not end by itself; returns where its threads were."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGABRT)
+        for _ in range(100):
+            if self._pipes:
+                with contextlib.suppress(BlockingIOError):
+                    self._heard += os.read(self._pipes[-1], PIPE_BYTES)
+            if self._process.poll() is not None:
+                break
+            time.sleep(TICK)
+        self.kill()
+        return self.said[-4000:]
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -22,7 +22,7 @@ from tests.system.harness import texts
 from tests.system.harness.desktops import DESKTOPS
 from tests.system.harness.plan import VENDORS, Plan, Resumes, Session
 
-IDS: Final = {"counting": "", "unique": "ids=unique", "shared": "ids=stream", "none": "ids=none"}
+IDS: Final = {"counting": "", "unique": "ids=event:named=unique", "shared": "ids=stream", "none": "ids=none"}
 """The kinds of a vendor's ids, in the words of the simulator."""
 
 OVERLAP: Final = 12
