@@ -59,6 +59,7 @@ class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     keep                   waiting updates from which on new ones are given up
     remember               seconds of running time for which it is remembered that a turn's update is done
     drain_timeout          seconds that an orderly end waits for what is not posted yet
+    response_chars         characters of a turn's text that llm_response holds; the rest of it is left out, and told
     """
 
     timeout: float = 10.0
@@ -71,6 +72,7 @@ class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     keep: int = 100_000
     remember: float = 86_400.0
     drain_timeout: float = 10.0
+    response_chars: int = 1_000_000
 
     def __post_init__(self) -> None:
         for name in ("timeout", "retry_base", "retry_cap", "retry_total", "remember"):
@@ -79,7 +81,7 @@ class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         for name in ("max_retries", "drain_timeout"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} should not be negative")
-        for name in ("parallel", "queue", "keep"):
+        for name in ("parallel", "queue", "keep", "response_chars"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} should be at least 1")
 

@@ -72,7 +72,8 @@ def build(
     text = _step("split_sentences", frames, lambda opened: Windows(settings.window, opened))
     policies = Policies(settings, lists)
     windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
-    measured = _step("measure", windows, lambda opened: Session(vendor.name, opened))
+    shown = settings.dialog.response_chars
+    measured = _step("measure", windows, lambda opened: Session(vendor.name, opened, shown))
     _send("take_messages", measured, _messages, messages)
     _send("take_rows", measured, _rows, rows)
     _send("take_dialog_updates", measured, _updates, updates)

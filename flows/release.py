@@ -10,8 +10,9 @@ Rules
   where the turn failed, a fallback does, if there is one for it.
 - An action for the whole window (replace, drop, end) is carried out here: only now its text is known. After
   `end` the turn shows nothing more.
-- A remote detector is asked at every boundary about the text since it was asked last; its verdict is a record of the
-  log. Until all verdicts on a closed turn are there, or `max_hold_seconds` have passed, the turn lingers.
+- A remote detector is asked at every boundary about the text since it was asked last; where silence or a token made
+  the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
+  or `max_hold_seconds` have passed, the turn lingers.
 - What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says.
 """
 
@@ -116,8 +117,12 @@ class Release(Core):
 
     def _text(self, event: Text) -> list[Event]:
         self._fed += len(event.text)
-        self._arrivals.extend((self._fed, event.tokens, event.t))
-        if self._policy.remote:
+        arrivals = self._arrivals
+        if arrivals and not event.text:  # it ends where the last one did
+            arrivals[-2] += event.tokens
+        else:
+            arrivals.extend((self._fed, event.tokens, event.t))
+        if self._policy.remote and event.text:
             self._unasked.append(event.text)
         cut = self._moderator.cut
         self._keep(self._moderator.push(event.text))
@@ -130,6 +135,7 @@ class Release(Core):
     def _keep(self, spans: list[Span]) -> None:
         """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
         kept = self._spans
+        self._moderator.findings.clear()  # the spans have them
         for span in spans:
             last = kept[-1] if kept else None
             if last and last.verbatim and span.verbatim and len(last.text) < JOINED_CHARS:
@@ -139,7 +145,8 @@ class Release(Core):
 
     def _boundary(self, event: Boundary) -> list[Event]:
         if event.closed_by in (TIMEOUT, TOKEN):
-            return self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)
+            asked = self._ask(event.t) if self._moderator.judged >= self._asked else []
+            return [*asked, *self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)]
         self._boundaries.append(event)
         return [*self._ask(event.t), *self._release(event.t)]
 

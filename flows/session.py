@@ -5,7 +5,9 @@ Rules
 - Times are the log's, so a replay counts the same.
 - Usage is the vendor's where it reports any, else characters / 4, and marked as estimated. Where it reports more
   than once in a turn, the last report holds: each counts the turn so far, so they are never summed.
-- Rows hold no text: neither the customer's nor the model's. A turn of a dialog also leaves a `Summary`, which does.
+- Rows hold no text: neither the customer's nor the model's. A turn of a dialog also leaves a `Summary`, which does:
+  `max_shown` characters at most. What is shown after that is left out of it, as a dead letter's row says.
+- An event costs the same however long the turn is, and so does an epoch, but for the text that a dialog's turn keeps.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from flows.shard import Core
 
 CHARS_PER_TOKEN = 4
 FLAG = "flag"
+MAX_SHOWN = 1_000_000
 
 
 class Tally(msgspec.Struct):
-    """The turn's sums so far. Times are log time, None until they happen; `shown` is kept for a dialog's sake alone."""
+    """The turn's sums so far. Times are log time, None until they happen."""
 
     first_token: int | None = None
     first_message: int | None = None
@@ -40,7 +43,6 @@ class Tally(msgspec.Struct):
     interruptions: int = 0
     error_kind: str | None = None
     usage: tuple[int, int, int] | None = None
-    shown: tuple[str, ...] = ()
     tokens_doubtful: int = 0
 
 
@@ -50,12 +52,14 @@ class Session(Core):
     version = 3
     reads = (2,)
 
-    def __init__(self, vendor: str, opened: Record) -> None:
+    def __init__(self, vendor: str, opened: Record, max_shown: int = MAX_SHOWN) -> None:
         self._vendor = vendor
         self._request: dict[str, Any] = opened.d if isinstance(opened.d, dict) else {}
         self._created = int(self._request.get("created", 0))
         self._started = opened.t
         self._tally = Tally()
+        self._max_shown = max_shown
+        self._shown: list[str] = []  # for a dialog's sake alone; in few parts after each snapshot
 
     def feed(self, event: Event) -> Iterable[Output]:
         tally = self._tally
@@ -65,7 +69,7 @@ class Session(Core):
             tally.tokens_received += event.tokens
             tally.chars_received += len(event.text)
         elif type(event) is Released:
-            return (event, self._message(event))
+            return (event, self._message(event), *self._show(event))
         elif type(event) is Finding:
             tally.moderation_blocks += event.action != FLAG
             return (event, self._finding(event))
@@ -85,14 +89,18 @@ class Session(Core):
         return (event,)
 
     def snapshot(self) -> tuple[Any, ...]:
-        return msgspec.structs.astuple(self._tally)
+        if self._shown:
+            self._shown = ["".join(self._shown)]
+        return (*msgspec.structs.astuple(self._tally), tuple(self._shown))
 
     def restore(self, data: tuple[Any, ...]) -> None:
-        self._tally = Tally(*data)
+        *sums, shown = data
+        self._tally, self._shown = Tally(*sums), list(shown)
 
     @classmethod
     def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
-        return (*data, 0)  # tokens_doubtful
+        *sums, shown = data
+        return (*sums, 0, shown)  # tokens_doubtful
 
     def _record(self, event: Record) -> tuple[Output, ...]:
         tally = self._tally
@@ -114,8 +122,6 @@ class Session(Core):
         tally.messages += 1
         tally.tokens_sent += event.tokens
         tally.chars_sent += len(message.text)
-        if self._request.get("dialog_id"):
-            tally.shown += (message.text,)
         return MessageRow(
             session_id=event.s,
             turn=event.n,
@@ -133,6 +139,18 @@ class Session(Core):
             window_ms=(event.proved - event.began) // 1000,
             hold_ms=(event.t - event.proved) // 1000,
         )
+
+    def _show(self, event: Released) -> tuple[DeadLetterRow, ...]:
+        """Keep a message for the dialog, as far as there is room; a row where there was not, the first time."""
+        if not self._request.get("dialog_id"):
+            return ()
+        text, size = event.message.text, len(event.message.text)
+        room = self._max_shown - (self._tally.chars_sent - size)
+        if room > 0:
+            self._shown.append(text[:room])
+        if not 0 <= room < size:
+            return ()
+        return (DeadLetterRow(event.s, event.n, self._created + event.t, "set_variables", "response_cut"),)
 
     def _error(self, event: Record) -> ErrorRow:
         problem = event.d if isinstance(event.d, dict) else {}
@@ -201,7 +219,7 @@ class Session(Core):
         if not dialog_id:
             return ()
         usage = self._tally.usage or self._estimate()
-        return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._tally.shown), *usage),)
+        return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._shown), *usage),)
 
     def _estimate(self) -> tuple[int, int, int]:
         prompt = -(-int(self._request.get("prompt_chars", 0)) // CHARS_PER_TOKEN)

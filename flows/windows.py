@@ -123,8 +123,8 @@ class Windows(Core):
             return out
         for part in self._parts(event.text):
             self._open += part
-            for piece in self._splitter.feed(part):
-                self._split += len(piece)
+            for length in self._splitter.measure(part):
+                self._split += length
                 self._close_sentence(event.t, out)
             if self._mode in (CLAUSE, PARAGRAPH):
                 self._close_before_word(event.t, out)
@@ -154,8 +154,8 @@ class Windows(Core):
     def _close(self, event: Record) -> list[Event]:
         """The rest of the splitter's boundaries; the last window is closed by the turn's own end."""
         out: list[Event] = []
-        for piece in self._splitter.flush():
-            self._split += len(piece)
+        for length in self._splitter.measure("", final=True):
+            self._split += length
             if self._split < self._begin + len(self._open):
                 self._close_sentence(event.t, out)
         return [*out, event]

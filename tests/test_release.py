@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import Message, Record
-from flows.events import Boundary, Event, Finding, Output, Released, Text
+from flows.events import Boundary, Event, Finding, Output, Question, Released, Text
 from flows.moderation import Moderator, Policy
 from flows.release import Release
 
@@ -138,6 +138,44 @@ def test_what_is_held_too_long_goes_as_the_policy_says() -> None:
 def test_tokens_are_counted_in_the_window_where_they_end() -> None:
     out = release([text("One. T", tokens=2), boundary(5), text("wo", tokens=1), closed()])
     assert [event.tokens for event in out if isinstance(event, Released)] == [0, 3]
+
+
+def test_a_finding_that_is_reported_is_not_kept() -> None:
+    core = Release(POLICY, OPEN)
+    out = [new for at in range(1, 50) for new in (*core.feed(text("a@b.de. ")), *core.feed(boundary(8 * at)))]
+    assert len([event for event in out if isinstance(event, Finding)]) == 49
+    assert core._moderator.findings == []
+
+
+def test_tokens_without_text_cost_nothing_and_are_counted() -> None:
+    core = Release(POLICY, OPEN)
+    core.feed(OPEN)
+    core.feed(text("One. ", t=1))
+    size = len(pickle.dumps(core.snapshot()))
+    for t in range(2, 1_000):
+        core.feed(text("", t=t))
+    assert len(pickle.dumps(core.snapshot())) <= size + 2
+    [message] = [event for event in core.feed(boundary(5, t=1_000)) if isinstance(event, Released)]
+    assert (message.tokens, message.began) == (999, 1)
+
+
+def test_without_windows_a_remote_detector_is_asked_again_when_it_has_answered() -> None:
+    core = Release(Policy(pii=(), remote=("far",)), OPEN)
+    core.feed(OPEN)
+    asked: list[tuple[int, str]] = []
+
+    def feed(*events: Event) -> list[Output]:
+        out = [new for event in events for new in core.feed(event)]
+        asked.extend((each.start, each.text) for each in out if isinstance(each, Question))
+        return out
+
+    for at, what in enumerate(["a ", "b ", "c "], 1):
+        feed(text(what), boundary(2 * at, "token"))
+    assert asked == [(0, "a ")]
+    verdict = {"detector": "far", "upto": 2, "findings": []}
+    feed(Record(1, "s", 3, "verdict", d=verdict))
+    assert [m.text for m in messages(feed(text("d "), boundary(8, "token")))] == ["a "]
+    assert asked == [(0, "a "), (2, "b c d ")]
 
 
 PIECES = st.sampled_from(["One. ", "word ", CARD, " frobnicate ", "a@b.example", "\n", "12", ".", "x"])

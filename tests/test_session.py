@@ -141,6 +141,27 @@ def test_a_turn_of_a_dialog_leaves_what_was_shown() -> None:
     assert not [each for each in feed([closed(5)]) if isinstance(each, Summary)]
 
 
+def test_what_a_dialog_has_no_room_for_is_left_out_and_told_once() -> None:
+    opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1", "created": CREATED})
+    for room, response in ((6, "One. T"), (5, "One. "), (13, "One. Two. Thr"), (15, "One. Two. Three")):
+        core = Session("cognigy", opened, room)
+        parts = ("One. ", "Two. ", "Three")
+        out = [new for t, part in enumerate(parts, 2) for new in core.feed(released(t, part, seq=t - 2))]
+        out += core.feed(closed(9))
+        assert [each.response for each in out if isinstance(each, Summary)] == [response]
+        rows = [each for each in out if isinstance(each, DeadLetterRow)]
+        assert [(row.step, row.reason) for row in rows] == [("set_variables", "response_cut")] * (room < 15)
+
+
+def test_a_snapshot_of_every_message_apart_goes_on() -> None:
+    opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1"})
+    core = Session("cognigy", opened)
+    core.feed(released(2, "One. "))
+    core.restore((*core.snapshot()[:-1], ("One", ". ")))
+    core.feed(released(3, "Two."))
+    assert core.snapshot()[-1] == ("One. Two.",)
+
+
 def test_a_restart_between_any_two_events_changes_nothing() -> None:
     opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1"})
     events = [

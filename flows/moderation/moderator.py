@@ -72,6 +72,11 @@ class Moderator:
         """How many characters are held."""
         return self._base + len(self._text) - self._cut
 
+    @property
+    def judged(self) -> int:
+        """The offset up to which all remote detectors have judged; all text where there are none."""
+        return min(self._judged.values(), default=self._base + len(self._text))
+
     def feed(self, text: str) -> str:
         """Take the next piece of the turn; the text that may be shown now."""
         return "".join([span.text for span in self.push(text)])

@@ -31,6 +31,7 @@ from flows.sentences.signs import LOOK_BACK, candidates, run_of_stops
 from flows.sentences.stops import Stop, Verdict
 
 VERSION = 2
+_PARTS, _PART = 256, 4_096  # so many of a measured piece, or one of so many characters, are looked through
 _LINE_END = 48  # characters before a line break that its rules read
 
 
@@ -55,6 +56,8 @@ class _State(msgspec.Struct, array_like=True):
     """The list marker that the piece began with: its value and its stop."""
     code: bool = False
     """Inside inline code."""
+    gone: int = 0
+    """Characters of the piece that were let go: they came before all that `far` holds, which then holds a part."""
 
 
 class SentenceSplitter:
@@ -101,6 +104,23 @@ class SentenceSplitter:
         self._state = _State()
         self._find = self._find_in_text
         return pieces
+
+    def measure(self, text: str, *, final: bool = False) -> list[int]:
+        """As `feed`, or `flush` if `final`, but how long the pieces are: of the open piece no more is kept than a rule
+        reads, so what it costs and holds does not grow with the piece. For a text, this or `feed`, not both."""
+        gone = self._state.gone
+        lengths = [len(piece) for piece in (self.flush() if final else self.feed(text))]
+        state = self._state
+        if lengths:
+            lengths[0] += gone
+            state.gone = 0
+        near = state.near
+        if near and (len(near) > _PARTS or len(near[0]) > _PART) and state.waiting is None and not state.opening:
+            self._scan("", final=False)  # all of it has been judged
+        if state.far and state.far != [""]:
+            state.gone += sum(map(len, state.far))
+            state.far[:] = [""]
+        return lengths
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data, with a version and the language; settings of the constructor are not in it."""

@@ -67,6 +67,19 @@ def test_a_restored_splitter_goes_on_as_if_nothing_had_been(parts: list[str], la
 
 
 @settings(deadline=None)  # no test measures speed
+@given(cut_texts(), CODES, st.sampled_from([1, 10, 700]))
+def test_the_measures_are_those_of_the_pieces(parts: list[str], language: str | None, times: int) -> None:
+    fed, measured = SentenceSplitter(language), SentenceSplitter(language)
+    for count, part in enumerate(parts * (1 + times // len(parts))):
+        if count % 300 == 1:
+            snapshot = json.loads(json.dumps(measured.snapshot()))
+            measured = SentenceSplitter(language)
+            measured.restore(snapshot)
+        assert measured.measure(part) == [len(piece) for piece in fed.feed(part)]
+    assert measured.measure("", final=True) == [len(piece) for piece in fed.flush()]
+
+
+@settings(deadline=None)  # no test measures speed
 @given(cut_texts())
 def test_settings_of_the_user_change_nothing_of_that(parts: list[str]) -> None:
     settings = {"abbreviations": ["word"], "flush_overrides": [r"\d\.", "Word!"]}
