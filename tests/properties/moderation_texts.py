@@ -82,6 +82,10 @@ ALIKE = _where(lambda c: not c.isascii() and re.search("[0-9A-Za-z]", unicodedat
 ZEROES = _where(lambda c: c.isdecimal() and unicodedata.decimal(c) == 0)
 STRANGE = (DIGITS, MARKS, SEPARATORS, NUMBERS, FOLDING, ALIKE)
 
+LIMITS = (9, 20, 40, 48, 64, 66, 74, 96, 128, 256)
+"""How far detectors look or hold, and nearby."""
+LONG_SHARE = 0.02
+
 ACTIONS = ("flag", "redact", "replace", "drop")
 
 
@@ -129,11 +133,14 @@ POLICIES = _policies()
 
 def text_of(rng: random.Random) -> str:
     """A text of some ten to a hundred characters."""
-    return "".join([_part(rng) for _ in range(rng.randrange(1, rng.choice((3, 5, 9, 15))))])[:300]
+    return "".join([_part(rng) for _ in range(rng.randrange(1, rng.choice((3, 5, 9, 15))))])[:600]
 
 
 def _part(rng: random.Random) -> str:
     kind = rng.random()
+    if kind < LONG_SHARE:
+        unit = rng.choice(rng.choice(ALPHABETS)) + rng.choice(("", "", rng.choice(rng.choice(ALPHABETS))))
+        return (unit * 300)[: rng.choice(LIMITS) + rng.randrange(-2, 3)]
     if kind < 0.25:
         return rng.choice(VALUES)
     if kind < 0.5:
