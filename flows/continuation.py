@@ -251,7 +251,7 @@ class Continuation:
         if asked_too_early and self._overlap.alive and len(self._waiting) <= MAX_WAITING:
             return Verdict()
         is_first = len(self._waiting) == 1 and not self._released
-        if is_first and (follows(known.noted, frame[1]) or (known.same_ids and not kind.shared)):
+        if is_first and (follows(known.noted, frame[1]) or known.same_ids):
             return self._drop(0)
         return self._judge_text()
 
@@ -334,9 +334,10 @@ class Continuation:
         else:
             starts = accumulate(map(len, _tokens(released)), initial=0)
             doubtful = min(_count(released), sum(start < self._overlap.longest for start in starts))
+        last = self._received.last
         for tokens, frame_id in released:
             self._received.add(tokens, frame_id)
-        if doubtful:
+        if doubtful and (self._behind or any(frame_id in (None, last) for _, frame_id in released)):
             self._received.doubt()
         return Verdict(doubtful=doubtful)
 

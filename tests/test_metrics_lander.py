@@ -27,6 +27,7 @@ from connectors.metrics import Lander, LanderSettings, Landing, MessageRow, Row,
 from connectors.metrics.lander import plan
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool
+from connectors.metrics.tables import SCHEMA_VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPATIENT = LanderSettings(patience=0)
@@ -398,9 +399,10 @@ def test_a_file_and_segments_of_an_earlier_version_are_brought_up(
         pl.read_parquet(path).drop("hold_ms").write_parquet(path)
     with duckdb.connect(tmp_path / "metrics.duckdb") as database:
         database.execute("ALTER TABLE landed.messages DROP COLUMN hold_ms")
-    monkeypatch.setattr("connectors.metrics.database.SCHEMA_VERSION", 2)
+    newer = SCHEMA_VERSION + 1
+    monkeypatch.setattr("connectors.metrics.database.SCHEMA_VERSION", newer)
     monkeypatch.setattr(
-        "connectors.metrics.database.MIGRATIONS", {2: "UPDATE landed.messages SET tenant = upper(tenant)"}
+        "connectors.metrics.database.MIGRATIONS", {newer: "UPDATE landed.messages SET tenant = upper(tenant)"}
     )
     with Lander(tmp_path) as lander:
         lander.land()

@@ -8,7 +8,7 @@ Rules
 
       drop@12              the connection breaks after token 12, and the continuation goes on
       drop@12:repeat=3     … and gives the last 3 tokens again, with the ids that they had
-      drop@12:repeat=3:ids=new     … under new ids: only the text can tell, and cxone.resumes is "repeats"
+      drop@12:repeat=3:ids=new     … under new ids: only the text can tell (cxone.resumes is "repeats" then)
       lost@12              the connection breaks after token 12, and nothing saves the turn
       stall=2.5@12         silence for 2.5 s after token 12; what follows in the turn comes later by as much
       malformed@12         an event that is no JSON after token 12
@@ -171,7 +171,7 @@ def _drop(turn: Turn, fault: Fault, recording: Path) -> Turn:
     ]
     known = next((record.id for record in reversed(frames) if record.id), None)
     broken = Record(last.t, last.s, last.n, ERROR, d={"kind": "disconnected", "status": None, "retry": 1})
-    resumes = "repeats" if fault.new_ids else "auto"
+    resumes = "repeats" if fault.new_ids or known is None else "auto"
     opened = Record(last.t, last.s, last.n, OPEN, d={"continuation_id": known, "resumes": resumes})
     return [*before, broken, opened, *again, *rest]
 
