@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import Final
 
 from tests.system.harness.desktops import DESKTOPS
 from tests.system.harness.world import World
+
+SHOWN_WITHIN: Final = (1.0, 3.0)
+"""Seconds after its first acknowledgement: what pongs had confirmed before is shown by then, and not lost."""
 
 
 class Away:
@@ -20,6 +24,7 @@ class Away:
         self._world = world
         self._name = name
         self._believed = believed
+        self._calm = self._losing
         self._losing = DESKTOPS[name].goes == "crashes"
         self._chance = random.Random(chance.random())
         self.absences = 0
@@ -32,8 +37,9 @@ class Away:
         if self._away:
             self._return()
             span = (0.2, 2.0) if self._losing else (0.5, 8.0)
-        elif self._losing and not self._believed():
-            span = (0.2, 0.2)
+        elif self._calm:
+            self._calm = not self._believed()
+            span = (0.2, 0.2) if self._calm else SHOWN_WITHIN
         else:
             self._world.reactor.run(_call(self._world, self._name, self._losing))
             self._away = True

@@ -20,7 +20,7 @@ from flows.settings import Settings, load
 from tests.system.harness.delivered import read
 from tests.system.harness.desktops import DESKTOPS
 from tests.system.harness.driver import Driver
-from tests.system.harness.lateness import LATE, Arrival, worst
+from tests.system.harness.lateness import LATE, Arrival, waits
 from tests.system.harness.plan import Session
 from tests.system.harness.report import Report
 from tests.system.harness.rows import not_alike, rows_of
@@ -142,8 +142,8 @@ def _compare_times(
 ) -> None:
     desktop = world.desktops[name]
     listened = [[world.made + begin, world.made + end] for begin, end in desktop.listened]
-    waits = sorted(
-        worst(
+    waited = sorted(
+        waits(
             [Arrival(each.name, times.at(each.t), world.made + came) for each, came in arrivals],
             driver.lives,
             listened,
@@ -151,9 +151,9 @@ def _compare_times(
         ),
         key=lambda wait: -wait[0],
     )
-    if waits:
-        report.latest[name] = max(report.latest.get(name, 0.0), waits[0][0])
-    late = [wait for wait in waits if wait[0] > LATE]
+    if waited:
+        report.latest[name] = max(report.latest.get(name, 0.0), waited[0][0])
+    late = [wait for wait in waited if wait[0] > LATE]
     for wait, message in late[:SHOWN_LATE]:
         report.differences.append(f"{message} waited {wait:.1f} s for {name}")
     if len(late) > SHOWN_LATE:

@@ -59,7 +59,7 @@ class Desktop(msgspec.Struct, frozen=True):
 
 
 DESKTOPS: Final = {
-    "acks": Desktop("ack=3", ACK, 10, goes="resets"),
+    "acks": Desktop("ack=2", ACK, 10, goes="resets"),
     "crashes": Desktop("ack=1000,slow=0.05", ACK, 4, goes="crashes", needs="away", vendors=("cxone",)),
     "pongs": Desktop("ack=0", PONG, 3, goes="resets"),
     "slow": Desktop("ack=0,slow=0.03", PONG, 1),

@@ -2,7 +2,8 @@
 
 Rules
 - A message may come from the moment it left the flow. It waits while the desktop takes connections *and* the service
-  listens; time in which one of both is away does not count, and a wait that such an absence ends is over.
+  listens. Time in which one of both is away does not count; nor does a wait of less than `BRIEF` that such an absence
+  ends, for a connection has to be made first.
 - A desktop that takes its time over each message is given that time for all that came to it meanwhile.
 - The first time that a message came is the time that it came.
 
@@ -18,6 +19,8 @@ from typing import Final, NamedTuple
 LATE: Final = 2.0
 """Seconds: no message comes later than that once its desktop is back."""
 
+BRIEF: Final = 1.0
+
 Span = Sequence[float]
 """[from, to]"""
 
@@ -30,10 +33,10 @@ class Arrival(NamedTuple):
     came: float
 
 
-def worst(
+def waits(
     arrivals: Sequence[Arrival], lives: Sequence[Span], listened: Sequence[Span], pace: float = 0.0
 ) -> Iterator[tuple[float, object]]:
-    """For each message, the longest that it waited, and its name.
+    """For each message, how long it waited, and its name.
 
     lives     of the service
     listened  spans in which the desktop took connections
@@ -42,13 +45,14 @@ def worst(
     open_spans = list(both(lives, listened))
     times = sorted(arrival.came for arrival in arrivals)
     for arrival in arrivals:
-        longest = 0.0
+        waited = 0.0
         for begin, end in open_spans:
             since, until = max(begin, arrival.produced), min(end, arrival.came)
-            if until > since:
-                busy = bisect.bisect_right(times, until) - bisect.bisect_left(times, since)
-                longest = max(longest, until - since - busy * pace)
-        yield longest, arrival.name
+            if until - since < (0 if until == arrival.came else BRIEF):
+                continue
+            busy = bisect.bisect_right(times, until) - bisect.bisect_left(times, since)
+            waited += max(0.0, until - since - busy * pace)
+        yield waited, arrival.name
 
 
 def both(first: Sequence[Span], second: Sequence[Span]) -> Iterator[tuple[float, float]]:

@@ -32,11 +32,8 @@ TELL_EVERY: Final = 15.0
 
 STALLED_AFTER: Final = 2.0
 
-HELLO_TIMEOUT: Final = 5.0
-"""Seconds for a desktop on a busy machine."""
-
 SHORT_QUEUE: Final = 16
-"""Messages: what is settled does not fit into it."""
+"""Messages, or one a session: what is settled does not fit into it, and what a session has under way does."""
 
 IMPATIENT: Final = {"resume_grace": 0.3, "idle_timeout": 2.0, "overall_timeout": 5.0}
 """Callers' patience: a viewer who counted as a caller would end a turn with each of these."""
@@ -99,9 +96,7 @@ def _settings(plan: Plan, vendor: str, world: World, data_dir: Path) -> Path:
         more["log"] = {"reserve_bytes": RESERVE}
     if "resumes" in CXoneSettings.__struct_fields__:
         more["cxone"] = {"resumes": plan.resumes}
-    desktop: dict[str, Any] = {"hello_timeout": HELLO_TIMEOUT}
-    if "settled" in plan.features:
-        desktop["queue"] = SHORT_QUEUE
+    desktop = {"queue": max(SHORT_QUEUE, plan.share(vendor).sessions)} if "settled" in plan.features else {}
     return write_settings(world, data_dir, vendor, desktop=desktop, **more)
 
 
