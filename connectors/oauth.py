@@ -24,6 +24,7 @@ import msgspec
 from connectors.errors import CredentialsError, TokenweirError
 from connectors.http import Auth, Client, HttpError, RawResponse, Request, Response, StatusError, base_url
 from connectors.secret import Secret
+from connectors.text import from_json
 
 DEFAULT_LIFE: Final = 300.0
 """Seconds that a token without `expires_in` is taken to live."""
@@ -158,8 +159,8 @@ class _Refusal(msgspec.Struct):
 
 def _read(grant: Grant, body: bytes) -> tuple[str, float]:
     try:
-        answer = msgspec.json.decode(body, type=_Answer, strict=False)
-    except (msgspec.DecodeError, UnicodeError):
+        answer = from_json(body, _Answer, strict=False)
+    except msgspec.DecodeError:
         answer = _Answer("")
     if not _PRINTABLE.fullmatch(answer.access_token):
         raise HttpError(f"the token endpoint gave no usable access_token: check {grant.url_setting}")
@@ -171,8 +172,8 @@ def _refusal(grant: Grant, response: Response) -> TokenweirError:
     """What a status means: RFC 6749, section 5.2, and the vendors' 403 for a scope that is not granted."""
     status = response.status
     try:
-        code = msgspec.json.decode(response.body, type=_Refusal).error
-    except (msgspec.DecodeError, UnicodeError):
+        code = from_json(response.body, _Refusal).error
+    except msgspec.DecodeError:
         code = ""
     if status == 403 or (status == 400 and code == "invalid_scope"):
         return CredentialsError(

@@ -71,13 +71,13 @@ def to_json(value: object) -> bytes:
         return json.dumps(msgspec.to_builtins(value, order=None), separators=(",", ":")).encode()
 
 
-def from_json(data: bytes, kind: type[T]) -> T:
+def from_json(data: bytes, kind: type[T], *, strict: bool = True) -> T:
     """What `to_json` wrote. Raises msgspec.DecodeError, also for no UTF-8 and for what is nested too deep."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=kind, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             value: Any = json.loads(data)
         except (ValueError, RecursionError):
             raise msgspec.DecodeError("JSON is malformed") from None
-        return msgspec.convert(value, type=kind)
+        return msgspec.convert(value, type=kind, strict=strict)

@@ -340,6 +340,8 @@ def test_a_limited_token_endpoint_says_when_to_come_back() -> None:
         b'{"access_token":"a\\r\\nX-Evil: 1"}',
         b'{"access_token":"x","expires_in":[]}',
         b"\xff",
+        b"[" * 5_000,
+        b'{"access_token":"\\ud83d"}',
     ],
 )
 def test_an_answer_without_a_usable_token_names_the_url_setting(body: bytes) -> None:
@@ -348,6 +350,16 @@ def test_an_answer_without_a_usable_token_names_the_url_setting(body: bytes) -> 
             it.refuse = 200, body
             with pytest.raises(HttpError, match="no usable access_token: check CXONE_BASE_URL"):
                 await ClientCredentials(client, it.grant()).token()
+
+    run(main())
+
+
+@pytest.mark.parametrize("life", [b"60", b'"60"'])
+def test_what_else_an_answer_holds_costs_no_token(life: bytes) -> None:
+    async def main() -> None:
+        async with vendor() as (it, client):
+            it.refuse = 200, b'{"scope":"\\ud83d","access_token":"t","expires_in":%b}' % life
+            assert await ClientCredentials(client, it.grant()).token() == "t"
 
     run(main())
 
