@@ -164,8 +164,9 @@ class Courier:
         self.presence = Presence(name, settings.address, lambda: memory.waiting(name))
         self._name = name
         self._memory = memory
-        self._acknowledging = settings.confirm == "ack" or (self._may_acknowledge and memory.acknowledges(name))
-        if self._acknowledging:
+        self._acknowledging = settings.confirm == "ack"
+        if self._may_acknowledge and memory.acknowledges(name):
+            self._acknowledging = True
             memory.let_acknowledge(name)
         self._greets = settings.hello_timeout > 0
         self._news = asyncio.Event()

@@ -486,6 +486,50 @@ def test_a_desktop_that_is_away_is_logged_once_and_once_that_it_is_back(
     assert re.fullmatch(r"desktop 'default' at ws://\S+ is back after \d+\.\d s; \d messages wait", back)
 
 
+def test_a_setting_alone_does_not_tell_that_a_desktop_acknowledges(
+    tmp_path: Path, reactor: Reactor, agents: Callable[..., Agent]
+):
+    agent = agents()
+    first = quick(agent.url, confirm="ack", drain_timeout=0.0)
+    run(DesktopSink({"default": first}, tmp_path, "w00", reactor), script(1, 3))
+    sink = DesktopSink({"default": quick(agent.url)}, tmp_path, "w00", reactor)
+    run(sink, script(1, 4))
+    assert sink.undelivered == 0, "by pongs"
+
+
+def test_a_desktop_whose_answer_to_hello_came_late_is_asked_again(tmp_path: Path, reactor: Reactor):
+    class Late(Agent):
+        async def _answer_hello(self, connection: ServerConnection, hello: dict[str, Any]) -> None:
+            self.heard = connection, hello
+
+        async def answer(self) -> None:
+            await super()._answer_hello(*self.heard)
+
+    agent = Late()
+    agent.remembers_on_hello = True
+    settings = quick(agent.url, confirm="ack", hello_timeout=0.02, drain_timeout=0.0)
+    run(DesktopSink({"default": settings}, tmp_path, "w00", reactor), script(1, 2))
+    received = len(agent.received)
+    sink = DesktopSink({"default": settings}, tmp_path, "w00", reactor)
+    part = sink.build_part("deliver", "w00", None)
+    try:
+        agent.wait_for(lambda: len(agent.received) == received + 2)  # the answer was not waited for any longer
+        for count in (1, 2):
+            agent._reactor.run(agent.answer())
+            until(lambda: not sink.undelivered)
+            assert len(agent.said_hello) == count
+            if count == 1:
+                part.write_batch([[("default", message("s-1", 0))]])
+                agent.wait_for(lambda: "s-1" in agent.shown)
+                agent.die()
+                del agent.heard
+                agent.open()
+                until(lambda: hasattr(agent, "heard"))
+    finally:
+        part.close()
+        agent.close()
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
