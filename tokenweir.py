@@ -31,22 +31,22 @@ from analytics.frames import Scope, parse_moment
 from analytics.report import report as make_report
 from analytics.tuning.command import command as tune
 from connectors.commands import StderrHandler, complain, err, explained, out, print_strictly, shown, unstoppable
-from connectors.console import ConsoleSink, Screen, Terminal
+from connectors.console.printable import printable
+from connectors.console.sink import ConsoleSink, Screen, Terminal
 from connectors.errors import DataDirError, InputError, SettingsError
-from connectors.printable import printable
-from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
+from connectors.job.requests import Admission, SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
-from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from flows import cognigy, cxone
 from flows import demo as demonstration
 from flows.backup import backup
-from flows.checks import Finding, of_settings
 from flows.doctor import examine
-from flows.inspection import inspect
+from flows.engine.checks import Finding, of_settings
 from flows.live import LiveJob, check_desktops
 from flows.moderation import Span
 from flows.recordings.commands import diff, recordings, replay
+from flows.recordings.inspection import inspect
 from flows.recordings.recorder import Wish, check_target, keep_job
 from flows.settings import Settings, load
 

@@ -18,9 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from connectors.job.requests import SessionRequest
 from connectors.metrics import open_metrics
 from connectors.reactor import Reactor
-from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cxone

@@ -25,14 +25,14 @@ from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.cxone.contract import Decoder
-from connectors.log import LogReader, LogWriter
+from connectors.log.files import LogReader, LogWriter
+from connectors.log.records import CLOSE, FRAME, OPEN, Record
+from connectors.log.source import READ_RECORDS, Item, Sharder
+from connectors.log.turns import Turns
 from connectors.metrics import MetricsSink
-from connectors.records import CLOSE, FRAME, OPEN, Record
-from connectors.source import READ_RECORDS, Item, Sharder
-from connectors.turns import Turns
-from flows import runner
-from flows.pipeline import Vendor, build
+from connectors.vendors.cxone.contract import Decoder
+from flows.engine import runner
+from flows.engine.pipeline import Vendor, build
 from flows.settings import parse
 
 WORDS = ("The", "parcel", "left", "on", "Monday", "and", "it", "arrives", "at", "noon", "in", "Hamburg.")

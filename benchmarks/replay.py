@@ -20,18 +20,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from connectors.log import SECOND, LogReader, lists_beside, write_recording
-from connectors.records import CLOSE, FRAME, MARK, OPEN, Header, Record, encode_message
+from connectors.log.files import SECOND, LogReader, lists_beside, write_recording
+from connectors.log.records import CLOSE, FRAME, MARK, OPEN, Header, Record, encode_message
 from connectors.simulator.texts import TEXTS, cut
-from flows.events import Released
-from flows.policies import Policies
-from flows.reassembly import Reassembly
+from flows.engine.policies import Policies
 from flows.recordings.frames import writer
-from flows.release import Release
 from flows.replay import replay, vendor_of
-from flows.session import Session
 from flows.settings import Settings, parse
-from flows.windows import Windows
+from flows.steps.events import Released
+from flows.steps.reassembly import Reassembly
+from flows.steps.release import Release
+from flows.steps.totals import Session
+from flows.steps.windows import Windows
 
 
 def main() -> None:

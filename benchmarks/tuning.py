@@ -35,7 +35,7 @@ from analytics.tuning.grid import grid
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import Stream, read
 from flows.moderation import Policy
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 ROOT = Path(__file__).parents[1]
 OFF = Policy(pii=(), blocklist=())

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TextIO
 
-from connectors.console import Screen, Terminal, close_stdout, show_json, show_nothing
+from connectors.console.outlet import outlets
+from connectors.console.printable import PrintableFormatter
+from connectors.console.sink import Screen, Terminal, close_stdout, show_json, show_nothing
 from connectors.errors import OutputError, TokenweirError
-from connectors.outlet import outlets
-from connectors.printable import PrintableFormatter
-from connectors.records import Message
+from connectors.log.records import Message
 
 P = ParamSpec("P")
 

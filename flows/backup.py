@@ -24,13 +24,13 @@ from typing import BinaryIO
 
 import duckdb
 
-from connectors import private
+from connectors.disk import private
 from connectors.errors import DataDirError
-from connectors.log import FOLD
+from connectors.log.files import FOLD
 from connectors.metrics.database import FILE as DATABASE
 from connectors.metrics.database import held_open
-from flows import store
-from flows.checks import journals
+from flows.engine import store
+from flows.engine.checks import journals
 
 MAX_TRIES = 100
 """Of what changes while it is copied: a journal is merged once in 16 MB of messages, the spool landed every 5 s."""

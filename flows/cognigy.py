@@ -10,12 +10,12 @@ from typing import Any
 
 from bytewax.dataflow import Dataflow
 
-from connectors.cognigy.account import CognigyAccount
-from connectors.cognigy.contract import Decoder
-from connectors.cognigy.gateway import CognigyGateway
-from connectors.dialog import DialogSink
+from connectors.vendors.cognigy.account import CognigyAccount
+from connectors.vendors.cognigy.contract import Decoder
+from connectors.vendors.cognigy.gateway import CognigyGateway
+from connectors.vendors.cognigy.variables import DialogSink
+from flows.engine.pipeline import Vendor
 from flows.live import LiveJob, begun
-from flows.pipeline import Vendor
 from flows.settings import Settings, load
 
 VENDOR = Vendor("cognigy", Decoder)

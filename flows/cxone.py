@@ -9,10 +9,10 @@ from typing import Any
 
 from bytewax.dataflow import Dataflow
 
-from connectors.cxone.contract import Decoder
-from connectors.cxone.gateway import CXoneGateway
+from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.cxone.gateway import CXoneGateway
+from flows.engine.pipeline import Vendor
 from flows.live import LiveJob, begun
-from flows.pipeline import Vendor
 from flows.settings import Settings, load
 
 VENDOR = Vendor("cxone", Decoder)

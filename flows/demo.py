@@ -16,14 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.console import ConsoleSink
+from connectors.console.sink import ConsoleSink
 from connectors.errors import DataDirError
+from connectors.job.requests import SessionRequest
+from connectors.log.records import Message, encode_message
 from connectors.reactor import Reactor
-from connectors.records import Message, encode_message
-from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
-from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from flows import cognigy, cxone
 from flows.moderation import Moderator
 from flows.replay import replay

@@ -1,8 +1,8 @@
 """Checks a data directory and says what a start would do with it. Changes nothing, and needs no settings.
 
 Rules
-- What a start looks at itself is in flows/checks.py; here is what takes longer: every line of log and journals, and
-  the database.
+- What a start looks at itself is in flows/engine/checks.py; here is what takes longer: every line of log and journals,
+  and the database.
 - It only reads, takes no lock, and may run beside a job; then torn ends, open turns and what waits are that job's.
 - Where a finding names a file it never quotes what is in it.
 """
@@ -18,17 +18,17 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from connectors import private
+from connectors.delivery.history import History
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.recall import recall
+from connectors.delivery.segment import measure
+from connectors.disk import private
+from connectors.disk.lock import is_held
 from connectors.errors import DataDirError, InputError
-from connectors.history import History
-from connectors.lock import is_held
-from connectors.log import FOLD, MAX_SKEW, SECOND, LogReader
-from connectors.outbox import Outbox
-from connectors.recall import recall
-from connectors.segment import measure
-from connectors.turns import READABLE, Turns
-from flows import store
-from flows.checks import Finding, journals, of_lane
+from connectors.log.files import FOLD, MAX_SKEW, SECOND, LogReader
+from connectors.log.turns import READABLE, Turns
+from flows.engine import store
+from flows.engine.checks import Finding, journals, of_lane
 
 LOW_DISK = 64 << 20
 TEXT = ("log", "recovery", "delivery", "dialog", "callers")

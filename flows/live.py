@@ -20,23 +20,23 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors import private
 from connectors.commands import complain
-from connectors.delivery import Delivered, DeliveryMemory
-from connectors.desktop import DesktopSink
-from connectors.detectors import Detector, DetectorSink
-from connectors.dialog import DialogDeadLetter, DialogSink
+from connectors.console.outlet import unblock_stderr
+from connectors.delivery.ledger import Delivered, DeliveryMemory
+from connectors.delivery.sink import DesktopSink
+from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import Frontend, health
-from connectors.job import Gateway
-from connectors.live import LiveSource
-from connectors.log import lists_beside
+from connectors.job.detectors import Detector, DetectorSink
+from connectors.job.job import Gateway
+from connectors.job.requests import Admission, SessionRequest
+from connectors.job.source import LiveSource
+from connectors.log.files import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
-from connectors.outlet import unblock_stderr
 from connectors.reactor import Reactor
-from connectors.sessions import Admission, SessionRequest
-from flows import checks, runner, store
-from flows.pipeline import Vendor, build
+from connectors.vendors.cognigy.variables import DialogDeadLetter, DialogSink
+from flows.engine import checks, runner, store
+from flows.engine.pipeline import Vendor, build
 from flows.settings import Settings
 
 log = logging.getLogger(__name__)

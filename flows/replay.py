@@ -17,18 +17,19 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors import private
-from connectors.console import ConsoleSink, show_json
-from connectors.desktop import DesktopSettings, DesktopSink
+from connectors.console.sink import ConsoleSink, show_json
+from connectors.delivery.sink import DesktopSettings, DesktopSink
+from connectors.disk import private
 from connectors.errors import DeliveryError, InputError
-from connectors.log import LogReader, lists_beside
+from connectors.log.files import LogReader, lists_beside
+from connectors.log.playback import Playback
+from connectors.log.records import Message, Record
+from connectors.log.source import LogSource
 from connectors.metrics import LandedMetricsSink, Landing
-from connectors.playback import Playback
 from connectors.reactor import Reactor
-from connectors.records import Message, Record
-from connectors.source import LogSource
-from flows import cognigy, cxone, runner
-from flows.pipeline import Vendor, build
+from flows import cognigy, cxone
+from flows.engine import runner
+from flows.engine.pipeline import Vendor, build
 from flows.settings import Settings, load
 
 Sinks = Mapping[str, FixedPartitionedSink[Any, Any]]

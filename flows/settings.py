@@ -19,18 +19,18 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from connectors.cognigy.settings import CognigySettings
-from connectors.cxone.settings import CXoneSettings
-from connectors.desktop import DesktopSettings
-from connectors.dialog import DialogSettings
+from connectors.delivery.sink import DesktopSettings
 from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
-from connectors.live import LogSettings
+from connectors.job.source import LogSettings
 from connectors.metrics import LanderSettings, Price, SloSettings
 from connectors.secret import decode_secret
-from flows.fallback import FallbackSettings
+from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.variables import DialogSettings
+from connectors.vendors.cxone.settings import CXoneSettings
 from flows.moderation import Policy
-from flows.windows import WindowSettings
+from flows.steps.fallback import FallbackSettings
+from flows.steps.windows import WindowSettings
 
 DEFAULT_FILE = Path("tokenweir.toml")
 PREFIX = "TOKENWEIR__"

@@ -21,13 +21,13 @@ import click
 import msgspec
 
 from connectors.errors import TokenweirError
+from connectors.job.requests import SessionRequest
+from connectors.log.records import encode_message
 from connectors.reactor import Reactor
-from connectors.records import encode_message
-from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
-from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.texts import Text, cut
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.replay import replay

@@ -16,8 +16,8 @@ import httpx
 import msgspec
 
 from connectors.frontend import Frontend
-from connectors.job import Job
-from connectors.records import Record
+from connectors.job.job import Job
+from connectors.log.records import Record
 from connectors.sse import Event, SSEDecoder
 from flows import cxone
 from flows.live import LiveJob

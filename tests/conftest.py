@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from connectors.job.requests import SessionRequest
 from connectors.reactor import Reactor
-from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cxone

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from connectors.simulator import Corpus, CXoneGateway, TokenStream
-from connectors.simulator.gateway import SCOPE, STREAM_PATH, TOKEN_PATH
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH
 
 BUILTIN = Corpus.builtin()
 ABC = Corpus([TokenStream("abc", tuple("abcdefghij"))])

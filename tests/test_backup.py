@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import DataDirError
+from connectors.job.requests import SessionRequest
 from connectors.metrics import open_metrics
-from connectors.sessions import SessionRequest
 from flows import cxone
 from flows.backup import backup
 from flows.doctor import examine

@@ -1,4 +1,4 @@
-"""connectors.blocklists and flows.policies: block lists from files, reloaded without a restart, replayed exactly."""
+"""connectors.job.blocklists, flows.engine.policies: block lists from files, reloaded, replayed exactly."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connectors.blocklists import Blocklists, keep_terms, kept_terms, parse_terms
 from connectors.errors import InputError, SettingsError
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter, lists_beside
-from connectors.records import Message, Record
-from connectors.sessions import SessionRequest
-from connectors.turns import Turns
+from connectors.job.blocklists import Blocklists, keep_terms, kept_terms, parse_terms
+from connectors.job.requests import SessionRequest
+from connectors.log.files import Clock, LogReader, LogWriter, lists_beside
+from connectors.log.lane import Lane
+from connectors.log.records import Message, Record
+from connectors.log.turns import Turns
 from flows import cxone
-from flows.policies import Policies
+from flows.engine.policies import Policies
 from flows.replay import replay
 from flows.settings import parse
 from tests.conftest import OtherSide, corpus_of

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.delivery.journal import Journal
 from connectors.errors import DataDirError
 from connectors.frontend.hub import Hub, HubSettings, UnknownTurnError
 from connectors.frontend.ids import Key
 from connectors.frontend.memory import CallerMemory, url_key
 from connectors.frontend.shown import Ended, Shown
-from connectors.journal import Journal
-from connectors.records import Message
+from connectors.log.records import Message
 from connectors.sse import Event
 from tests.test_hub import join, message, pieces, publish, read, told
 from tests.test_job import no_room

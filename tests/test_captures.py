@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log import LogReader
-from connectors.records import CLOSE, FRAME, OPEN, Record
+from connectors.log.files import LogReader
+from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.sse import Event, encode
-from flows.outcome import outcome
 from flows.recordings.captures import About, from_lines, from_sse, import_file, session_of
 from flows.recordings.export import export
+from flows.recordings.outcome import outcome
 from flows.recordings.shapes import read
 from flows.settings import parse
 from tests.conftest import EVALUATION

@@ -1,4 +1,4 @@
-"""flows.checks: doctor says of a damaged data directory what a start then does, and nothing panics."""
+"""flows.engine.checks: doctor says of a damaged data directory what a start then does, and nothing panics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""connectors.cognigy.contract: what Cognigy.AI's messages say, and what the flow makes of them."""
+"""connectors.vendors.cognigy.contract: what Cognigy.AI's messages say, and what the flow makes of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.cognigy.contract import MAX_COUNT, Decoder, Delta
-from connectors.deltas import MAX_FRAGMENTS, MAX_PENDING
-from connectors.records import Record
-from flows.events import DeadLetter, Event, Text, Usage
-from flows.reassembly import Reassembly
-from flows.session import Session
+from connectors.log.records import Record
+from connectors.vendors.cognigy.contract import MAX_COUNT, Decoder, Delta
+from connectors.vendors.decoding import MAX_FRAGMENTS, MAX_PENDING
+from flows.steps.events import DeadLetter, Event, Text, Usage
+from flows.steps.reassembly import Reassembly
+from flows.steps.totals import Session
 from tests.conftest import EVALUATION
 
 MALFORMED = [Delta(malformed=True)]

@@ -1,4 +1,4 @@
-"""connectors.cognigy.gateway: the real client against the simulated vendor, with every fault of the contract."""
+"""connectors.vendors.cognigy.gateway: the real client against the simulated vendor, with every fault it may have."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from connectors.cognigy.account import CognigyAccount
-from connectors.cognigy.contract import Decoder
-from connectors.cognigy.gateway import CognigyGateway, _refuses_streaming
-from connectors.cognigy.settings import CognigySettings
 from connectors.errors import CredentialsError, InputError, SettingsError, UpstreamError
-from connectors.job import Outcome
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter
-from connectors.records import Record, frame, opened
+from connectors.job.job import Outcome
+from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.lane import Lane
+from connectors.log.records import Record, frame, opened
+from connectors.log.turns import Turns
 from connectors.secret import Secret
 from connectors.simulator import Corpus, SimulatedCognigy, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.turns import Turns
-from flows.events import Text
-from flows.reassembly import Reassembly
+from connectors.vendors.cognigy.account import CognigyAccount
+from connectors.vendors.cognigy.contract import Decoder
+from connectors.vendors.cognigy.gateway import CognigyGateway, _refuses_streaming
+from connectors.vendors.cognigy.settings import CognigySettings
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
 from tests.conftest import EVALUATION
 
 TOKENS = ("Hello", " there", ",", " how", " can", " I", " help", "?")

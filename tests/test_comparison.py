@@ -1,10 +1,10 @@
-"""flows.comparison: what a change of settings does to recorded streams."""
+"""flows.recordings.comparison: what a change of settings does to recorded streams."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from flows.comparison import Comparison, quantile
+from flows.recordings.comparison import Comparison, quantile
 from flows.settings import parse
 
 PII = Path("recordings/pii.jsonl")

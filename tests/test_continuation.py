@@ -1,4 +1,4 @@
-"""flows.continuation: new text or a repetition, against a model vendor of each kind of ids."""
+"""flows.steps.continuation: new text or a repetition, against a model vendor of each kind of ids."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from connectors.cxone.contract import Decoder
-from connectors.records import Record
-from connectors.resumption import OWN, OWN_IDS, SAME_IDS, SHARED_IDS
-from flows.events import Event, Repeated, Text
-from flows.reassembly import Reassembly
-from flows.received import HISTORY
+from connectors.log.records import Record
+from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.resumption import OWN, OWN_IDS, SAME_IDS, SHARED_IDS
+from flows.steps.events import Event, Repeated, Text
+from flows.steps.reassembly import Reassembly
+from flows.steps.received import HISTORY
 
 
 class Frame(NamedTuple):

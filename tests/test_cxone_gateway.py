@@ -1,4 +1,4 @@
-"""connectors.cxone.gateway: the real client against the simulated vendor, with every fault of the contract."""
+"""connectors.vendors.cxone.gateway: the real client against the simulated vendor, with every fault of the contract."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.conversation import MAX_RESUMED, AttemptError, Conversation
 from connectors.errors import CredentialsError, SettingsError, UpstreamError
-from connectors.log import LogReader
+from connectors.log.files import LogReader
+from connectors.log.records import Record, error
 from connectors.metrics import open_metrics
-from connectors.records import Record, error
+from connectors.vendors.attempts import MAX_RESUMED, AttemptError, Conversation
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
 from tests.plain_client import BUILTIN

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.delivery import Delivered, DeliveryMemory
+from connectors.delivery.journal import Journal
+from connectors.delivery.ledger import Delivered, DeliveryMemory
+from connectors.delivery.outbox import Confirm, Entry, Outbox
 from connectors.errors import DataDirError
-from connectors.journal import Journal
-from connectors.outbox import Confirm, Entry, Outbox
-from connectors.records import Message, encode_message
+from connectors.log.records import Message, encode_message
 from tests import disk
 
 

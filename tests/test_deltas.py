@@ -1,4 +1,4 @@
-"""connectors.deltas: messages over frames, as they come out where every piece has all that came before parsed again."""
+"""connectors.vendors.decoding: messages over frames, as if every piece were parsed from the first again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors import deltas
-from connectors.cognigy import contract as cognigy
-from connectors.cxone import contract as cxone
-from connectors.deltas import MALFORMED, MAX_FRAGMENTS, Delta
+from connectors.vendors import decoding as deltas
+from connectors.vendors.cognigy import contract as cognigy
+from connectors.vendors.cxone import contract as cxone
+from connectors.vendors.decoding import MALFORMED, MAX_FRAGMENTS, Delta
 
 
 class Plain:

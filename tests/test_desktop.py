@@ -24,10 +24,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from connectors.desktop import Delivered, DesktopSettings, DesktopSink
+from connectors.delivery.sink import Delivered, DesktopSettings, DesktopSink
 from connectors.errors import DataDirError, SettingsError
+from connectors.log.records import Message, encode_message
 from connectors.reactor import Reactor
-from connectors.records import Message, encode_message
 from connectors.secret import Secret
 
 WAIT = 20.0
@@ -417,7 +417,7 @@ def test_a_message_that_waited_comes_within_two_seconds_of_the_desktops_return(
     tmp_path: Path, reactor: Reactor, agents: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch
 ):
     """The longest back-off there is by default, and a desktop that does not know `hello`."""
-    monkeypatch.setattr("connectors.courier.random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("connectors.delivery.connection.random.uniform", lambda _, longest: longest)
     agent = agents(acks=True)
     settings = DesktopSettings(url=agent.url, confirm="ack", drain_timeout=0.0)
     agent.die()
@@ -707,9 +707,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, cluster_main
-from connectors.desktop import DesktopSettings, DesktopSink
+from connectors.delivery.sink import DesktopSettings, DesktopSink
 from connectors.reactor import Reactor
-from connectors.records import Message
+from connectors.log.records import Message
 
 url, confirm, directory = sys.argv[1:]
 pairs = [

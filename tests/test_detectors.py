@@ -1,4 +1,4 @@
-"""connectors.detectors: remote detectors, whose verdicts come back through the log."""
+"""connectors.job.detectors: remote detectors, whose verdicts come back through the log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import SettingsError
-from connectors.log import LogReader
-from connectors.records import Message, encode_message
-from connectors.sessions import SessionRequest
+from connectors.job.requests import SessionRequest
+from connectors.log.files import LogReader
+from connectors.log.records import Message, encode_message
 from flows import cxone
 from flows.live import LiveJob
 from flows.replay import replay

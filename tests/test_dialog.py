@@ -1,4 +1,4 @@
-"""connectors.dialog: the real sink in a real dataflow, against the simulated dialog API."""
+"""connectors.vendors.cognigy.variables: the real sink in a real dataflow, against the simulated dialog API."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, run_main
 
-from connectors.cognigy.account import CognigyAccount
-from connectors.cognigy.settings import CognigySettings
-from connectors.dialog import DialogDeadLetter, DialogSettings, DialogSink, DialogUpdate
 from connectors.errors import DataDirError
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 from connectors.simulator import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.account import CognigyAccount
+from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.variables import DialogDeadLetter, DialogSettings, DialogSink, DialogUpdate
 
 WAIT = 20.0
 Vendors = Callable[..., SimulatedCognigy]
@@ -352,9 +352,9 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSource, cluster_main
-from connectors.cognigy.account import CognigyAccount
-from connectors.cognigy.settings import CognigySettings
-from connectors.dialog import DialogSettings, DialogSink, DialogUpdate
+from connectors.vendors.cognigy.account import CognigyAccount
+from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.variables import DialogSettings, DialogSink, DialogUpdate
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log import LogReader, write_recording
-from connectors.records import CLOSE, FRAME, OPEN, Header, Record
+from connectors.log.files import LogReader, write_recording
+from connectors.log.records import CLOSE, FRAME, OPEN, Header, Record
 from flows.moderation import Moderator, Policy
 from flows.moderation.detectors.card import luhn
-from flows.outcome import outcome
 from flows.recordings.captures import About, from_lines
 from flows.recordings.fakes import Fakes
+from flows.recordings.outcome import outcome
 from flows.recordings.recorder import Wish, is_sampled, keep
 from flows.replay import vendor_of
 from flows.settings import Settings, load
@@ -128,7 +128,7 @@ def test_a_value_has_one_fake_and_another_recording_another() -> None:
 @settings(max_examples=40, deadline=None)
 @given(cuts=st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_seams_stay_wherever_they_are(cuts: list[int]) -> None:
-    from flows.policies import Policies
+    from flows.engine.policies import Policies
     from flows.recordings.disguise import disguise
 
     text, tokens = "Pay 4111 1111 1111 1111 or write to a.b@example.org, thanks.", []

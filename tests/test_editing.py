@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log import LogReader, LogWriter, lists_beside, write_recording
-from connectors.records import CLOSE, OPEN, SESSION_ID, Header, Record
-from flows.outcome import Outcome, outcome
+from connectors.log.files import LogReader, LogWriter, lists_beside, write_recording
+from connectors.log.records import CLOSE, OPEN, SESSION_ID, Header, Record
 from flows.recordings import editing, recorder
+from flows.recordings.outcome import Outcome, outcome
 from flows.settings import load
 
 FOLDER = Path("recordings")

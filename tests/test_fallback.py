@@ -1,10 +1,10 @@
-"""flows.fallback: what an agent reads when the model's answer failed."""
+"""flows.steps.fallback: what an agent reads when the model's answer failed."""
 
 from __future__ import annotations
 
 import pytest
 
-from flows.fallback import FallbackSettings, Texts
+from flows.steps.fallback import FallbackSettings, Texts
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""connectors.files: lines of plain and compressed files within bounds, and files that are whole or not there."""
+"""connectors.disk.files: lines of plain and compressed files within bounds, and files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import files
+from connectors.disk import files
+from connectors.disk.files import first_line, lines, replaced
 from connectors.errors import InputError
-from connectors.files import first_line, lines, replaced
-from connectors.log import LogReader, write_recording, write_whole
-from connectors.records import Header, Record
+from connectors.log.files import LogReader, write_recording, write_whole
+from connectors.log.records import Header, Record
 from tests.disk import full_at
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
@@ -23,7 +23,7 @@ HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
 TIGHT = """
 import resource, sys
 from pathlib import Path
-from connectors.log import LogReader
+from connectors.log.files import LogReader
 from connectors.errors import InputError
 free = 256 << 20
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.console import ConsoleSink
+from connectors.console.sink import ConsoleSink
 from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
-from connectors.records import Message
+from connectors.job.requests import SessionRequest
+from connectors.log.records import Message
 from connectors.secret import Secret
-from connectors.sessions import SessionRequest
 from connectors.sse import SSEDecoder
 from flows import cxone
 from flows.settings import parse

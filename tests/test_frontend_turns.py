@@ -13,7 +13,7 @@ import pytest
 from connectors.frontend.hub import HubSettings
 from connectors.frontend.protocol import PatientProtocol
 from connectors.frontend.stream import CHUNK
-from connectors.records import Message
+from connectors.log.records import Message
 from tests.callers import Service, listen, serving, shown, until
 from tests.conftest import OtherSide, corpus_of
 from tests.test_frontend import SHORT, connected, error_of, gone, read_until, send

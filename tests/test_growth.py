@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.cxone.contract import Decoder
-from connectors.records import FRAME, VERDICT, Record
-from flows.events import Event, Question
+from connectors.log.records import FRAME, VERDICT, Record
+from connectors.vendors.cxone.contract import Decoder
+from flows.engine.shard import Core
 from flows.moderation import Policy
-from flows.reassembly import Reassembly
-from flows.release import Release
-from flows.session import Session
-from flows.shard import Core
-from flows.windows import Windows, WindowSettings
+from flows.steps.events import Event, Question
+from flows.steps.reassembly import Reassembly
+from flows.steps.release import Release
+from flows.steps.totals import Session
+from flows.steps.windows import Windows, WindowSettings
 
 OPENED = Record(0, "s", 0, "open", d={"dialog_id": "d-1", "prompt_chars": 3})
 SHORT, LONG, MEASURED = 2_000, 10_000, 300

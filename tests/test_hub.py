@@ -16,7 +16,7 @@ from connectors.frontend.shown import Shown
 from connectors.frontend.stream import CHUNK, chunks
 from connectors.frontend.tickets import TicketError, Tickets
 from connectors.frontend.turn import TAKE_CHARS
-from connectors.records import Message
+from connectors.log.records import Message
 from connectors.sse import Event, SSEDecoder, encode
 
 KEY = ("s", 0)

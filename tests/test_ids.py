@@ -1,4 +1,4 @@
-"""flows.ids: which ids came, in little space."""
+"""flows.steps.frame_ids: which ids came, in little space."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import ids as ids_module
-from flows.ids import Ids, follows
+from flows.steps import frame_ids as ids_module
+from flows.steps.frame_ids import Ids, follows
 
 some_ids = st.one_of(
     st.builds("{}{}".format, st.sampled_from(["ctx-", "run2-", "", "a0", "1-"]), st.integers(0, 40)),

@@ -1,4 +1,4 @@
-"""connectors.job: what becomes of a turn whose end cannot be logged."""
+"""connectors.job.job: what becomes of a turn whose end cannot be logged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import DataDirError
-from connectors.job import Job, Outcome
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter
-from connectors.records import closed, opened
-from connectors.sessions import SessionRequest
-from connectors.turns import Turn, Turns
+from connectors.job.job import Job, Outcome
+from connectors.job.requests import SessionRequest
+from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.lane import Lane
+from connectors.log.records import closed, opened
+from connectors.log.turns import Turn, Turns
 from tests import disk
 
 KEY = ("s", 0)
@@ -74,7 +74,7 @@ async def soon(condition: Callable[[], object]) -> None:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.job.RESERVE_EVERY", 0.01)
+    monkeypatch.setattr("connectors.job.job.RESERVE_EVERY", 0.01)
 
 
 def test_a_failed_turn_whose_close_finds_no_room_is_closed_when_there_is(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.delivery.journal import Journal, Position, Remembered, Settled, Stored
+from connectors.delivery.outbox import Mark
 from connectors.errors import DataDirError
-from connectors.journal import Journal, Position, Remembered, Settled, Stored
-from connectors.outbox import Mark
-from connectors.records import Message, encode_message
+from connectors.log.records import Message, encode_message
 from tests import disk
 
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.delivery import Delivered, DeliveryMemory
-from connectors.journal import Journal
+from connectors.delivery.journal import Journal
+from connectors.delivery.ledger import Delivered, DeliveryMemory
+from connectors.delivery.outbox import Outbox
+from connectors.log.records import Message
 from connectors.metrics import DeadLetterRow, DeliveryRow, Landing, open_metrics
 from connectors.metrics.spool import Spool
-from connectors.outbox import Outbox
-from connectors.records import Message
 
 
 class KillError(Exception):

@@ -1,4 +1,4 @@
-"""connectors.lane: the live end of a log."""
+"""connectors.log.lane: the live end of a log."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter
-from connectors.records import closed, frame, opened
-from connectors.turns import Turns
+from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.lane import Lane
+from connectors.log.records import closed, frame, opened
+from connectors.log.turns import Turns
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""connectors.live: a job's start over a long log, and its end before the log was read."""
+"""connectors.job.source: a job's start over a long log, and its end before the log was read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.console import ConsoleSink
-from connectors.log import LogReader, LogWriter, Position
-from connectors.records import Message, Record, closed, frame, opened
-from connectors.source import READ_RECORDS, freeze
+from connectors.console.sink import ConsoleSink
+from connectors.log.files import LogReader, LogWriter, Position
+from connectors.log.records import Message, Record, closed, frame, opened
+from connectors.log.source import READ_RECORDS, freeze
 from flows import cxone
 from tests.conftest import OtherSide, corpus_of
 

@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.kept import KeptSink
+from connectors.job.requests import SessionRequest
+from connectors.log.records import encode_message
 from connectors.metrics import TurnRow, open_metrics
-from connectors.records import encode_message
-from connectors.sessions import SessionRequest
 from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.faults import Faults, Repeat
 from connectors.simulator.turns import FaultPlan
 from flows import cxone
+from flows.engine.kept import KeptSink
 from flows.live import LiveJob
 from flows.moderation import Moderator
 from flows.replay import replay

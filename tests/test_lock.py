@@ -1,4 +1,4 @@
-"""connectors.lock: one holder, whatever becomes of the lock's file."""
+"""connectors.disk.lock: one holder, whatever becomes of the lock's file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from connectors.delivery.journal import Journal, Stored
+from connectors.disk.lock import Lock, is_held
 from connectors.errors import DataDirError
-from connectors.journal import Journal, Stored
-from connectors.lane import Lane
-from connectors.lock import Lock, is_held
-from connectors.log import Clock, LogReader, LogWriter, Position
+from connectors.log.files import Clock, LogReader, LogWriter, Position
+from connectors.log.lane import Lane
+from connectors.log.source import LivePartition, Sharder
+from connectors.log.turns import Turns
 from connectors.metrics import Lander
-from connectors.source import LivePartition, Sharder
-from connectors.turns import Turns
 
 
 def taken(path: Path) -> Lock:

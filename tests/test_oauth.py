@@ -13,8 +13,8 @@ import pytest
 
 from connectors.errors import CredentialsError, SettingsError, UpstreamError
 from connectors.http import Client, ConnectError, HttpError, HttpSettings, RequestTimeoutError, StatusError
-from connectors.oauth import DEFAULT_LIFE, ClientCredentials, Grant
 from connectors.secret import Secret
+from connectors.vendors.oauth import DEFAULT_LIFE, ClientCredentials, Grant
 
 SECRET = "s&cr+t =/%ü"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.outbox import Confirm, Entry, Mark, Outbox, Run
+from connectors.delivery.outbox import Confirm, Entry, Mark, Outbox, Run
 
 
 class Desk:

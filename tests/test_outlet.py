@@ -1,4 +1,4 @@
-"""connectors.outlet: who writes never waits, whoever reads; what was dropped is counted and said."""
+"""connectors.console.outlet: who writes never waits, whoever reads; what was dropped is counted and said."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.outlet import Outlet, outlets
+from connectors.console.outlet import Outlet, outlets
 
 LINE = b"0123456789 " * 9 + b"\n"
 LIMIT = 1 << 20

@@ -1,4 +1,4 @@
-"""connectors.playback: records at full speed and in time."""
+"""connectors.log.playback: records at full speed and in time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.errors import InputError
-from connectors.playback import Playback
-from connectors.records import Record, closed, frame, opened
-from connectors.source import shard_of
+from connectors.log.playback import Playback
+from connectors.log.records import Record, closed, frame, opened
+from connectors.log.source import shard_of
 
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

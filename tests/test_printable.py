@@ -1,4 +1,4 @@
-"""connectors.printable, and that every way of text of others to a terminal goes through it; machines get it exactly."""
+"""connectors.console.printable: every way of text of others to a terminal goes through it; machines get it exactly."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.commands import StderrHandler, complain
-from connectors.console import Screen, Terminal
+from connectors.console.printable import printable
+from connectors.console.sink import Screen, Terminal
 from connectors.errors import InputError
-from connectors.log import write_recording
-from connectors.printable import printable
-from connectors.records import CLOSE, FRAME, OPEN, Header, Message, Record
+from connectors.log.files import write_recording
+from connectors.log.records import CLOSE, FRAME, OPEN, Header, Message, Record
 from tests.analytics_data import by_hand, landed
 from tokenweir import main
 

@@ -1,4 +1,4 @@
-"""connectors.private: a data directory is its user's alone, whatever the umask and whatever was there before."""
+"""connectors.disk.private: a data directory is its user's alone, whatever the umask and whatever was there before."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.console import ConsoleSink
-from connectors.records import Message
-from connectors.sessions import SessionRequest
+from connectors.console.sink import ConsoleSink
+from connectors.job.requests import SessionRequest
+from connectors.log.records import Message
 from flows import cxone
 from flows.doctor import examine
 from tests.conftest import OtherSide, corpus_of

@@ -1,4 +1,4 @@
-"""flows.pytest_plugin: recordings as tests, as a user of the plugin meets it."""
+"""flows.recordings.pytest_plugin: recordings as tests, as a user of the plugin meets it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.outcome import Outcome
+from flows.recordings.outcome import Outcome
 from flows.settings import parse
 
 FOLDER = Path(__file__).parents[1] / "recordings"

@@ -1,4 +1,4 @@
-"""connectors.reasons: a vendor's code for why it refused, and nothing that a customer may have written."""
+"""connectors.vendors.codes: a vendor's code for why it refused, and nothing that a customer may have written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.reasons import MAX_BODY, reason_of
+from connectors.vendors.codes import MAX_BODY, reason_of
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import complaint, environment, invoke
 

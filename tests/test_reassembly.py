@@ -1,4 +1,4 @@
-"""flows.reassembly: frames to clean text."""
+"""flows.steps.reassembly: frames to clean text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.cxone.contract import Decoder
-from connectors.records import Record
-from connectors.resumption import OWN
-from flows.continuation import HISTORY
-from flows.events import DeadLetter, Event, Repeated, Text
-from flows.reassembly import Characters, Reassembly
+from connectors.log.records import Record
+from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.resumption import OWN
+from flows.steps.continuation import HISTORY
+from flows.steps.events import DeadLetter, Event, Repeated, Text
+from flows.steps.reassembly import Characters, Reassembly
 
 OPEN = Record(0, "s", 0, "open", d={})
 AGAIN = Record(0, "s", 0, "open", d={"continuation_id": "c"})

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 from click.testing import CliRunner
 
-from connectors.log import LogReader
+from connectors.log.files import LogReader
 from tokenweir import main
 
 FOLDER = Path(__file__).parents[1] / "recordings"

@@ -1,6 +1,6 @@
 """recordings/: each replayed through the real flow and compared with the truth.
 
-With what it came to before it is compared by the plugin that users have too (flows/pytest_plugin.py).
+With what it came to before it is compared by the plugin that users have too (flows/recordings/pytest_plugin.py).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.log import LogReader
-from connectors.records import OPEN, encode_message
+from connectors.log.files import LogReader
+from connectors.log.records import OPEN, encode_message
 from flows.moderation import Moderator, Policy
 from flows.moderation.policy import HELD
-from flows.outcome import Outcome, outcome
+from flows.recordings.outcome import Outcome, outcome
 from flows.replay import replay, vendor_of
 from flows.settings import Settings, load
 from recordings.make import FOLDER, SCENES, SETTINGS, corpus

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from connectors.console import Terminal
-from connectors.log import LogReader
+from connectors.console.sink import Terminal
+from connectors.log.files import LogReader
 from connectors.metrics import open_metrics
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows.recordings import editing

@@ -1,4 +1,4 @@
-"""flows.release: moderation and windows joined; what may be shown, numbered."""
+"""flows.steps.release: moderation and windows joined; what may be shown, numbered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.records import Message, Record
-from flows.events import Boundary, Event, Finding, Output, Question, Released, Text
+from connectors.log.records import Message, Record
 from flows.moderation import Moderator, Policy
-from flows.release import Release
+from flows.steps.events import Boundary, Event, Finding, Output, Question, Released, Text
+from flows.steps.release import Release
 
 OPEN = Record(0, "s", 3, "open", d={"desktop": "west"})
 CARD = "4111 1111 1111 1111"

@@ -1,4 +1,4 @@
-"""connectors.reserve and the log on a disk that is full: a small tmpfs, where this process may mount one."""
+"""connectors.log.reserve and the log on a disk that is full: a small tmpfs, where this process may mount one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter
-from connectors.records import Record, frame
-from connectors.reserve import Reserve
-from connectors.turns import Turns
+from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.lane import Lane
+from connectors.log.records import Record, frame
+from connectors.log.reserve import Reserve
+from connectors.log.turns import Turns
 
 MEGABYTE = 1 << 20
 

@@ -1,4 +1,4 @@
-"""flows.runner: a dataflow run as a process should."""
+"""flows.engine.runner: a dataflow run as a process should."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
 
 from connectors.errors import DataDirError
-from connectors.log import write_recording
-from connectors.records import Header, Record
-from connectors.source import LogSource
-from flows import runner
+from connectors.log.files import write_recording
+from connectors.log.records import Header, Record
+from connectors.log.source import LogSource
+from flows.engine import runner
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
 

@@ -1,14 +1,14 @@
-"""flows.session: what a turn adds up to."""
+"""flows.steps.totals: what a turn adds up to."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
 
+from connectors.log.records import Message, Record
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
-from connectors.records import Message, Record
-from flows.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
-from flows.session import Session
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
+from flows.steps.totals import Session
 
 CREATED = 1_795_176_000_000_000
 OPEN = Record(

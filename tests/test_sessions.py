@@ -1,4 +1,4 @@
-"""connectors.sessions: what a caller asks for."""
+"""connectors.job.requests: what a caller asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from connectors.errors import InputError
-from connectors.sessions import Admission, SessionRequest, parse_request, read_sessions
+from connectors.job.requests import Admission, SessionRequest, parse_request, read_sessions
 
 
 def test_a_request_becomes_the_opening_of_a_turn() -> None:

@@ -1,4 +1,4 @@
-"""flows.shard: one core a turn, driven by the log's time."""
+"""flows.engine.shard: one core a turn, driven by the log's time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import DataDirError
-from connectors.records import Record
-from flows import shard as shard_module
-from flows.events import DeadLetter, Event, Text
-from flows.shard import Core, Shard
+from connectors.log.records import Record
+from flows.engine import shard as shard_module
+from flows.engine.shard import Core, Shard
+from flows.steps.events import DeadLetter, Event, Text
 
 WAIT = 10
 

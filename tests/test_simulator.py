@@ -14,8 +14,8 @@ import pytest
 from connectors.errors import SettingsError
 from connectors.reactor import Reactor
 from connectors.simulator import Corpus, CXoneGateway, TokenStream
-from connectors.simulator.gateway import SCOPE, STREAM_PATH, TOKEN_PATH
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH
 from tests.plain_client import ABC, BUILTIN, Client, joined, messages, raw_answer, read_events, with_gateway
 
 # The contract.

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 
 from connectors.errors import SettingsError
 from connectors.simulator import Corpus, Faults, SimulatedCognigy, TokenStream
-from connectors.simulator.cognigy import CONFIG_PATH, SCOPES, STREAM_PATH, TOKEN_PATH
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.simulator import CONFIG_PATH, SCOPES, STREAM_PATH, TOKEN_PATH
 
 BUILTIN = Corpus.builtin()
 ABC = Corpus([TokenStream("abc", tuple("abcdefghij"))])

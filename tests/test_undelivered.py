@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from connectors.delivery import DeliveryMemory
-from connectors.journal import Journal
+from connectors.delivery.journal import Journal
+from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.presence import Presence
+from connectors.job.requests import SessionRequest
+from connectors.log.records import Message
 from connectors.metrics import open_metrics
-from connectors.outbox import Outbox
-from connectors.presence import Presence
-from connectors.records import Message
-from connectors.sessions import SessionRequest
 from flows import cxone
 from flows.doctor import examine
 from tests.callers import Service, serving, until

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from flows.outcome import Outcome, outcome
+from flows.recordings.outcome import Outcome, outcome
 from flows.recordings.variants import Variant
 from flows.settings import load
 

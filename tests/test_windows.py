@@ -1,4 +1,4 @@
-"""flows.windows: where the agent's next message ends."""
+"""flows.steps.windows: where the agent's next message ends."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connectors.records import Record
-from flows.cuts import best_cut, may_have_place
-from flows.events import Boundary, Event, Text
-from flows.windows import OVERFULL, Windows, WindowSettings
+from connectors.log.records import Record
+from flows.steps.cuts import best_cut, may_have_place
+from flows.steps.events import Boundary, Event, Text
+from flows.steps.windows import OVERFULL, Windows, WindowSettings
 
 OPEN = Record(0, "s", 0, "open", d={})
 

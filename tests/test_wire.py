@@ -11,9 +11,9 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from connectors.desktop import DesktopSettings, DesktopSink
+from connectors.delivery.sink import DesktopSettings, DesktopSink
+from connectors.log.records import Message
 from connectors.reactor import Reactor
-from connectors.records import Message
 from connectors.simulator import AgentDesktop, Behaviour
 from tests.conftest import OtherSide, corpus_of
 

@@ -19,7 +19,7 @@ from analytics.tuning.figures import Figure, Figures, Floats
 from analytics.tuning.goal import Goal
 from analytics.tuning.grid import TUNED
 from analytics.tuning.tuner import FEW, Outcome
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 ALIKE = 0.005
 """Of two settings that differ by less than this share, neither is better."""

@@ -24,7 +24,7 @@ from connectors.commands import err, explained, out
 from connectors.errors import InputError, SettingsError
 from flows.moderation import Policy
 from flows.settings import load
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 PATH = click.Path(path_type=Path)
 SHOWN = 16

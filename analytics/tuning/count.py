@@ -25,7 +25,7 @@ from analytics.tuning.sums import MAX_TOKENS, Part, Sums
 from analytics.tuning.tables import Batch, Ints, sentences
 from analytics.tuning.walk import Releases, Row, Walk
 from flows.moderation import Policy
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 NONE = "none"
 LANES = 32_768

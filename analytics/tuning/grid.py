@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.errors import SettingsError
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 Axes = Mapping[str, Sequence[Any]]
 

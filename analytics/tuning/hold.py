@@ -2,7 +2,7 @@
 
 Rules
 - What moderation would do to a found text beyond redacting it (drop, replace, end the turn, format) takes away or
-  empties messages; here it is shown as if redacted. Everything else is as `flows.release.Release` does it.
+  empties messages; here it is shown as if redacted. Everything else is as `flows.steps.release.Release` does it.
 - With nothing to look for, only the open word is held: that is tabulated. Else, and where text is held for too long,
   the moderator itself is run, once a stream.
 """

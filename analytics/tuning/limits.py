@@ -1,4 +1,4 @@
-"""Where a full window is cut: `flows.cuts.best_cut` for many windows at once.
+"""Where a full window is cut: `flows.steps.cuts.best_cut` for many windows at once.
 
 Rules
 - What the usual windows need (the last clause, the last word, a script without spaces) is looked up; every other one
@@ -13,8 +13,8 @@ import unicodedata
 import numpy as np
 
 from analytics.tuning.tables import Batch, Bools, Ints, counts_before
-from flows.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
-from flows.windows import OVERFULL
+from flows.steps.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
+from flows.steps.windows import OVERFULL
 
 NOWHERE = 0
 _MAY_CUT = re.compile(r"[^!-~]|(?<=\s).")

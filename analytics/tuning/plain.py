@@ -13,12 +13,12 @@ import numpy as np
 
 from analytics.tuning.figures import BINS, Tally, bin_of
 from analytics.tuning.streams import Stream
-from connectors.records import CLOSE, OPEN, Record
-from flows.events import Event, Finding, Output, Released, Text
+from connectors.log.records import CLOSE, OPEN, Record
+from flows.engine.shard import Shard
 from flows.moderation import Policy
-from flows.release import Release
-from flows.shard import Shard
-from flows.windows import Windows, WindowSettings
+from flows.steps.events import Event, Finding, Output, Released, Text
+from flows.steps.release import Release
+from flows.steps.windows import Windows, WindowSettings
 
 SESSION = ("s", 0)
 

@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from flows.sentences import SentenceSplitter
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 Cut = tuple[int, int]
 """Where a sentence ends, and how much of the text proves that."""

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.errors import InputError
-from connectors.log import LogReader
-from connectors.records import CLOSE, OPEN, Record
-from flows.events import Text
-from flows.reassembly import Characters, Reassembly
+from connectors.log.files import LogReader
+from connectors.log.records import CLOSE, OPEN, Record
+from flows.engine.shard import Shard
 from flows.replay import vendor_of
-from flows.shard import Shard
+from flows.steps.events import Text
+from flows.steps.reassembly import Characters, Reassembly
 
 Ints = NDArray[np.int64]
 

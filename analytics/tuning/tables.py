@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream
-from flows.cuts import clause_ends
-from flows.windows import _BLANK_LINE, _MAY_BEGIN_BEHIND  # the rule itself, not a copy of it
+from flows.steps.cuts import clause_ends
+from flows.steps.windows import _BLANK_LINE, _MAY_BEGIN_BEHIND  # the rule itself, not a copy of it
 
 Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]

@@ -21,7 +21,7 @@ from analytics.tuning.hold import holding
 from analytics.tuning.streams import Stream, Streams
 from connectors.errors import SettingsError
 from flows.moderation import Policy
-from flows.windows import WindowSettings
+from flows.steps.windows import WindowSettings
 
 BATCHES = 40
 BLOCK = 600_000

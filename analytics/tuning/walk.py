@@ -6,7 +6,7 @@ Rules
   is full (`Limits`), silence, the turn's end.
 - What ends a window is the windows' business alone, when it leaves is moderation's (`Hold`): the cuts of a step are
   made into releases last.
-- It does what `flows.windows` and `flows.release` do, text by text; tests hold it against them (`plain`).
+- It does what `flows.steps.windows` and `flows.steps.release` do, text by text; tests hold it against them (`plain`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from analytics.tuning.hold import Hold
 from analytics.tuning.limits import NOWHERE, Limits
 from analytics.tuning.tables import NEVER, Batch, Bools, Clauses, Ints, Marks, Times, paragraphs
-from flows.windows import CLAUSE, PARAGRAPH, WindowSettings
+from flows.steps.windows import CLAUSE, PARAGRAPH, WindowSettings
 
 _NO_LANES = np.zeros(0, np.intp)
 

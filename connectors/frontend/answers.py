@@ -18,8 +18,8 @@ from connectors.errors import InputError, TokenweirError
 from connectors.frontend import access
 from connectors.frontend.hub import FullError, UnknownTurnError
 from connectors.frontend.tickets import TicketError
-from connectors.job import BusyError, DiskFullError, SessionOpenError
-from connectors.sessions import MissingError
+from connectors.job.job import BusyError, DiskFullError, SessionOpenError
+from connectors.job.requests import MissingError
 
 
 class BodyTooLargeError(TokenweirError):

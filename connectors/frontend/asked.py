@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from connectors.errors import InputError
 from connectors.frontend.answers import BodyTooLargeError
 from connectors.frontend.ids import Place, parse_event_id
-from connectors.records import SESSION_ID
-from connectors.sessions import MissingError
+from connectors.job.requests import MissingError
+from connectors.log.records import SESSION_ID
 
 
 async def body_of(request: Request, max_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.courier import DesktopStatus
+from connectors.delivery.connection import DesktopStatus
 
 
 def desktops(statuses: Mapping[str, DesktopStatus]) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,7 @@ from connectors.errors import TokenweirError
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown
 from connectors.frontend.turn import DONE, MESSAGE_COST, Archive, Caller, NoArchive, ShownTurn
-from connectors.records import ERROR, Message
+from connectors.log.records import ERROR, Message
 from connectors.sse import Event
 
 __all__ = ["MESSAGE_COST", "Caller", "FullError", "Hub", "HubSettings", "Overdue", "State", "UnknownTurnError"]

@@ -1,7 +1,7 @@
 """The ids of a stream's events: `session_id/turn/seq`, and back from what a browser sends as Last-Event-ID.
 
 Rules
-- A session id has no slash (connectors.records.SESSION_ID), so an id reads one way only.
+- A session id has no slash (connectors.log.records.SESSION_ID), so an id reads one way only.
 - What comes back is a caller's: anything that is not one of our ids is refused, and never quoted.
 """
 
@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple, TypeAlias
 
 from connectors.errors import InputError
-from connectors.records import SESSION_ID
+from connectors.log.records import SESSION_ID
 
 Key: TypeAlias = tuple[str, int]
 """session_id, turn"""

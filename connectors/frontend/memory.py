@@ -1,8 +1,8 @@
 """What callers were shown, on disk: they read on after a restart, and read there what memory has no room for.
 
 Rules
-- A journal of the delivery journal's form (connectors/journal.py): the messages of the turns that the hub keeps, and
-  how they ended. What the hub forgets leaves the disk with the segments that held it.
+- A journal of the delivery journal's form (connectors/delivery/journal.py): the messages of the turns that the hub
+  keeps, and how they ended. What the hub forgets leaves the disk with the segments that held it.
 - It is written on the reactor, in one piece, before any caller gets what is in it; the sink syncs it before each
   snapshot of the flow, so nothing is missing that the flow will not say again.
 - A message is found by its turn and number: `_places` has where each lies. It is the hub's archive (turn.py).
@@ -26,13 +26,13 @@ from typing import Final
 
 import msgspec
 
+from connectors.delivery.journal import Journal, Stored
+from connectors.delivery.outbox import Mark
 from connectors.errors import DataDirError
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown, decode_shown, encode_shown
 from connectors.frontend.tickets import MIN_KEY_BYTES
-from connectors.journal import Journal, Stored
-from connectors.outbox import Mark
-from connectors.records import Message
+from connectors.log.records import Message
 
 TO: Final = "callers"
 """The name that the journal knows them by."""

@@ -39,6 +39,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from connectors.delivery.journal import Journal
 from connectors.errors import SettingsError
 from connectors.frontend import access
 from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
@@ -54,12 +55,11 @@ from connectors.frontend.shown import Shown
 from connectors.frontend.sink import CallerSink
 from connectors.frontend.stream import HEADERS, EventStream, goodbye
 from connectors.frontend.tickets import Tickets
-from connectors.job import Job
-from connectors.journal import Journal
+from connectors.job.job import Job
+from connectors.job.requests import Admission, SessionRequest, parse_request
+from connectors.log.records import Message
+from connectors.log.turns import Turn
 from connectors.reactor import Reactor
-from connectors.records import Message
-from connectors.sessions import Admission, SessionRequest, parse_request
-from connectors.turns import Turn
 
 SWEEP_EVERY: Final = 0.2
 STOP_TIMEOUT: Final = 2
@@ -75,7 +75,7 @@ class Frontend:
 
     admission  what a request must have
     directory  where what callers were shown is kept; made if it is not there
-    on_full    see connectors.journal.Journal
+    on_full    see connectors.delivery.journal.Journal
 
     address      where it listens, once it does
     hub          what callers were shown

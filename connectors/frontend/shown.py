@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from connectors.records import Message
+from connectors.log.records import Message
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False, tag="end", tag_field="type"):

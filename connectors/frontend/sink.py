@@ -13,8 +13,8 @@ from typing import Protocol, TypeAlias
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from connectors.log.records import Message
 from connectors.reactor import Reactor
-from connectors.records import Message
 
 Batch: TypeAlias = Sequence[tuple[str, Message]]
 

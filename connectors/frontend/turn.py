@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from connectors.frontend.ids import Key, event_id
-from connectors.records import Message
+from connectors.log.records import Message
 from connectors.sse import Event
 
 MESSAGE_COST: Final = 64

@@ -24,8 +24,8 @@ from typing import Final
 
 import duckdb
 
+from connectors.disk.lock import Lock
 from connectors.errors import DataDirError, InputError
-from connectors.lock import Lock
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import SCHEMA_VERSION, tables_sql, views_sql
 

@@ -26,8 +26,8 @@ from typing import Final, Self
 import duckdb
 import msgspec
 
+from connectors.disk.lock import Lock
 from connectors.errors import SettingsError
-from connectors.lock import Lock
 from connectors.metrics.database import opened_for_landing, prepare, transaction
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool

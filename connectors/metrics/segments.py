@@ -28,10 +28,10 @@ from typing import Any, Final
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.errors import DataDirError, SettingsError
+from connectors.log.reserve import FULL
 from connectors.metrics.database import landed_up_to
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row, RunRow
-from connectors.reserve import FULL
 
 PROVISIONAL: Final = 8
 """So many newest segments of a lane may still be replayed. Bytewax was never seen to go back by more than one."""

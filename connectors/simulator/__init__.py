@@ -9,10 +9,10 @@ Rules
 
 from __future__ import annotations
 
-from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.corpus import Corpus, TokenStream
 from connectors.simulator.desktop import AgentDesktop, Behaviour
 from connectors.simulator.faults import Faults
-from connectors.simulator.gateway import CXoneGateway
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import CXoneGateway
 
 __all__ = ["AgentDesktop", "Behaviour", "CXoneGateway", "Corpus", "Faults", "SimulatedCognigy", "TokenStream"]

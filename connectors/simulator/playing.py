@@ -8,8 +8,8 @@ from typing import Final
 
 from connectors.simulator.faults import Drop
 from connectors.simulator.http import Dropped, Exchange
-from connectors.simulator.messages import Messages
 from connectors.simulator.websocket import WebSocket
+from connectors.vendors.cognigy.simulated_answer import Messages
 
 BATCH: Final = 32
 """Messages in a row after which other streams are let in, where one runs as fast as possible."""

@@ -19,11 +19,11 @@ import msgspec
 from connectors.errors import SettingsError
 from connectors.simulator.access import Access
 from connectors.simulator.corpus import Corpus
-from connectors.simulator.events import Pace
 from connectors.simulator.faults import Progress
 from connectors.simulator.http import Exchange, HTTPError, HTTPServer
 from connectors.simulator.turns import FaultPlan, Turns
 from connectors.simulator.waiting import Changes
+from connectors.vendors.cxone.simulated_answer import Pace
 
 CLIENT_ID: Final = "simulator"
 CLIENT_SECRET: Final = "s&cret+for=the simulator"

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from connectors.errors import InputError
-from connectors.log import FORMAT, VERSION, write_recording
-from connectors.records import CLOSE, ERROR, FRAME, MARK, OPEN, SESSION_ID, Header, Record
+from connectors.log.files import FORMAT, VERSION, write_recording
+from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, SESSION_ID, Header, Record
 from connectors.sse import Event, SSEDecoder
 from flows.recordings import editing
 from flows.recordings.frames import writer

@@ -15,14 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.commands import err, explained, out, shown
-from connectors.console import Terminal
-from connectors.deltas import Decoder
+from connectors.console.printable import printable
+from connectors.console.sink import Terminal
 from connectors.errors import InputError
-from connectors.log import LogReader
-from connectors.printable import printable
-from connectors.records import FRAME, Record
-from flows.comparison import Comparison, Figures, TurnDifference, quantile
+from connectors.log.files import LogReader
+from connectors.log.records import FRAME, Record
+from connectors.vendors.decoding import Decoder
 from flows.recordings import captures, editing, recorder, shapes
+from flows.recordings.comparison import Comparison, Figures, TurnDifference, quantile
 from flows.recordings.export import export as export_body
 from flows.recordings.listing import listed
 from flows.recordings.variants import Variant

@@ -21,13 +21,13 @@ from itertools import accumulate
 import msgspec
 
 from connectors.errors import InputError
-from connectors.records import FRAME, OPEN, Record
-from flows.events import Event, Text
+from connectors.log.records import FRAME, OPEN, Record
+from flows.engine.pipeline import Vendor
+from flows.engine.policies import Policies
 from flows.moderation import Finding, Moderator, Policy
-from flows.pipeline import Vendor
-from flows.policies import Policies
-from flows.reassembly import Characters, Reassembly
 from flows.recordings.fakes import NOT_PERSONAL, Fakes
+from flows.steps.events import Event, Text
+from flows.steps.reassembly import Characters, Reassembly
 
 SHORTEST = 6
 """Characters that a string must have to hold personal data."""

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.blocklists import DIGEST
 from connectors.errors import InputError
-from connectors.log import SECOND, LogReader, lists_beside, parse_created, write_recording, write_whole
-from connectors.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SESSION_ID, Header, Record
-from flows.events import Text
-from flows.reassembly import Reassembly
+from connectors.job.blocklists import DIGEST
+from connectors.log.files import SECOND, LogReader, lists_beside, parse_created, write_recording, write_whole
+from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SESSION_ID, Header, Record
 from flows.replay import vendor_of
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
 
 SUFFIXES = (".jsonl", ".jsonl.zst")
 

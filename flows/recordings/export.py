@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from connectors.errors import InputError
-from connectors.log import LogReader
-from connectors.records import CLOSE, FRAME, OPEN, Record
+from connectors.log.files import LogReader
+from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.sse import Event, encode
-from flows.events import Text
-from flows.reassembly import Reassembly
 from flows.recordings.frames import writer
 from flows.replay import vendor_of
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
 
 _IN_ONE_LINE = re.compile("[^\r\n\0\ud800-\udfff]+")
 """What an SSE id may be."""

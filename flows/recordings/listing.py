@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connectors.printable import printable
+from connectors.console.printable import printable
 from flows.recordings.editing import Summary
 
 TABLE_WIDTH = 140

@@ -21,10 +21,10 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import msgspec
 
 from connectors.errors import InputError
-from connectors.live import LiveSource
-from connectors.log import LogReader, lists_beside, write_recording, write_whole
-from connectors.records import Record
-from flows.policies import Policies
+from connectors.job.source import LiveSource
+from connectors.log.files import LogReader, lists_beside, write_recording, write_whole
+from connectors.log.records import Record
+from flows.engine.policies import Policies
 from flows.recordings import editing
 from flows.recordings.disguise import disguise
 from flows.recordings.fakes import Fakes

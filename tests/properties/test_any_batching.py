@@ -19,19 +19,19 @@ from bytewax.testing import TestingSource, run_main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.cxone.contract import Decoder
-from connectors.kept import KeptSink
-from connectors.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
-from connectors.source import Item, Sharder, shard_of
+from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
+from connectors.log.source import Item, Sharder, shard_of
+from connectors.vendors.cxone.contract import Decoder
 from flows.cxone import VENDOR
+from flows.engine.kept import KeptSink
+from flows.engine.pipeline import build
+from flows.engine.shard import Shard
 from flows.moderation import Moderator, Policy
-from flows.pipeline import build
-from flows.reassembly import Reassembly
-from flows.release import Release
-from flows.session import Session
 from flows.settings import Settings
-from flows.shard import Shard
-from flows.windows import Windows, WindowSettings
+from flows.steps.reassembly import Reassembly
+from flows.steps.release import Release
+from flows.steps.totals import Session
+from flows.steps.windows import Windows, WindowSettings
 
 pytestmark = pytest.mark.timeout(600)  # to shrink what failed takes a while
 

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from connectors import deltas
-from connectors.cognigy.contract import Decoder as CognigyDecoder
-from connectors.cxone.contract import Decoder as CXoneDecoder
 from connectors.errors import DataDirError, InputError
-from connectors.log import LogReader, LogWriter
-from connectors.records import CLOSE, FRAME, OPEN, Record, frame
-from connectors.sessions import parse_request
+from connectors.job.requests import parse_request
+from connectors.log.files import LogReader, LogWriter
+from connectors.log.records import CLOSE, FRAME, OPEN, Record, frame
 from connectors.sse import EventTooLargeError, SSEDecoder
-from flows.continuation import MAX_WAITING
-from flows.ids import MAX_RUNS, MAX_SINGLE
-from flows.reassembly import Reassembly
-from flows.received import HISTORY
+from connectors.vendors import decoding as deltas
+from connectors.vendors.cognigy.contract import Decoder as CognigyDecoder
+from connectors.vendors.cxone.contract import Decoder as CXoneDecoder
+from flows.steps.continuation import MAX_WAITING
+from flows.steps.frame_ids import MAX_RUNS, MAX_SINGLE
+from flows.steps.reassembly import Reassembly
+from flows.steps.received import HISTORY
 from tests.callers import Service, serving
 from tests.conftest import OtherSide, corpus_of
 

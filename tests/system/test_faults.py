@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.cxone.contract import Decoder
 from connectors.errors import DeliveryError
-from connectors.log import LogReader
+from connectors.log.files import LogReader
+from connectors.log.records import Record
 from connectors.metrics import open_metrics
-from connectors.records import Record
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.http import Exchange, HTTPServer
-from flows.events import Text
-from flows.reassembly import Reassembly
+from connectors.vendors.cxone.contract import Decoder
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
 from tests.callers import serving
 from tests.conftest import OtherSide, corpus_of
 from tests.system.harness import Service, Session, World, until, write_settings

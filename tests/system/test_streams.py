@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.job.requests import SessionRequest
 from connectors.reactor import Reactor
-from connectors.sessions import SessionRequest
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
-from connectors.simulator.cognigy import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.settings import Settings, parse

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from connectors.log import LogReader, parse_created
+from connectors.log.files import LogReader, parse_created
 from connectors.simulator.desktop import AgentDesktop, Received
 from flows.settings import Settings, load
 from tests.system.harness.delivered import read

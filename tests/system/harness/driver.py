@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from connectors.errors import DeliveryError, InputError
-from connectors.log import LogReader, Position
-from connectors.records import CLOSE, ERROR, FRAME
+from connectors.log.files import LogReader, Position
+from connectors.log.records import CLOSE, ERROR, FRAME
 from tests.system.harness.plan import Plan, Session
 from tests.system.harness.service import Service
 from tests.system.harness.stored import Stored

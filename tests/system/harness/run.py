@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from connectors.cxone.settings import CXoneSettings
+from connectors.vendors.cxone.settings import CXoneSettings
 from tests.system.harness.analyst import Analyst
 from tests.system.harness.away import Away
 from tests.system.harness.compare import compare

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from connectors.cxone.contract import Decoder
-from connectors.log import LogReader
-from connectors.records import FRAME, OPEN
-from connectors.simulator.cognigy import SimulatedCognigy
+from connectors.log.files import LogReader
+from connectors.log.records import FRAME, OPEN
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.contract import Decoder
 from flows.moderation import Moderator
 from flows.settings import Settings
 from tests.system.harness.plan import Session

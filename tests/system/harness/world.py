@@ -6,7 +6,7 @@ import time
 
 from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
-from connectors.simulator.cognigy import SimulatedCognigy
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from tests.system.harness.desktops import DESKTOPS
 from tests.system.harness.plan import Session
 

@@ -1,0 +1,392 @@
+"""One agent desktop's connection: it brings the messages and hears what confirms them.
+
+Rules
+- One connection and one writer a desktop, on the reactor's thread. It knows no other desktop.
+- A connection that is lost, or on which nothing is confirmed for `confirm_timeout`, is made anew, with
+  full-jitter back-off, for as long as the job runs. `reconnect_max` and `hello_timeout` together are less than 2 s: no
+  message is later than that once the desktop takes connections again.
+- A desktop that has ever acknowledged is taken at its acknowledgements from the first message on ("auto").
+- What a desktop says is never trusted: only acknowledgements of what may have been sent to it count.
+- Customers' text and the URL's secrets stay out of logs and errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.uri import parse_uri
+
+from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.outbox import Confirm, Counts, Entry, Outbox
+from connectors.delivery.presence import Presence
+from connectors.errors import SettingsError, TokenweirError
+from connectors.secret import Secret
+from connectors.websocket import ClientConnection, connect, is_redirect, open_soon
+
+log = logging.getLogger(__name__)
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes over the wire: customers' text
+
+HELLO_TURNS = 1_000
+MAX_SAID = 1024 * 1024
+CLOSE_TIMEOUT = 1.0
+STEADY_AFTER = 1.0
+
+
+class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One agent desktop.
+
+    url                ws:// or wss://
+    format             "json": the message as JSON; "text": its text alone, and empty texts are skipped
+    confirm            "ack": the desktop acknowledges; "pong": a WebSocket pong sent after it counts, one
+                       message at a time; "none": sent is sent. "auto": pong, and ack from the desktop's
+                       first acknowledgement on, after restarts too (a text desktop cannot acknowledge)
+    authorization      the Authorization header of the handshake; empty for none
+    queue              messages held in memory; the rest waits on disk
+    in_flight          messages sent and not yet acknowledged, at most; `queue` is a bound of theirs too
+    backlog            waiting messages from which on the desktop is "pressed", until half of them are left
+    keep               waiting messages from which on new ones are dropped, and counted
+    connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
+    confirm_timeout    seconds without progress while something is under way; then the connection is made anew
+    hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. A desktop that did not
+                       answer once is not asked again, until it does
+    reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …
+    reconnect_max      … up to this many. With `hello_timeout` it is how late a message may be once the desktop is back
+    ping_interval      seconds between keep-alive pings; 0 for none
+    ping_timeout       seconds to wait for their pongs
+    drain_timeout      seconds that an orderly end waits for what is not confirmed yet
+
+    Raises SettingsError for a value out of range.
+    """
+
+    url: str
+    format: Literal["json", "text"] = "json"
+    confirm: Literal["auto", "ack", "pong", "none"] = "auto"
+    authorization: Secret = Secret("")
+    queue: int = 512
+    in_flight: int = 128
+    backlog: int = 10_000
+    keep: int = 1_000_000
+    connect_timeout: float = 10.0
+    confirm_timeout: float = 30.0
+    hello_timeout: float = 0.5
+    reconnect_min: float = 0.25
+    reconnect_max: float = 1.0
+    ping_interval: float = 20.0
+    ping_timeout: float = 20.0
+    drain_timeout: float = 3.0
+
+    def __post_init__(self) -> None:
+        try:
+            parse_uri(self.url)
+        except (InvalidURI, ValueError):
+            raise SettingsError("desktop url: not a WebSocket address; give one like ws://host:port/path") from None
+        if self.format == "text" and self.confirm == "ack":
+            raise SettingsError('desktop confirm: a text desktop cannot acknowledge; use "pong" or "none"')
+        for name in ("queue", "in_flight", "backlog", "keep"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"desktop {name}: must be at least 1")
+        for name in ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"desktop {name}: must be more than 0 seconds")
+        for name in ("hello_timeout", "ping_interval", "drain_timeout"):
+            if not getattr(self, name) >= 0:
+                raise SettingsError(f"desktop {name}: must not be negative")
+
+    def __repr__(self) -> str:
+        return f"DesktopSettings({self.address}, format={self.format!r}, confirm={self.confirm!r})"
+
+    @property
+    def address(self) -> str:
+        """Where it is, without what might be a secret."""
+        parts = urlsplit(self.url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+    def outbox(self) -> Outbox:
+        """An empty outbox for this desktop."""
+        confirm: Confirm = "pong" if self.confirm == "auto" else self.confirm
+        return Outbox(confirm, in_flight=self.in_flight, queue=self.queue, backlog=self.backlog, keep=self.keep)
+
+
+class DesktopStatus(msgspec.Struct, frozen=True):
+    """A desktop at one moment.
+
+    error  why it is not connected, if it is not
+    since  when it was connected, or else was last: wall clock, microseconds
+    """
+
+    connected: bool
+    connections: int
+    pending: int
+    under_way: int
+    error: str
+    counts: Counts
+    since: int = 0
+
+
+class _Ack(msgspec.Struct, frozen=True, tag="ack", tag_field="type"):
+    session_id: str
+    turn: int
+    seq: int
+
+
+class _Last(msgspec.Struct, frozen=True):
+    session_id: str
+    turn: int
+    seq: int
+
+
+class _Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="type"):
+    last: list[_Last] = []
+
+
+class _Text(msgspec.Struct, frozen=True):
+    text: str
+
+
+_decode_said = msgspec.json.Decoder(_Ack | _Hello).decode
+_decode_text = msgspec.json.Decoder(_Text).decode
+
+
+class Courier:
+    """One desktop's connection, for as long as the job runs. All of it runs on the reactor's thread."""
+
+    def __init__(self, name: str, settings: DesktopSettings, memory: DeliveryMemory) -> None:
+        self.settings = settings
+        self.presence = Presence(name, settings.address, lambda: memory.waiting(name))
+        self._name = name
+        self._memory = memory
+        self._acknowledging = settings.confirm == "ack"
+        if self._may_acknowledge and memory.acknowledges(name):
+            self._acknowledging = True
+            memory.let_acknowledge(name)
+        self._greets = settings.hello_timeout > 0
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._greeted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._draining = False
+        self._begun = 0.0
+        self._last_progress = 0.0
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._news.set()
+
+    def status(self, pending: int) -> DesktopStatus:
+        here, under_way, counts = self.presence, self._memory.under_way(self._name), self._memory.counts(self._name)
+        return DesktopStatus(here.connected, here.connections, pending, under_way, here.error, counts, here.since)
+
+    async def drain(self) -> None:
+        """Wait until nothing is pending, at most `drain_timeout`; reconnects come quickly until then."""
+        self._draining = True
+        self._hurry.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_timeout):
+                while self._memory.waiting(self._name):
+                    self._settled.clear()
+                    await self._settled.wait()
+
+    async def run(self) -> None:
+        """Connect, serve, and begin again, until cancelled."""
+        failures = 0
+        while True:
+            self._last_progress = 0.0
+            self.presence.begin()
+            try:
+                await self._connect_and_serve()
+            except Exception as error:  # whatever it is, this desktop's messages must get another chance
+                self.presence.fail(_reason(error, self._name))
+            finally:
+                self.presence.disconnect()
+                self._memory.disconnect(self._name)
+            failures = 0 if self.presence.is_there else min(failures + 1, 32)
+            await self._pause(0 if self._draining else max(0, failures - 1))
+
+    async def _pause(self, doublings: int) -> None:
+        bound = min(self.settings.reconnect_max, self.settings.reconnect_min * 2.0**doublings)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(random.uniform(0, bound)):
+                await self._hurry.wait()
+                self._hurry.clear()
+
+    async def _connect_and_serve(self) -> None:
+        socket = await open_soon(self._connect, self.settings.reconnect_max)
+        self.presence.connect()
+        steady = asyncio.get_running_loop().call_later(STEADY_AFTER, self.presence.stand)
+        tasks = [asyncio.create_task(self._listen(socket)), asyncio.create_task(self._write(socket))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except TimeoutError:
+            self.presence.doubt()
+            socket.transport.abort()  # it does not answer: no use in saying goodbye
+            raise TimeoutError(self._confirmed_nothing()) from None
+        finally:
+            steady.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await socket.close()
+
+    def _connect(self) -> connect:
+        settings = self.settings
+        headers = {"Authorization": settings.authorization.reveal()} if settings.authorization else None
+        return connect(
+            settings.url,
+            additional_headers=headers,
+            compression=None,  # sentences are short, and latency counts
+            open_timeout=settings.connect_timeout,
+            ping_interval=settings.ping_interval or None,
+            ping_timeout=settings.ping_timeout,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=MAX_SAID,
+            logger=_wire_log,
+        )
+
+    def _confirmed_nothing(self) -> str:
+        why = f"confirmed nothing for {self.settings.confirm_timeout:g} s"
+        if self._acknowledging and self.settings.confirm == "auto":
+            why += f'; it has acknowledged before: if it no longer does, set desktops.{self._name}.confirm = "pong"'
+        return why
+
+    # Out
+
+    async def _write(self, socket: ClientConnection) -> None:
+        if self._acknowledging and self._greets:
+            await self._greet(socket)
+        while True:
+            self._news.clear()
+            entry = self._memory.take(self._name)
+            if entry is None:
+                await self._wait_for_news(socket)
+            else:
+                await self._send(socket, entry)
+
+    async def _send(self, socket: ClientConnection, entry: Entry) -> None:
+        text = self.settings.format == "text"
+        payload = _decode_text(entry.body).text.encode() if text else entry.body
+        if not payload:
+            self._settle(entry, "skipped")
+            return
+        if self._memory.under_way(self._name) == 1:
+            self._begun = asyncio.get_running_loop().time()
+        async with asyncio.timeout(self.settings.confirm_timeout):
+            await socket.send(payload, text=True)
+            if self._acknowledging:
+                return
+            if self.settings.confirm == "none":
+                self._settle(entry, "unconfirmed")
+                await asyncio.sleep(0)  # a send need not yield, and other desktops wait
+            else:
+                await (await socket.ping())
+                self._settle(entry, "pong")
+
+    async def _wait_for_news(self, socket: ClientConnection) -> None:
+        """Raises TimeoutError when nothing was confirmed for too long.
+
+        A desktop that acknowledges only now and then may wait for more while `in_flight` has no room: it is asked.
+        """
+        if not self._memory.under_way(self._name):
+            await self._news.wait()
+            return
+        if self._memory.has_no_room(self._name) and self._acknowledging and self._greets:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.hello_timeout):
+                    await self._news.wait()
+                return
+            await self._greet(socket)
+            if self._news.is_set():
+                return
+        async with asyncio.timeout_at(max(self._begun, self._last_progress) + self.settings.confirm_timeout):
+            await self._news.wait()
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        """Ask for the last of every turn that is in doubt, so that little is sent twice."""
+        turns = self._memory.doubts(self._name, HELLO_TURNS)
+        if not turns:
+            return
+        self._greeted.clear()
+        asked = [{"session_id": session_id, "turn": turn} for session_id, turn in turns]
+        await socket.send(msgspec.json.encode({"type": "hello", "turns": asked}), text=True)
+        try:
+            async with asyncio.timeout(self.settings.hello_timeout):
+                await self._greeted.wait()
+        except TimeoutError:
+            self._greets = False  # it does not know the word: do not make every reconnect wait
+
+    # In
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        async for said in socket:
+            self._hear(said)
+        raise ConnectionResetError("closed by the desktop")
+
+    @property
+    def _may_acknowledge(self) -> bool:
+        return self.settings.format == "json" and self.settings.confirm in ("auto", "ack")
+
+    def _hear(self, said: str | bytes) -> None:
+        if not self._may_acknowledge:
+            return
+        try:
+            message = _decode_said(said)
+        except (msgspec.DecodeError, RecursionError):
+            self._memory.counts(self._name).not_understood += 1
+            return
+        for last in [message] if isinstance(message, _Ack) else message.last:
+            self._acknowledge(last)
+        if isinstance(message, _Hello):
+            self._greets = self.settings.hello_timeout > 0  # late, but it knows the word
+            self._greeted.set()
+
+    def _acknowledge(self, last: _Ack | _Last) -> None:
+        name = self._name
+        if not self._acknowledging and self._memory.knows(name, last.session_id, last.turn, last.seq):
+            self._acknowledging = True
+            self._memory.let_acknowledge(name)
+        if self._memory.acknowledge(name, last.session_id, last.turn, last.seq):
+            self._progress()
+
+    def _settle(self, entry: Entry, how: Literal["pong", "unconfirmed", "skipped"]) -> None:
+        self._memory.settle(self._name, entry, how)
+        self._progress()
+
+    def _progress(self) -> None:
+        self._last_progress = asyncio.get_running_loop().time()
+        self._news.set()
+        self._settled.set()
+        self.presence.prove()
+
+
+def _reason(error: Exception, name: str) -> str:
+    """Why a connection failed, in words that hold nothing the desktop or a customer wrote."""
+    match error:
+        case TokenweirError():
+            return str(error)
+        case ConnectionClosed():
+            return f"connection lost (code {error.rcvd.code if error.rcvd else 1006})"
+        case InvalidStatus() if is_redirect(error.response.status_code):
+            return (
+                f"answered with a redirect (HTTP {error.response.status_code}), and none is followed; "
+                f"set desktops.{name}.url to where it is now"
+            )
+        case InvalidStatus():
+            return f"refused with HTTP {error.response.status_code}"
+        case TimeoutError():
+            return str(error) or "timed out"
+        case OSError():
+            return error.strerror or str(error) or type(error).__name__
+        case WebSocketException():
+            return f"not a WebSocket that works ({type(error).__name__})"
+    log.error("unexpected while delivering", exc_info=error)
+    return f"unexpected {type(error).__name__}"

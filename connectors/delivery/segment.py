@@ -1,0 +1,220 @@
+"""One file of the delivery journal: its lines, and how it is written and read.
+
+Rules
+- The first line is the header, with every mark there was when the segment began; then one line for each message
+  stored and each confirmation. A line counts once its newline is there.
+- A segment appears whole or not at all: header and all are written beside, synced, and put in place.
+- A torn tail is what follows the last good line. A bad line before a good one is damage, and an error that says
+  where it is.
+- A line's first bytes tell its kind (`_STORED`), so that who wants one kind need not decode the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from connectors.delivery.outbox import Mark
+from connectors.errors import DataDirError
+
+FORMAT = "tokenweir-delivery"
+VERSION = 1
+
+_READ = 4096
+
+
+How: TypeAlias = Literal["ack", "pong", "unconfirmed", "skipped", "dropped", "unknown"]
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False, tag="message", tag_field="k", omit_defaults=True):
+    """A message for one desktop.
+
+    d   its JSON, byte for byte as it goes out
+    at  when it was stored: wall clock, microseconds; zero in journals of before it was kept
+    """
+
+    to: str
+    d: msgspec.Raw
+    at: int = 0
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k"):
+    """The messages `first` to `last` of turn `n` of session `s` will not be sent again.
+
+    at, how  when and why (see Delivered); `at` is zero in journals of before it was kept
+
+    Of no message, `last` before `first`, it says only how the desktop confirms (see `acknowledges`).
+    """
+
+    to: str
+    s: str
+    n: int
+    first: int
+    last: int
+    at: int = 0
+    how: How = "ack"
+
+
+class Noted(msgspec.Struct, frozen=True, gc=False, tag="noted", tag_field="k"):
+    """The table of deliveries has all that is settled above, but for the last `waiting` lines, up to its `segment`."""
+
+    segment: int | None
+    waiting: int
+
+
+Entry: TypeAlias = Stored | Settled | Noted
+Marks: TypeAlias = dict[str, list[Mark]]
+"""What is remembered of the turns, by desktop."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    format: str
+    version: int
+    lane: str
+    segment: int
+    marks: Marks
+
+
+_STORED = b'{"k":"message",'
+
+encode_line = msgspec.json.Encoder().encode
+_decode_header = msgspec.json.Decoder(Header).decode
+_decode_entry = msgspec.json.Decoder(Stored | Settled | Noted).decode
+
+
+def header_line(lane: str, number: int, marks: Marks) -> bytes:
+    return encode_line(Header(FORMAT, VERSION, lane, number, marks)) + b"\n"
+
+
+def read_header(path: Path, lane: str, number: int) -> Header:
+    """Raises DataDirError if it is not that segment's."""
+    try:
+        with path.open("rb") as file:
+            header = _decode_header(file.readline())
+    except msgspec.DecodeError:
+        header = None
+    if header is None or (header.format, header.lane, header.segment) != (FORMAT, lane, number):
+        raise DataDirError(f"{path}: line 1 is not a delivery journal's; restore the file or move it away")
+    if header.version != VERSION:
+        raise DataDirError(f"{path}: version {header.version} is not known here; use a newer tokenweir")
+    return header
+
+
+def acknowledgement_of(desktop: str) -> Settled:
+    """The line that says of a desktop that it acknowledges."""
+    return Settled(desktop, "", 0, 0, -1)
+
+
+def acknowledges(line: Settled) -> bool:
+    """Whether its desktop is known from this line to acknowledge. Where `at` was not kept, neither was `how`."""
+    return line.how == "ack" and (line.at > 0 or line.last < line.first)
+
+
+def read_entries(path: Path, end: int | None = None) -> Iterator[tuple[int, Entry]]:
+    """Every line after the header and before `end`, with its offset. Raises DataDirError for one that is damaged."""
+    return _read_lines(path, end, lambda line: True)
+
+
+def read_stored(path: Path, end: int | None = None) -> Iterator[tuple[int, Stored]]:
+    """The messages alone."""
+    for offset, entry in _read_lines(path, end, lambda line: line.startswith(_STORED)):
+        if isinstance(entry, Stored):
+            yield offset, entry
+
+
+def read_settled(path: Path, end: int | None = None) -> Iterator[Settled | Noted]:
+    """All but the messages."""
+    for _, entry in _read_lines(path, end, lambda line: not line.startswith(_STORED)):
+        if not isinstance(entry, Stored):
+            yield entry
+
+
+def _read_lines(path: Path, end: int | None, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, Entry]]:
+    with path.open("rb") as file:
+        offset = len(file.readline())
+        for count, line in enumerate(file, 2):
+            if end is not None and offset >= end:
+                return
+            if wanted(line):
+                try:
+                    yield offset, _decode_entry(line)
+                except msgspec.DecodeError:
+                    raise _damaged(path, count) from None
+            offset += len(line)
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """The length of the header line, and of all good lines: what lies beyond is a torn tail."""
+    bad = 0
+    with path.open("rb") as file:
+        header_size = whole = len(file.readline())
+        for count, line in enumerate(file, 2):
+            try:
+                _decode_entry(line if line.endswith(b"\n") else b"")
+            except msgspec.DecodeError:
+                bad = bad or count
+                continue
+            if bad:
+                raise _damaged(path, bad)
+            whole += len(line)
+    return header_size, whole
+
+
+def read_message(fd: int, offset: int) -> bytes | None:
+    """The message stored at this offset, as it goes out; None if there is none."""
+    line, size = b"", _READ
+    while not line.endswith(b"\n"):
+        chunk = os.pread(fd, size, offset + len(line))
+        if not chunk:
+            return None
+        end = chunk.find(b"\n") + 1
+        line += chunk[:end] if end else chunk
+        size *= 2
+    try:
+        entry = _decode_entry(line)
+    except msgspec.DecodeError:
+        return None
+    return bytes(entry.d) if isinstance(entry, Stored) else None
+
+
+def write_segment(path: Path, content: bytes) -> int:
+    """Put a whole segment in place, 0600, durably. Returns it open, to append to.
+
+    Raises OSError; then nothing has changed.
+    """
+    temporary = path.with_suffix(".tmp")
+    fd = os.open(temporary, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(fd, content)
+        os.fsync(fd)
+        temporary.replace(path)
+    except OSError:
+        os.close(fd)
+        with contextlib.suppress(OSError):  # the next start removes it
+            temporary.unlink()
+        raise
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return fd
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """`os.write` may write less than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _damaged(path: Path, line: int) -> DataDirError:
+    return DataDirError(f"{path}: line {line} is damaged; remove that line to go on without what it held")

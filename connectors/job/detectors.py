@@ -1,0 +1,137 @@
+"""Remote detectors: moderation's questions out, verdicts back as records of the log, so that replays stay exact.
+
+Rules
+- The flow never waits: a question is handed to the reactor, and the answer comes in through the lane like a frame.
+- `parallel` questions run at once, each for `timeout` seconds; `MAX_WAITING` wait, more are dropped. What is dropped,
+  fails or takes too long is counted and logged as a verdict without findings: the policy's `on_max_hold` says what
+  becomes of its text.
+- A detector's errors are never shown: they may quote what it was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from connectors.log.lane import Lane
+from connectors.log.records import verdict
+from connectors.reactor import Reactor
+
+MAX_WAITING = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class Question(NamedTuple):
+    """Clean text of a turn from offset `start` on."""
+
+    session_id: str
+    turn: int
+    detector: str
+    start: int
+    text: str
+
+
+class Detector(Protocol):
+    """A detector of the user's own that takes its time."""
+
+    async def judge(self, text: str) -> Iterable[tuple[int, int, str]]:
+        """(start, end, rule) of what it finds, by offsets in the text it was given."""
+
+
+class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
+    """Puts `(key, [Question, …])` to the detectors of their names. One partition a lane; nothing is remembered.
+
+    lane_of  gives the lane that verdicts go into, once the job runs
+
+    A question that a crash interrupts is asked again when the flow replays it; the first verdict counts.
+    """
+
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        lane: str,
+        reactor: Reactor,
+        lane_of: Callable[[], Lane | None],
+        *,
+        parallel: int = 16,
+        timeout: float = 10.0,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._asked = 0  # by Bytewax's thread alone, as the next is by the reactor's
+        self._answered = 0
+        self._detectors = dict(detectors)
+        self._lane = lane
+        self._reactor = reactor
+        self._lane_of = lane_of
+        self._room = asyncio.Semaphore(parallel)
+        self._timeout = timeout
+
+    def list_parts(self) -> list[str]:
+        return [self._lane]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Part:
+        return _Part(self)
+
+    @property
+    def waiting(self) -> int:
+        """Questions without an answer."""
+        return self._asked - self._answered
+
+    def is_idle(self) -> bool:
+        """Whether every question was answered."""
+        return self.waiting == 0
+
+    def ask(self, question: Question) -> None:
+        """Ask on the reactor, soon. Called on Bytewax's thread."""
+        self._asked += 1
+        self._reactor.call(self._start, question)
+
+    def _start(self, question: Question) -> None:
+        self._reactor.spawn(self._answer(question))
+
+    async def _answer(self, question: Question) -> None:
+        findings = await self._judge(question)
+        upto = question.start + len(question.text)
+        try:
+            if lane := self._lane_of():
+                lane.append(verdict(question.session_id, question.turn, question.detector, upto, findings))
+        finally:
+            self._answered += 1
+
+    async def _judge(self, question: Question) -> list[tuple[int, int, str]] | None:
+        """The findings, by offsets in the turn's text; None where there is no answer."""
+        detector = self._detectors.get(question.detector)
+        if detector is None or self.waiting > MAX_WAITING:
+            self.counts["dropped"] += 1
+            return None
+        try:
+            async with self._room, asyncio.timeout(self._timeout):
+                found = [
+                    (question.start + begin, question.start + end, rule)
+                    for begin, end, rule in await detector.judge(question.text)
+                ]
+        except Exception as error:
+            self.counts["failed"] += 1
+            log.warning("detector %s failed: %s", question.detector, type(error).__name__)
+            return None
+        self.counts["answered"] += 1
+        return found
+
+
+class _Part(StatefulSinkPartition[Sequence[Question], None]):
+    def __init__(self, sink: DetectorSink) -> None:
+        self._sink = sink
+
+    def write_batch(self, values: list[Sequence[Question]]) -> None:
+        for questions in values:
+            for question in questions:
+                self._sink.ask(question)
+
+    def snapshot(self) -> None:
+        return None

@@ -1,0 +1,222 @@
+"""LiveSource: Bytewax's way into a job that runs now.
+
+Rules
+- Building it opens nothing. `build_part` opens the log (cutting a torn end), folds it, and starts the job on the
+  reactor; the flow then reads what disk holds and what arrives.
+- One part: the process's own lane. Run more processes with other lanes for more cores.
+- `stop` ends the flow in order, from any thread; a signal handler may call it. Where much of the log is still to be
+  read, that is left to the next start: the position is that of what was emitted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from connectors.disk.identity import Identity
+from connectors.errors import DataDirError
+from connectors.job.blocklists import Blocklists
+from connectors.job.job import Frontend, Gateway, Job
+from connectors.job.requests import SessionRequest
+from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
+from connectors.log.lane import Lane
+from connectors.log.records import OPEN, Record
+from connectors.log.reserve import Reserve
+from connectors.log.source import Item, LivePartition, Sharder, State, StoppedPartition, fold, position_of
+from connectors.reactor import Reactor
+
+MAX_UNFINISHED = 1_000
+"""Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[log] of the settings.
+
+    rotate_bytes  a file that would grow past this is followed by a new one
+    keep_bytes    old files are removed while more than this remains; 0 keeps only what recovery needs
+    max_waiting   records logged that the flow has not taken, past which sockets are not read
+    reserve_bytes disk space kept back, so that running sessions can end when the disk is full (0: none)
+    """
+
+    rotate_bytes: int = 32 << 20
+    keep_bytes: int = 1 << 30
+    max_waiting: int = 50_000
+    reserve_bytes: int = 16 << 20
+
+    def __post_init__(self) -> None:
+        for name, least in (("rotate_bytes", 1), ("keep_bytes", 0), ("max_waiting", 2), ("reserve_bytes", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} should be at least {least}")
+
+
+class _StoppedError(Exception):
+    """`stop` was called while the log was read at the start."""
+
+
+class LiveSource(FixedPartitionedSource[Item, State]):
+    """A vendor's live job as a Bytewax source.
+
+    folder    where the lane's log is kept
+    gateway   builds the vendor's client, once, on start
+    requests  sessions to begin; `frontend` lets callers begin more, until `stop`
+    once        see Job
+    blocklists  files of terms by tenant, "" for everybody's
+    on_start    called when the flow starts and the lane is ours
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        folder: Path,
+        reactor: Reactor,
+        gateway: Callable[[], Gateway],
+        *,
+        lane: str = "w00",
+        settings: LogSettings | None = None,
+        requests: Iterable[SessionRequest] = (),
+        frontend: Frontend | None = None,
+        max_sessions: int = 1_000,
+        once: bool = False,
+        blocklists: Mapping[str, Path] | None = None,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.job: Job | None = None
+        self.lane = lane
+        self.folder = folder
+        self.identity = Identity(folder)
+        self._vendor = vendor
+        self._reactor = reactor
+        self._gateway = gateway
+        self._settings = settings or LogSettings()
+        self._requests = requests
+        self._frontend = frontend
+        self._max_sessions = max_sessions
+        self._once = once
+        self._on_start = on_start
+        self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
+        self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
+        self.settled: Callable[[], bool] | None = None
+        self._writer: LogWriter | None = None
+        self._begun = Position(0, 0)
+        self._stopped = False
+        self._partition: LivePartition | None = None
+        self._running: Future[None] | None = None
+
+    def list_parts(self) -> list[str]:
+        return [self.lane]
+
+    def claim(self) -> LogWriter:
+        """Open the lane for writing, which nobody else can do from then on.
+
+        The flow's start does it; do it before, and a lane that is taken does not touch the recovery store. Raises
+        DataDirError.
+        """
+        if self._writer is None:
+            size, on_full = self._settings.rotate_bytes, self.reserve.release
+            try:
+                self._writer = LogWriter(self.folder, self._vendor, rotate_bytes=size, on_full=on_full)
+            except OSError as error:
+                raise DataDirError(
+                    f"the log cannot be kept in {self.folder}: {error.strerror}; use another --data-dir"
+                ) from None
+            self.identity.note(in_use=True)
+        return self._writer
+
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: State | None
+    ) -> StatefulSourcePartition[Item, State]:
+        settings = self._settings
+        writer = self.claim()
+        self._on_start()
+        self.reserve.hold()
+        reader = LogReader(self.folder)
+        position = position_of(reader, resume_state)
+        try:
+            turns = fold(reader, position, self._until_stopped)
+            sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
+            begun = dict.fromkeys(turns.open)
+            for record, _ in self._until_stopped(reader.read(position)):
+                turns.feed(record)
+                if record.k == OPEN:
+                    begun[record.s, record.n] = None
+        except _StoppedError:
+            return StoppedPartition(position, writer.close)
+        if self._frontend is not None:
+            self._frontend.open({*turns.open, *list(begun)[-MAX_UNFINISHED:]})
+        writer.fold = turns.snapshot
+        self._begun = reader.end()
+        lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)
+        self._partition = LivePartition(
+            lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard, lambda: self._stopped
+        )
+        self._reactor.run(self._begin(lane))
+        return self._partition
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was stopped before the flow had read what the log held at the start."""
+        return self._stopped and (self._partition is None or self._partition.cut_short)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the flow has been given all that the log held at the start, and is at what arrives."""
+        return self._partition is not None and self._partition.caught_up
+
+    def running_lane(self) -> Lane | None:
+        """Where records go, once the job runs."""
+        return self.job.lane if self.job else None
+
+    def stop(self) -> None:
+        """End in order: sockets closed, last mark logged, then the flow sees its end."""
+        self._stopped = True
+        if self.job is not None:
+            self._reactor.call(self.job.stop)
+
+    def record(self, path: Path, note: str = "") -> int:
+        """Keep the turns of this run, from their first open on, as a recording; returns its number of records.
+
+        `note` goes into its header: what it holds and where it is from.
+        """
+        if lists_beside(self.folder).exists():
+            shutil.copytree(lists_beside(self.folder), lists_beside(path), dirs_exist_ok=True)
+        reader = LogReader(self.folder)
+        ours = {(record.s, record.n) for record, _ in reader.read(self._begun) if record.s}
+        kept = (
+            record
+            for record, after in reader.read()
+            if ((record.s, record.n) in ours if record.s else after > self._begun)
+        )
+        return write_recording(path, msgspec.structs.replace(reader.header, note=note), kept)
+
+    def check(self) -> None:
+        """After the flow has ended: raise what ended the job, if it was not its end. OSError is a full disk's."""
+        if self._running is not None:
+            self._running.result()  # the flow has its end from the job's last act
+
+    def _until_stopped(self, records: Iterator[tuple[Record, Position]]) -> Iterator[tuple[Record, Position]]:
+        for each in records:
+            if self._stopped:
+                raise _StoppedError
+            yield each
+
+    async def _begin(self, lane: Lane) -> None:
+        self._blocklists.load(lane)
+        self.job = Job(
+            lane,
+            self._gateway(),
+            blocklists=self._blocklists,
+            requests=self._requests,
+            frontend=self._frontend,
+            max_sessions=self._max_sessions,
+            once=self._once,
+            reserve=self.reserve,
+            settled=self.settled,
+        )
+        if self._stopped:
+            self.job.stop()
+        self._running = self._reactor.spawn(self.job.run())

@@ -1,0 +1,176 @@
+"""The live end of a log: it stamps what arrives, writes it, and hands it to the flow.
+
+Rules
+- Everything here but `take` runs on the reactor's thread, so stamps, file and queue have one order.
+- Write first, hand on second.
+- A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
+  the log gets one only after a second without a record, and as the last line of an orderly end. So the flow is never
+  more than a second ahead of the log, and a start goes on a second after it: not even a kill breaks the promise.
+- When more than half of `max_waiting` records wait for the flow, `ready` keeps sockets unread until a quarter does:
+  those of tenants that have more than their even share of them, so that one's flood does not starve another
+  (tenants are counted in `TENANTS` drawers, by their names' hash).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from connectors.log.files import SECOND, Clock, LogWriter, Position
+from connectors.log.records import Record
+from connectors.log.turns import Turn, Turns
+
+TICK = 0.05
+TENANTS = 256
+ALL = TENANTS
+
+
+class Batch(NamedTuple):
+    """Records of one tenant in order, the mark that they carry time to, and the position after them."""
+
+    records: Sequence[Record]
+    mark: int
+    position: Position
+    tenant: int = 0
+
+
+class Lane:
+    """One process's way into the flow.
+
+    `turns` is the fold over everything logged before, and goes on with every append.
+    """
+
+    def __init__(self, writer: LogWriter, clock: Clock, turns: Turns, *, max_waiting: int = 50_000) -> None:
+        self.turns = turns
+        self.pauses = 0
+        self._writer = writer
+        self._clock = clock
+        self._last_logged = clock.now() if turns.last is None else turns.last
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._max_waiting = max_waiting
+        self._handed_on = [0] * (TENANTS + 1)
+        self._taken = [0] * (TENANTS + 1)
+        self._finished = False
+        self._last_take = time.monotonic()
+
+    def append(self, *records: Record) -> None:
+        """Stamp, log and hand on. The records' `t` is overwritten with now.
+
+        Raises OSError when the disk is full; then nothing was logged or handed on.
+        """
+        now = self._clock.now()
+        stamped = [msgspec.structs.replace(record, t=now) for record in records]
+        position = self._writer.append(stamped)
+        self._last_logged = now
+        turn = self.turns.open.get((stamped[0].s, stamped[0].n))
+        for record in stamped:
+            self.turns.feed(record)
+        tenant = _tenant(turn or self.turns.open.get((stamped[0].s, stamped[0].n)))
+        self._handed_on[tenant] += len(stamped)
+        self._handed_on[ALL] += len(stamped)
+        self._queue.put(Batch(stamped, now, position, tenant))
+
+    async def ready(self, turn: Turn) -> None:
+        """Return when the flow has room for this turn. Await it before reading more from its socket."""
+        tenant = _tenant(turn)
+        if not self._is_full(tenant, self._max_waiting):
+            return
+        self.pauses += 1
+        while self._is_full(tenant, self._max_waiting // 2):
+            await asyncio.sleep(TICK)
+
+    @property
+    def waiting(self) -> int:
+        """Records logged that the flow has not taken yet."""
+        return self._waiting(ALL)
+
+    def _waiting(self, tenant: int) -> int:
+        return self._handed_on[tenant] - self._taken[tenant]
+
+    def _is_full(self, tenant: int, limit: int) -> bool:
+        """Whether the queue is more than half full, and with more than this tenant's share of its own."""
+        if self.waiting <= limit // 2:
+            return False
+        sharing = sum(self._waiting(each) > 0 for each in range(TENANTS))
+        return self._waiting(tenant) > limit // (2 * max(1, sharing))
+
+    def skew(self) -> int:
+        """How far log time is ahead of the wall clock; see Clock."""
+        return self._clock.skew()
+
+    def idle_seconds(self) -> float:
+        """Seconds since the flow last came for records: it should come every few milliseconds."""
+        return time.monotonic() - self._last_take
+
+    async def tick(self) -> None:
+        """Put time marks into the queue until `finish`."""
+        while not self._finished:
+            await asyncio.sleep(TICK)
+            if not self._finished:
+                self._mark()
+
+    def finish(self) -> None:
+        """Log the last mark and end the flow in order. Records appended later belong to the next run."""
+        if not self._finished:
+            self._finished = True
+            with contextlib.suppress(OSError):  # a full disk: the flow ends all the same
+                self._log_mark()
+            self._queue.put(None)
+
+    def take(self, wait: float) -> tuple[list[Batch], bool]:
+        """Everything that waits, after at most `wait` seconds for the first; and whether the lane has ended.
+
+        The flow's side: called on Bytewax's thread.
+        """
+        self._last_take = time.monotonic()
+        batches: list[Batch] = []
+        try:
+            batch = self._queue.get(timeout=wait)
+            while batch is not None:
+                batches.append(batch)
+                self._taken[batch.tenant] += len(batch.records)
+                self._taken[ALL] += len(batch.records)
+                batch = self._queue.get_nowait()
+        except queue.Empty:
+            return batches, False
+        return batches, True
+
+    def sync(self) -> None:
+        self._writer.sync()
+
+    def check(self) -> None:
+        """Raise DataDirError where the log's folder is not ours any more."""
+        self._writer.check()
+
+    def retain(self, oldest: Position, keep_bytes: int) -> int:
+        return self._writer.retain(oldest, keep_bytes)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _mark(self) -> None:
+        now = self._clock.now()
+        if now - self._last_logged >= SECOND:
+            with contextlib.suppress(OSError):  # a full disk: time goes on in the flow all the same
+                self._log_mark()
+                return
+        self._queue.put(Batch((), now, self._writer.position))
+
+    def _log_mark(self) -> None:
+        now = self._clock.now()
+        position = self._writer.append([Record(now)])
+        self._last_logged = now
+        self._queue.put(Batch((), now, position))
+
+
+def _tenant(turn: Turn | None) -> int:
+    """The drawer that a turn's tenant is counted in."""
+    name = turn.request.get("tenant") if turn is not None else None
+    return zlib.crc32(str(name or "").encode()) % TENANTS

@@ -1,0 +1,398 @@
+"""A dialog's variables at the end of a turn: Bytewax's way out to Cognigy.AI's dialog API (DESIGN.md section 7).
+
+Rules
+- `write_batch` never waits for the vendor: it writes the journal and wakes the posters, which live on the reactor's
+  thread. The snapshot holds no updates, only how far the journal had been synced.
+- An update is named by (session_id, turn) and posted until a 2xx is recorded; then never again, and if it must be
+  repeated before that, with the same values. Names are remembered for `remember` seconds after that.
+- Updates of one dialog go one after the other, in their order: the newest turn's values are the ones that stay.
+- 429, 5xx and a vendor that cannot be reached are tried again with back-off, `max_retries` times and for
+  `retry_total` seconds; any other status is final. What is given up is told once, as a dead letter, and counted.
+- An orderly end drains for `drain_timeout`; the rest stays stored, and `failure` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from connectors.backoff import Backoff, BackoffSettings, parse_retry_after
+from connectors.delivery.journal import SEGMENT_BYTES, Journal, Position
+from connectors.delivery.ledger import Delivered, DeliveryMemory, wall_clock
+from connectors.delivery.outbox import Entry, Outbox
+from connectors.errors import CredentialsError, DataDirError, DeliveryError, SettingsError, naming
+from connectors.http import HttpError, StatusError
+from connectors.reactor import Reactor
+from connectors.vendors.attempts import Gate
+from connectors.vendors.cognigy.account import CognigyAccount
+from connectors.vendors.cognigy.dialogs import Turnstile
+
+TO: Final = "dialog"
+"""The name that the journal knows the dialog API by."""
+
+SNAPSHOT_VERSION: Final = 1
+CLOSE_TIMEOUT: Final = 2.0
+READ_AGAIN_AFTER: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[dialog] of the settings.
+
+    timeout                seconds for one request
+    max_retries            tries after the first
+    retry_base, retry_cap  seconds: the back-off's first and longest step
+    retry_total            seconds from the first failure, Retry-After included, after which an update is given up
+    parallel               requests under way at once, of different dialogs
+    queue                  updates held in memory; the rest waits on disk
+    keep                   waiting updates from which on new ones are given up
+    remember               seconds of running time for which it is remembered that a turn's update is done
+    drain_timeout          seconds that an orderly end waits for what is not posted yet
+    response_chars         characters of a turn's text that llm_response holds; the rest of it is left out, and told
+    """
+
+    timeout: float = 10.0
+    max_retries: int = 5
+    retry_base: float = 2.0
+    retry_cap: float = 60.0
+    retry_total: float = 300.0
+    parallel: int = 16
+    queue: int = 512
+    keep: int = 100_000
+    remember: float = 86_400.0
+    drain_timeout: float = 10.0
+    response_chars: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "retry_base", "retry_cap", "retry_total", "remember"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} should be more than 0 seconds")
+        for name in ("max_retries", "drain_timeout"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} should not be negative")
+        for name in ("parallel", "queue", "keep", "response_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} should be at least 1")
+
+
+class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
+    """What a turn leaves in its dialog: the text that was shown, a fallback included, and what it cost."""
+
+    session_id: str
+    turn: int
+    dialog_id: str
+    response: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+    def variables(self) -> dict[str, list[dict[str, str | int]]]:
+        """The body of the request."""
+        values: dict[str, str | int] = {
+            "llm_response": self.response,
+            "llm_prompt_tokens": self.prompt_tokens,
+            "llm_completion_tokens": self.completion_tokens,
+            "llm_total_tokens": self.total_tokens,
+        }
+        return {"variables": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+class DialogDeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """An update that was given up.
+
+    at      wall clock, microseconds
+    reason  status_<code>, rate_limited, queue_full, dialog_id (none that a path can hold), credentials, failed
+            (an error of ours), or the kind of an HttpError: connect, tls, timeout, disconnected, protocol
+    """
+
+    session_id: str
+    turn: int
+    at: int
+    reason: str
+
+
+Batch: TypeAlias = Sequence[DialogUpdate]
+State: TypeAlias = dict[str, int]
+Tell: TypeAlias = Callable[[DialogDeadLetter], object]
+
+
+class DialogSink(FixedPartitionedSink[Batch, State]):
+    """Posts `(key, [DialogUpdate, …])` to the dialog API. One partition a lane.
+
+    account         whose dialogs; give the gateway the same one, and they share a token
+    directory       where the journal lives, and nothing else of ours; made if it is not there
+    lane            this process's lane; its keys begin with `lane` and a dash
+    reactor         the process's reactor, or a function that gives it when the flow starts
+    lanes           all processes' lanes, where there are several
+    on_dead_letter  called with what was given up, on the thread that gives it up; it must be quick
+    segment_bytes, on_full      see Journal
+
+    Building it opens nothing. After an orderly end, `undelivered` and `failure` tell what is left.
+    """
+
+    def __init__(
+        self,
+        account: CognigyAccount,
+        settings: DialogSettings,
+        directory: Path,
+        lane: str,
+        reactor: Reactor | Callable[[], Reactor],
+        *,
+        lanes: Sequence[str] = (),
+        on_dead_letter: Tell | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        on_full: Callable[[], bool] | None = None,
+    ) -> None:
+        self._account = account
+        self._settings = settings
+        self._directory = directory
+        self._lane = lane
+        self._lanes = {name: index for index, name in enumerate(sorted({lane, *lanes}))}
+        self._reactor = reactor
+        self._on_dead_letter = on_dead_letter
+        self._segment_bytes = segment_bytes
+        self._on_full = on_full
+        self._part: _Partition | None = None
+
+    def list_parts(self) -> list[str]:
+        return [self._lane]
+
+    def part_fn(self, item_key: str) -> int:
+        return self._lanes[item_key.rpartition("-")[0]] if len(self._lanes) > 1 else 0
+
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition:
+        settings = self._settings
+        with naming(step_id):
+            journal = Journal(self._directory, self._lane, segment_bytes=self._segment_bytes, on_full=self._on_full)
+            try:
+                if resume_state is not None:
+                    journal.check(Position(resume_state["segment"], resume_state["offset"]))
+                poster = Poster(self._account, settings, self._on_dead_letter)
+                outbox = Outbox("ack", in_flight=settings.parallel, queue=settings.queue, keep=settings.keep)
+                memory = DeliveryMemory(
+                    journal,
+                    {TO: outbox},
+                    ended_for=settings.remember,
+                    on_delivered=poster.count,
+                )
+            except BaseException:
+                journal.close()
+                raise
+        reactor = self._reactor if isinstance(self._reactor, Reactor) else self._reactor()
+        self._part = _Partition(step_id, memory, poster, reactor)
+        return self._part
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Since the process started: posted, delivered, retried, dead_letters, and dropped, which are told too."""
+        return self._part.poster.counts if self._part else Counter()
+
+    @property
+    def undelivered(self) -> int:
+        """Updates that are stored, neither delivered nor given up."""
+        return self._part.memory.pending[TO] if self._part else 0
+
+    def failure(self) -> DeliveryError | None:
+        """What an orderly end left behind, as the error to end with; None if nothing was."""
+        if not self.undelivered:
+            return None
+        return DeliveryError(
+            f"variables of {self.undelivered} dialog turns were not set; they are stored in {self._directory} "
+            "and will be set by the next run with the same --data-dir"
+        )
+
+
+class _Partition(StatefulSinkPartition[Batch, State]):
+    def __init__(self, step_id: str, memory: DeliveryMemory, poster: Poster, reactor: Reactor) -> None:
+        self.memory = memory
+        self.poster = poster
+        self._step_id = step_id
+        self._reactor = reactor
+        reactor.run(poster.start(memory))
+
+    def write_batch(self, values: list[Batch]) -> None:
+        with naming(self._step_id):
+            fresh = self.memory.offer((TO, _Stored.of(update)) for batch in values for update in batch)
+        if fresh:
+            self._reactor.call(self.poster.wake)
+
+    def snapshot(self) -> State:
+        with naming(self._step_id):
+            position = self.memory.sync()
+        return {"version": SNAPSHOT_VERSION, "segment": position.segment, "offset": position.offset}
+
+    def close(self) -> None:
+        with naming(self._step_id):
+            self._reactor.run(self.poster.stop())
+            self.memory.close()
+
+
+class _Stored(DialogUpdate, frozen=True):
+    """An update in the journal, named as one message of its turn that is the only one."""
+
+    seq: int = 0
+    final: bool = True
+
+    @classmethod
+    def of(cls, update: DialogUpdate) -> _Stored:
+        return cls(*msgspec.structs.astuple(update))
+
+
+_decode = msgspec.json.Decoder(_Stored).decode
+
+
+class _PostError(Exception):
+    """A request that did not end in a 2xx. `final`: another try cannot help."""
+
+    def __init__(self, reason: str, *, final: bool = False, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+        self.retry_after = retry_after
+
+
+class Poster:
+    """What posts the stored updates. All but `count` runs on the reactor's thread."""
+
+    def __init__(self, account: CognigyAccount, settings: DialogSettings, on_dead_letter: Tell | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self._account = account
+        self._settings = settings
+        self._on_dead_letter = on_dead_letter
+        self._gate = Gate()
+        self._turnstile = Turnstile()
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, memory: DeliveryMemory) -> None:
+        self._memory = memory
+        self._account.hold()
+        self._tasks = [asyncio.create_task(self._run()) for _ in range(self._settings.parallel)]
+
+    def wake(self) -> None:
+        """There is something new to post."""
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Wait until nothing is left, at most `drain_timeout`; then let go."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_timeout):
+                while self._memory.waiting(TO):
+                    self._settled.clear()
+                    await self._settled.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
+        await self._account.release()
+
+    def count(self, facts: list[Delivered]) -> None:
+        """What was settled. Called by the flow's thread too, which drops updates where too many wait."""
+        for fact in facts:
+            if fact.how == "ack":
+                self.counts["delivered"] += 1
+            elif fact.how == "dropped":
+                self.counts["dropped"] += 1
+                self._tell(fact.session_id, fact.turn, "queue_full")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                entry = self._memory.take(TO)
+            except DataDirError as error:
+                log.error("%s; the updates stored in it wait", error)  # noqa: TRY400  # the error says it all
+                await asyncio.sleep(READ_AGAIN_AFTER)
+                continue
+            if entry is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            try:
+                await self._deliver(entry)
+            except Exception as error:  # whatever it is, the other updates must go on; its message may quote one
+                log.error("session %s: %s while setting variables", entry.session_id, type(error).__name__)  # noqa: TRY400  # for the same reason
+                self._give_up(entry, "failed")
+            self._settled.set()
+            self._news.set()  # there is room for one more
+
+    async def _deliver(self, entry: Entry) -> None:
+        settings, update = self._settings, _decode(entry.body)
+        backoff = Backoff(
+            random.random,
+            BackoffSettings(settings.retry_base, settings.retry_cap, settings.max_retries, settings.retry_total),
+        )
+        async with self._turnstile.passing(update.dialog_id):
+            while True:
+                try:
+                    await self._post(update)
+                except _PostError as problem:
+                    asked = parse_retry_after(problem.retry_after, time.time())
+                    wait = None if problem.final else backoff.next(time.monotonic(), asked)
+                    if wait is None:
+                        self._give_up(entry, problem.reason)
+                        return
+                    self.counts["retried"] += 1
+                    await asyncio.sleep(wait)
+                else:
+                    self._memory.acknowledge(TO, *entry.name)
+                    return
+
+    async def _post(self, update: DialogUpdate) -> None:
+        """One request. Raises _PostError unless it ends in a 2xx."""
+        if update.dialog_id.strip(".") == "":
+            raise _PostError("dialog_id", final=True)  # a path that leads elsewhere
+        await self._gate.admit()
+        self.counts["posted"] += 1
+        try:
+            response = await self._account.http.request(
+                "POST",
+                self._account.variables_url(update.dialog_id),
+                headers={"Accept": "application/json"},
+                json=update.variables(),
+                auth=self._account.auth,
+                within=self._settings.timeout,
+            )
+            status, retry_after = response.status, response.headers.get("retry-after")
+        except StatusError as problem:  # of the token's endpoint
+            status, retry_after = problem.status, problem.retry_after
+            if status not in (429, 503):
+                raise _PostError("credentials") from None
+        except HttpError as problem:
+            self._gate.failed()
+            raise _PostError(problem.kind) from None
+        except (CredentialsError, SettingsError):
+            raise _PostError("credentials") from None
+        if status == 429:
+            self._gate.throttled(parse_retry_after(retry_after, time.time()))
+            raise _PostError("rate_limited", retry_after=retry_after)
+        if status >= 500 or status in (408, 425):
+            self._gate.failed()
+            raise _PostError(f"status_{status}", retry_after=retry_after)
+        self._gate.succeeded()
+        if not 200 <= status < 300:
+            raise _PostError(f"status_{status}", final=True)
+
+    def _give_up(self, entry: Entry, reason: str) -> None:
+        """Tell first: told twice after a crash is better than never."""
+        self.counts["dead_letters"] += 1
+        self._tell(entry.session_id, entry.turn, reason)
+        self._memory.settle(TO, entry, "unconfirmed")
+
+    def _tell(self, session_id: str, turn: int, reason: str) -> None:
+        log.warning("session %s: the dialog's variables could not be set (%s)", session_id, reason)
+        if self._on_dead_letter is not None:
+            try:
+                self._on_dead_letter(DialogDeadLetter(session_id, turn, wall_clock(), reason))
+            except Exception:
+                log.exception("a callback of the dialog's updates failed; they go on")

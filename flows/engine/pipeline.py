@@ -1,0 +1,155 @@
+"""The Bytewax steps over the cores: reassemble, window, moderate, measure.
+
+Rules
+- An item is (shard key, (events in order of time, mark)); every step hands on the same shape, and the mark comes
+  after all that it caused. Each step runs one `Shard` per key; nothing here knows a rule of the domain.
+- No clock, no network, no thread. Bytewax's timers are never used; the end of the input is not the end of a turn.
+- Step ids are names in the recovery store: never rename them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, get_args
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import FixedPartitionedSource
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink
+
+from connectors.job import detectors
+from connectors.log.records import Message, Record
+from connectors.metrics import Row
+from connectors.vendors.cognigy.variables import DialogUpdate
+from flows.engine.policies import Policies
+from flows.engine.shard import Core, Shard
+from flows.settings import Settings
+from flows.steps.events import Question, Released, Summary
+from flows.steps.reassembly import Decoder, Reassembly
+from flows.steps.release import Release
+from flows.steps.totals import Session
+from flows.steps.windows import Windows
+
+Value: TypeAlias = tuple[Sequence[Any], int]
+Sinks: TypeAlias = Mapping[str, FixedPartitionedSink[Any, Any]]
+Delivery: TypeAlias = tuple[str, Message]
+
+_ROWS = get_args(Row)
+
+
+class Vendor:
+    """What the flow must know of a vendor: its name, and how its frames are decoded."""
+
+    def __init__(self, name: str, decoder: Callable[[], Decoder]) -> None:
+        self.name = name
+        self.decoder = decoder
+
+
+def build(
+    source: FixedPartitionedSource[Any, Any],
+    vendor: Vendor,
+    settings: Settings,
+    *,
+    lists: Path,
+    messages: Sinks,
+    rows: Sinks,
+    updates: Sinks | None = None,
+    questions: Sinks | None = None,
+) -> Dataflow:
+    """The dataflow from a log to its sinks; opens nothing and needs no credentials.
+
+    lists     folder of the block lists that the log names
+    messages  step id to a sink of lists of (desktop, Message)
+    rows      step id to a sink of lists of metric rows
+    updates   step id to a sink of lists of DialogUpdate
+    questions step id to a sink of lists of Question, for remote detectors
+    """
+    flow = Dataflow(vendor.name)
+    stream = op.input("read_log", flow, source)
+    frames = _step("reassemble", stream, lambda _: Reassembly(vendor.decoder()))
+    text = _step("split_sentences", frames, lambda opened: Windows(settings.window, opened))
+    policies = Policies(settings, lists)
+    windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
+    shown = settings.dialog.response_chars
+    measured = _step("measure", windows, lambda opened: Session(vendor.name, opened, shown))
+    _send("take_messages", measured, _messages, messages)
+    _send("take_rows", measured, _rows, rows)
+    _send("take_dialog_updates", measured, _updates, updates)
+    _send("take_questions", measured, _questions, questions)
+    return flow
+
+
+class ShardLogic(StatefulBatchLogic[Value, Value, dict[str, Any]]):
+    """A step's shard in Bytewax's hands. It is never discarded: its state is bounded by its open turns."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    def on_batch(self, values: list[Value]) -> tuple[list[Value], bool]:
+        return [(self._shard.feed(events, mark), mark) for events, mark in values], StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[list[Value], bool]:
+        """A stop is not an end: what is open waits for the next run, or for the log's last mark."""
+        return [], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> dict[str, Any]:
+        return self._shard.snapshot()
+
+
+def _step(step_id: str, up: KeyedStream[Value], make: Callable[[Record], Core]) -> KeyedStream[Value]:
+    def resume(state: dict[str, Any] | None) -> ShardLogic:
+        shard = Shard(step_id, make)
+        if state is not None:
+            shard.restore(state)
+        return ShardLogic(shard)
+
+    return op.stateful_batch(step_id, up, resume)
+
+
+def _send(step_id: str, up: KeyedStream[Value], take: Callable[[Value], list[Any] | None], sinks: Sinks | None) -> None:
+    """What `take` finds in the events, to every sink; no step at all where there is none."""
+    if sinks:
+        taken = op.filter_map_value(step_id, up, take)
+        for sink_id, sink in sinks.items():
+            op.output(sink_id, taken, sink)
+
+
+def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Record) -> Release:
+    request = opened.d if isinstance(opened.d, dict) else {}
+    language = request.get("language") or settings.window.language
+    fallback = settings.fallback
+    return Release(policies.of(opened), opened, lambda reason: fallback.text(vendor.name, reason, language))
+
+
+def _messages(value: Value) -> list[Delivery] | None:
+    return [(event.desktop, event.message) for event in value[0] if type(event) is Released] or None
+
+
+def _rows(value: Value) -> list[Row] | None:
+    return [event for event in value[0] if isinstance(event, _ROWS)] or None
+
+
+def _updates(value: Value) -> list[DialogUpdate] | None:
+    return [
+        DialogUpdate(
+            each.s,
+            each.n,
+            each.dialog_id,
+            each.response,
+            each.prompt_tokens,
+            each.completion_tokens,
+            each.total_tokens,
+        )
+        for each in value[0]
+        if type(each) is Summary
+    ] or None
+
+
+def _questions(value: Value) -> list[detectors.Question] | None:
+    return [
+        detectors.Question(each.s, each.n, each.detector, each.start, each.text)
+        for each in value[0]
+        if type(each) is Question
+    ] or None

@@ -1,0 +1,212 @@
+"""Frames to clean text, whatever the pieces: the first core of a turn.
+
+Rules
+- A character split over tokens comes out whole, with its last part: surrogate halves, and UTF-8 bytes that the
+  model spells as tokens of their own (`<0xE2>`). A part that never finds its other half becomes U+FFFD; where the turn
+  was cut off in the middle of one, that part is left out, as a dead letter: its rest may have been on the way.
+- Bytes of a frame that are no UTF-8 by themselves (connectors/text.py) are such parts, too.
+- Tokens of a frame belong together: it has one id, however many messages it holds.
+- After a continuation the vendor may send again what had arrived: continuation.py tells that from new text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from connectors.log.records import CLOSE, FRAME, OPEN, Record
+from connectors.text import as_raw, byte_tokens
+from connectors.vendors.decoding import Decoder as Decoder  # flows.engine.pipeline takes it from here
+from flows.engine.shard import Core
+from flows.steps import continuation
+from flows.steps.continuation import Continuation, Verdict
+from flows.steps.events import DeadLetter, Event, Repeated, Text, Usage
+from flows.steps.fallback import FINISHED
+
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Reassembly(Core):
+    """One turn's frames to `Text` events; everything else passes through in its place."""
+
+    version = 3
+    reads = (2,)
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._characters = Characters()
+        self._continuation = Continuation()
+        self._opened = False
+        self._is_raw = False  # the message that waits for its end holds bytes that are no UTF-8
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is not Record:
+            return (event,)
+        if event.k == FRAME:
+            return self._frame(event)
+        if event.k == OPEN:
+            return self._open(event)
+        if event.k == CLOSE:
+            return self._close(event)
+        return (event,)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        json = (self._decoder.pending, self._decoder.fragments, self._is_raw)
+        return (self._opened, json, self._characters.snapshot(), self._continuation.snapshot())
+
+    def restore(self, data: tuple[Any, ...]) -> None:
+        self._opened, (self._decoder.pending, self._decoder.fragments, self._is_raw), characters, continuation = data
+        self._characters.restore(characters)
+        self._continuation.restore(continuation)
+
+    @classmethod
+    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
+        opened, json, characters, kept = data
+        return (opened, (*json, False), characters, continuation.upgrade(kept))
+
+    def _frame(self, frame: Record) -> list[Event]:
+        if frame.e == "error" or not isinstance(frame.d, str):
+            return []
+        out: list[Event] = []
+        text, decoder = frame.d, self._decoder
+        is_raw = frame.b or self._is_raw
+        if frame.b and not self._is_raw and decoder.pending:
+            decoder.pending = as_raw(decoder.pending)
+        deltas = decoder.feed(text if frame.b or not is_raw else as_raw(text), frame.id)
+        self._is_raw = is_raw and bool(decoder.pending)
+        for frame_id, alike in groupby(deltas, lambda delta: delta.id):
+            tokens: list[str] = []
+            rest: list[Event] = []
+            for delta in alike:
+                tokens += delta.tokens
+                if delta.malformed:
+                    rest.append(self._dead_letter(frame, "malformed message"))
+                elif delta.usage is not None:
+                    rest.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+            out += self._tokens(frame, _spelt(tokens) if is_raw else tokens, frame_id)
+            out += rest
+        return out
+
+    def _tokens(self, frame: Record, tokens: list[str], frame_id: str | None) -> list[Event]:
+        continuation = self._continuation
+        if not tokens:
+            continuation.note(frame_id)
+            return []
+        if continuation.resuming:
+            return self._settle(frame, continuation.feed(tokens, frame_id))
+        continuation.remember(tokens, frame_id)
+        return [event for token in tokens for event in self._text(frame, token, 1)]
+
+    def _settle(self, event: Record, verdict: Verdict) -> list[Event]:
+        out: list[Event] = []
+        if verdict.repeated:
+            out.append(Repeated(event.t, event.s, event.n, verdict.repeated, False))
+        if verdict.doubtful:
+            out.append(Repeated(event.t, event.s, event.n, verdict.doubtful, True))
+        for token in verdict.fresh:
+            out += self._text(event, token, 1)
+        return out
+
+    def _text(self, event: Record, token: str, tokens: int) -> list[Event]:
+        text = self._characters.feed(token)
+        return [Text(event.t, event.s, event.n, text, tokens)]
+
+    def _open(self, event: Record) -> list[Event]:
+        if not self._opened:
+            self._opened = True
+            return [event]
+        out = self._drop_half_message(event)
+        known = event.d if isinstance(event.d, dict) else {}
+        learnt = known.get("learnt")
+        learnt = learnt if isinstance(learnt, list) else ()
+        out += self._settle(event, self._continuation.resume(str(known.get("resumes")), learnt))
+        return [*out, event]
+
+    def _close(self, event: Record) -> list[Event]:
+        out = self._drop_half_message(event)
+        out += self._settle(event, self._continuation.flush())
+        if _reason(event) != FINISHED:
+            out += [self._dead_letter(event, "half a character")] if self._characters.drop() else []
+        elif tail := self._characters.flush():
+            out.append(Text(event.t, event.s, event.n, tail, 0))
+        return [*out, event]
+
+    def _drop_half_message(self, event: Record) -> list[Event]:
+        if not self._decoder.pending:
+            return []
+        self._decoder.restart()
+        self._is_raw = False
+        return [self._dead_letter(event, "half a message")]
+
+    def _dead_letter(self, event: Record, reason: str) -> DeadLetter:
+        return DeadLetter(event.t, event.s, event.n, "reassemble", reason)
+
+
+class Characters:
+    """Tokens to text in which every character is whole."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._high = ""
+
+    def feed(self, token: str) -> str:
+        if token.startswith("<0x") and (match := _BYTE.fullmatch(token)):
+            return self._byte(int(match[1], 16))
+        if not self._bytes and not self._high and _SURROGATE.search(token) is None:
+            return token
+        return self._end_bytes() + self._pair(token)
+
+    def flush(self) -> str:
+        high, self._high = self._high, ""
+        return self._end_bytes() + ("\ufffd" if high else "")
+
+    def drop(self) -> bool:
+        """Forget the part of a character that waits for its rest; whether there was one."""
+        waited = bool(self._bytes or self._high)
+        self._bytes, self._high = b"", ""
+        return waited
+
+    def snapshot(self) -> tuple[bytes, str]:
+        return (self._bytes, self._high)
+
+    def restore(self, data: tuple[bytes, str]) -> None:
+        self._bytes, self._high = data
+
+    def _byte(self, byte: int) -> str:
+        before = "\ufffd" if self._high else ""
+        self._high = ""
+        self._bytes += bytes((byte,))
+        try:
+            text = self._bytes.decode()
+        except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data":
+                return before
+            text = self._bytes[: error.end].decode(errors="replace")
+            rest, self._bytes = self._bytes[error.end :], b""
+            for again in rest:
+                text += self._byte(again)
+            return before + text
+        self._bytes = b""
+        return before + text
+
+    def _end_bytes(self) -> str:
+        rest, self._bytes = self._bytes, b""
+        return rest.decode(errors="replace")
+
+    def _pair(self, token: str) -> str:
+        text, self._high = self._high + token, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _spelt(tokens: Iterable[str]) -> list[str]:
+    """Raw tokens with each byte that is no UTF-8 as a token of its own."""
+    return [piece for token in tokens for piece in byte_tokens(token)]
+
+
+def _reason(close: Record) -> object:
+    return close.d.get("reason") if isinstance(close.d, dict) else None

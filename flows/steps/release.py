@@ -1,0 +1,273 @@
+"""Moderation and windows joined: what may be shown, as numbered messages.
+
+Rules
+- Redact, then cut, then release. A window leaves when its end is proved and moderation's cut has passed it;
+  a finding that crosses the end belongs to the window where it begins.
+- A time-out, and a token in mode "none", releases what moderation has let go; the suspect tail waits and begins
+  the next window.
+- Messages are numbered from 0 in their turn, without a gap. A window that moderation emptied takes no number.
+- The turn's last message is `final`. Where all text had left before the end was known, an empty message says it;
+  where the turn failed, a fallback does, if there is one for it.
+- An action for the whole window (replace, drop, end) is carried out here: only now its text is known. After
+  `end` the turn shows nothing more.
+- A remote detector is asked at every boundary about the text since it was asked last; where silence or a token made
+  the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
+  or `max_hold_seconds` have passed, the turn lingers.
+- What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from connectors.log.records import CLOSE, VERDICT, Message, Record
+from flows import moderation
+from flows.engine.shard import Core
+from flows.moderation import Moderator, Policy, Span
+from flows.steps.events import Boundary, Event, Finding, Question, Released, Text
+from flows.steps.fallback import FINISHED
+from flows.steps.windows import TIMEOUT, TOKEN
+
+END = "end"
+ERROR = "error"
+DEFAULT_DESKTOP = "default"
+JOINED_CHARS = 256
+
+
+class Release(Core):
+    """One turn's `Text` and `Boundary` events to `Released` messages and their `Finding`s.
+
+    `fallback` gives the text for a close's reason, empty where there is none.
+    """
+
+    version = 2
+
+    def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
+        request = opened.d if isinstance(opened.d, dict) else {}
+        self._desktop = request.get("desktop") or DEFAULT_DESKTOP
+        self._policy = policy
+        self._fallback = fallback
+        self._session = (opened.s, opened.n)
+        self._moderator = Moderator(policy)
+        self._spans: deque[Span] = deque()
+        self._boundaries: deque[Boundary] = deque()
+        self._arrivals = array("q")  # of three each: the text's length then, its tokens, its log time
+        self._fed = 0
+        self._begin = 0
+        self._seq = 0
+        self._ended = False
+        self._asked = 0
+        self._unasked: list[str] = []
+        self._closing: Record | None = None
+        self._max_hold = round(policy.max_hold_seconds * 1_000_000)
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is Text:
+            return self._text(event)
+        if type(event) is Boundary:
+            return self._boundary(event)
+        if type(event) is Record and event.k == CLOSE:
+            return self._close(event)
+        if type(event) is Record and event.k == VERDICT:
+            return self._verdict(event)
+        return (event,)
+
+    def expire(self, t: int) -> Iterable[Event]:
+        self._keep(self._moderator.release_held())
+        self.deadline = None
+        return self._release(t) if self._closing is None else self._finish(t, self._closing)
+
+    @property
+    def lingers(self) -> bool:  # type: ignore[override]  # here it depends on what is awaited
+        """Whether verdicts on a closed turn are still to come."""
+        return self._closing is not None
+
+    def abandon(self, close: Record) -> Iterable[Event]:
+        """Show nothing that was not shown yet; only say that this was all."""
+        return (self._last_word(close), close)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        return (
+            self._moderator.snapshot(),
+            _freeze(self._spans),
+            [(b.t, b.at, b.closed_by) for b in self._boundaries],
+            self._arrivals.tobytes(),
+            (self._fed, self._begin, self._seq, self._ended),
+            (self._asked, "".join(self._unasked)),
+            self._closing and (self._closing.t, self._closing.d),
+            self.deadline,
+        )
+
+    def restore(self, data: tuple[Any, ...]) -> None:
+        moderator, spans, boundaries, arrivals, progress, (self._asked, unasked), closing, self.deadline = data
+        self._moderator = Moderator.restore(self._policy, moderator)
+        self._spans = deque(_thaw(span) for span in spans)
+        self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in boundaries)
+        self._arrivals.frombytes(arrivals)
+        self._fed, self._begin, self._seq, self._ended = progress
+        self._unasked = [unasked]
+        if closing:
+            t, d = closing
+            self._closing = Record(t, *self._session, CLOSE, d=d)
+
+    def _text(self, event: Text) -> list[Event]:
+        self._fed += len(event.text)
+        arrivals = self._arrivals
+        if arrivals and not event.text:  # it ends where the last one did
+            arrivals[-2] += event.tokens
+        else:
+            arrivals.extend((self._fed, event.tokens, event.t))
+        if self._policy.remote and event.text:
+            self._unasked.append(event.text)
+        cut = self._moderator.cut
+        self._keep(self._moderator.push(event.text))
+        if not self._moderator.held:
+            self.deadline = None
+        elif self.deadline is None or self._moderator.cut != cut:
+            self.deadline = event.t + self._max_hold
+        return [event, *self._release(event.t)]
+
+    def _keep(self, spans: list[Span]) -> None:
+        """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
+        kept = self._spans
+        self._moderator.findings.clear()  # the spans have them
+        for span in spans:
+            last = kept[-1] if kept else None
+            if last and last.verbatim and span.verbatim and len(last.text) < JOINED_CHARS:
+                kept[-1] = Span(last.start, span.end, last.text + span.text)
+            else:
+                kept.append(span)
+
+    def _boundary(self, event: Boundary) -> list[Event]:
+        if event.closed_by in (TIMEOUT, TOKEN):
+            asked = self._ask(event.t) if self._moderator.judged >= self._asked else []
+            return [*asked, *self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)]
+        self._boundaries.append(event)
+        return [*self._ask(event.t), *self._release(event.t)]
+
+    def _ask(self, t: int) -> list[Event]:
+        """Put the text since the last question to the remote detectors."""
+        text = "".join(self._unasked)
+        self._unasked.clear()
+        if not text:
+            return []
+        start, self._asked = self._asked, self._fed
+        return [Question(t, *self._session, detector, start, text) for detector in self._policy.remote]
+
+    def _verdict(self, event: Record) -> list[Event]:
+        verdict = event.d if isinstance(event.d, dict) else {}
+        if verdict.get("detector") in self._policy.remote and verdict["findings"] is None:
+            self._keep(self._moderator.release_held())
+        elif verdict.get("detector") in self._policy.remote:
+            found = [(start, end, rule) for start, end, rule in verdict["findings"]]
+            self._keep(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
+        if self._closing is None:
+            return [event, *self._release(event.t)]
+        return [event, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
+
+    def _close(self, event: Record) -> list[Event]:
+        self._keep(self._moderator.finish())
+        if not self._moderator.held:
+            return self._finish(event.t, event)
+        self._closing, self.deadline = event, event.t + self._max_hold
+        return [*self._ask(event.t), *self._release(event.t)]
+
+    def _finish(self, t: int, close: Record) -> list[Event]:
+        """The last window, and the close, at the time at which both are known."""
+        self._closing, self.deadline = None, None
+        event = Record(t, close.s, close.n, CLOSE, d=close.d)
+        out = self._release(t)
+        finished = _reason(event) == FINISHED
+        said = not finished and self._fallback(_reason(event)) != ""
+        out += self._window(event.t, self._fed, END if finished else ERROR, event.t, last=not said)
+        if said:
+            out.append(self._last_word(event))
+        return [*out, event]
+
+    def _last_word(self, close: Record) -> Released:
+        """The final message of a turn that failed: the fallback, or nothing but the end."""
+        text = self._fallback(_reason(close))
+        message = Message(*self._session, self._seq, text, ERROR, True, bool(text), close.t)
+        self._seq += 1
+        return Released(close.t, *self._session, message, self._desktop, 0, close.t, close.t, 0)
+
+    def _release(self, t: int) -> list[Event]:
+        """Every window whose end is proved and passed by the cut."""
+        out: list[Event] = []
+        while self._boundaries and self._boundaries[0].at <= self._moderator.cut:
+            boundary = self._boundaries.popleft()
+            out += self._window(t, boundary.at, boundary.closed_by, boundary.t)
+        return out
+
+    def _window(self, t: int, end: int, closed_by: str, proved: int, *, last: bool = False) -> list[Event]:
+        """The window from the last one's end to `end`, which a finding across it moves to its own end."""
+        if end <= self._begin and not last:
+            return []
+        spans, end = self._take(end)
+        began, tokens = self._count(end, proved)
+        self._begin = end
+        found = [span.finding for span in spans if span.finding]
+        text = self._act("".join([span.text for span in spans]), found)
+        if not text and not last:
+            return []
+        seq, self._seq = self._seq, self._seq + 1
+        categories = tuple(finding.category for finding in found)
+        message = Message(*self._session, seq, text, closed_by, last, False, t, categories)
+        released = Released(t, *self._session, message, self._desktop, tokens, began, proved, len(found))
+        return [
+            *(Finding(t, *self._session, seq, f.category, f.rule, f.action, f.start, f.end) for f in found),
+            released,
+        ]
+
+    def _act(self, text: str, found: list[moderation.Finding]) -> str:
+        """The window's text after the actions that are for all of it."""
+        actions = {finding.action for finding in found}
+        if self._ended:
+            return ""
+        if "end" in actions:
+            self._ended = True
+            return self._policy.replacement
+        if "drop" in actions:
+            return ""
+        return self._policy.replacement if "replace" in actions else text
+
+    def _take(self, end: int) -> tuple[list[Span], int]:
+        """The spans before `end`; verbatim text is split there, a finding goes whole."""
+        taken: list[Span] = []
+        spans = self._spans
+        while spans and spans[0].start < end:
+            span = spans.popleft()
+            if span.end > end and span.verbatim:
+                head = end - span.start
+                spans.appendleft(Span(end, span.end, span.text[head:], None))
+                span = Span(span.start, end, span.text[:head], None)
+            taken.append(span)
+        return taken, max(end, taken[-1].end if taken else end)
+
+    def _count(self, end: int, proved: int) -> tuple[int, int]:
+        """When the window's first text came, and how many tokens ended in it."""
+        arrivals = self._arrivals
+        began, tokens, at = arrivals[2] if arrivals else proved, 0, 0
+        while at < len(arrivals) and arrivals[at] <= end:
+            tokens += arrivals[at + 1]
+            at += 3
+        del arrivals[:at]
+        return began, tokens
+
+
+def _reason(close: Record) -> str:
+    return str(close.d.get("reason")) if isinstance(close.d, dict) else ""
+
+
+def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:
+    return [(s.start, s.end, s.text, s.finding and msgspec.structs.astuple(s.finding)) for s in spans]
+
+
+def _thaw(data: tuple[Any, ...]) -> Span:
+    start, end, text, finding = data
+    return Span(start, end, text, moderation.Finding(*finding) if finding else None)

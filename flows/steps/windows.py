@@ -1,0 +1,210 @@
+"""Text to windows: where the agent's next message ends.
+
+Rules
+- The text passes through as it comes; a `Boundary` follows as soon as it is proved. So moderation works on text
+  that is still being written, and a window costs no second wait.
+- `mode` says what ends a window: a sentence; a clause too; only a paragraph; or nothing but the token ("none").
+  Beside that it ends after `timeout` of silence, at `max_chars`, and with its turn.
+- A window shorter than `min_chars` is joined to the next; silence and the turn's end let it go all the same.
+- Whatever ends a window, the splitter is not disturbed: the sentence goes on, its rest is the next window.
+- White space alone is not a window: it waits for what follows.
+- Every cut is decided at one place in the text, so the windows are the same however it comes in pieces (silence and
+  mode "none" apart).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.log.records import CLOSE, Record
+from flows.engine.shard import Core
+from flows.sentences import SentenceSplitter
+from flows.steps.cuts import best_cut, clause_ends, may_have_place
+from flows.steps.events import Boundary, Event, Text
+
+SENTENCE = "sentence"
+CLAUSE = "clause"
+PARAGRAPH = "paragraph"
+TOKEN = "token"
+TIMEOUT = "timeout"
+MAX_CHARS = "max_chars"
+
+OVERFULL = 4
+_BEHIND = r"\s、，；：”’」』）"
+_WORD_BEGINS = re.compile(rf"(?<=[{_BEHIND}])[^{_BEHIND}]")
+_MAY_BEGIN_BEHIND = re.compile(f"[{_BEHIND}]")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n\s*$")
+
+
+class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[window] of the settings.
+
+    mode             sentence, clause, paragraph, or none: as fast as moderation lets text go
+    timeout          seconds of silence after which an open window goes out as it is (0: never)
+    first_timeout    the same for a turn's first window (unset: as `timeout`)
+    min_chars        a shorter window is joined to the next (0: none is)
+    first_min_chars  the same for a turn's first window (unset: as `min_chars`)
+    max_chars        the longest window (1 to 65,536); up to four times that where there is no place to cut
+    language         of sessions that name none
+    abbreviations    the user's own: none of them ends a sentence
+    flush_overrides  patterns (RE2) behind whose match no sentence ends, such as `\\d+\\.`
+    """
+
+    mode: Literal["sentence", "clause", "paragraph", "none"] = "sentence"
+    timeout: float = 5.0
+    first_timeout: float | None = None
+    min_chars: int = 0
+    first_min_chars: int | None = None
+    max_chars: int = 2_000
+    language: str = "en"
+    abbreviations: tuple[str, ...] = ()
+    flush_overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "first_timeout"):
+            if not 0 <= (getattr(self, name) or 0) <= 86_400:
+                raise ValueError(f"{name} should be between 0 (never) and 86400 seconds")
+        if not 1 <= self.max_chars <= 65_536:
+            raise ValueError("max_chars should be between 1 and 65536")
+        for name in ("min_chars", "first_min_chars"):
+            if not 0 <= (getattr(self, name) or 0) <= self.max_chars:
+                raise ValueError(f"{name} should be between 0 and max_chars")
+        self.splitter(self.language)
+
+    def splitter(self, language: str) -> SentenceSplitter:
+        """A splitter for one turn. Raises SettingsError for a pattern that is none."""
+        return SentenceSplitter(language, abbreviations=self.abbreviations, flush_overrides=self.flush_overrides)
+
+
+class Windows(Core):
+    """One turn's `Text` to the same `Text` and its `Boundary` events."""
+
+    version = 2
+
+    def __init__(self, settings: WindowSettings, opened: Record) -> None:
+        request = opened.d if isinstance(opened.d, dict) else {}
+        self._session = (opened.s, opened.n)
+        self._settings = settings
+        self._mode = request.get("window") or settings.mode
+        self._splitter = settings.splitter(request.get("language") or settings.language)
+        self._split = 0
+        self._begin = 0
+        self._open = ""
+        self._first = True
+
+    def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is Text:
+            return self._text(event)
+        if type(event) is Record and event.k == CLOSE:
+            return self._close(event)
+        return (event,)
+
+    def expire(self, t: int) -> Iterable[Event]:
+        out: list[Event] = []
+        self.deadline = None
+        self._cut(t, len(self._open), TIMEOUT, out)
+        return out
+
+    def snapshot(self) -> tuple[Any, ...]:
+        return (self._splitter.snapshot(), self._split, self._begin, self._open, self._first, self.deadline)
+
+    def restore(self, data: tuple[Any, ...]) -> None:
+        splitter, self._split, self._begin, self._open, self._first, self.deadline = data
+        self._splitter = self._settings.splitter(splitter["language"])  # the settings' may have changed since
+        self._splitter.restore(splitter)
+
+    def _text(self, event: Text) -> list[Event]:
+        out: list[Event] = [event]
+        if not event.text:
+            return out
+        for part in self._parts(event.text):
+            self._open += part
+            for length in self._splitter.measure(part):
+                self._split += length
+                self._close_sentence(event.t, out)
+            if self._mode in (CLAUSE, PARAGRAPH):
+                self._close_before_word(event.t, out)
+            if len(self._open) >= self._settings.max_chars:
+                self._close_full(event.t, out)
+        if self._mode == "none":
+            self._cut(event.t, len(self._open), TOKEN, out)
+        self.deadline = self._silence_ends(event.t)
+        return out
+
+    def _parts(self, text: str) -> Iterator[str]:
+        """The text in pieces that end where something is decided: where the window is full, and where a word begins."""
+        at = 0
+        while at < len(text):
+            end = at + max(1, self._settings.max_chars - len(self._open))
+            if self._mode in (CLAUSE, PARAGRAPH):
+                end = min(end, self._word_begins(text, at) + 1)
+            yield text[at:end]
+            at = end
+
+    def _word_begins(self, text: str, at: int) -> int:
+        if at == 0 and _MAY_BEGIN_BEHIND.match(self._open[-1:]) and not _MAY_BEGIN_BEHIND.match(text):
+            return 0
+        match = _WORD_BEGINS.search(text, at)
+        return match.start() if match else len(text)
+
+    def _close(self, event: Record) -> list[Event]:
+        """The rest of the splitter's boundaries; the last window is closed by the turn's own end."""
+        out: list[Event] = []
+        for length in self._splitter.measure("", final=True):
+            self._split += length
+            if self._split < self._begin + len(self._open):
+                self._close_sentence(event.t, out)
+        return [*out, event]
+
+    def _close_sentence(self, t: int, out: list[Event]) -> None:
+        if self._mode in (SENTENCE, CLAUSE):
+            self._close_at(t, self._split - self._begin, SENTENCE, out)
+
+    def _close_before_word(self, t: int, out: list[Event]) -> None:
+        """Where the last character begins a word: a clause may have ended before it, or a paragraph."""
+        at = len(self._open) - 1
+        if not _WORD_BEGINS.match(self._open, at):
+            return
+        if self._mode == CLAUSE:
+            if clause_ends(self._open, at):
+                self._close_at(t, at, CLAUSE, out)
+            return
+        blank = _BLANK_LINE.search(self._open, 0, at)
+        if blank and self._begin + blank.start() <= self._split <= self._begin + at:
+            self._close_at(t, at, PARAGRAPH, out)
+
+    def _close_full(self, t: int, out: list[Event]) -> None:
+        """A full window goes where there is a place to cut; without one it waits, but not for ever."""
+        most = self._settings.max_chars
+        tried = len(self._open) > most  # when it was a character shorter; looking anew at each would be quadratic
+        length = best_cut(self._open) if not tried or may_have_place(self._open) else None
+        if length is None and len(self._open) >= OVERFULL * most:
+            length = len(self._open)
+        if length is not None:
+            self._cut(t, length, MAX_CHARS, out)
+
+    def _close_at(self, t: int, length: int, closed_by: str, out: list[Event]) -> None:
+        """Close the window there, unless that is behind us, or leaves only white space or a crumb."""
+        settings = self._settings
+        least = settings.min_chars
+        if self._first and settings.first_min_chars is not None:
+            least = settings.first_min_chars
+        if length > 0 and len(self._open[:length].strip()) >= max(least, 1):
+            self._cut(t, length, closed_by, out)
+
+    def _cut(self, t: int, length: int, closed_by: str, out: list[Event]) -> None:
+        self._begin, self._open, self._first = self._begin + length, self._open[length:], False
+        out.append(Boundary(t, *self._session, self._begin, closed_by))
+
+    def _silence_ends(self, t: int) -> int | None:
+        settings = self._settings
+        timeout = settings.timeout
+        if self._first and settings.first_timeout is not None:
+            timeout = settings.first_timeout
+        if not timeout or not self._open or self._open.isspace():
+            return None
+        return t + round(timeout * 1_000_000)
