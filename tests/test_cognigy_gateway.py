@@ -288,6 +288,17 @@ def test_a_scope_that_is_not_granted_is_named(place: str, against: Against) -> N
 
 
 @pytest.mark.parametrize("place", ["start", "config"])
+def test_a_redirect_is_not_followed_and_says_what_to_set(place: str, against: Against) -> None:
+    async def test(side: Side) -> None:
+        outcome = await side.converse()
+        assert outcome.reason == "refused"
+        assert "was answered with a redirect (status 302), and none is followed" in str(outcome.fault)
+        assert "set COGNIGY_BASE_URL" in str(outcome.fault)
+
+    against(test, f"302=9:on={place}")
+
+
+@pytest.mark.parametrize("place", ["start", "config"])
 def test_401_refreshes_the_token_and_tries_once_more(place: str, against: Against) -> None:
     async def test(side: Side) -> None:
         assert await side.converse() == Outcome("finished")
