@@ -24,8 +24,8 @@ class Away:
         self._world = world
         self._name = name
         self._believed = believed
-        self._calm = self._losing
         self._losing = DESKTOPS[name].goes == "crashes"
+        self._calm = self._losing
         self._chance = random.Random(chance.random())
         self.absences = 0
         self._away = False
