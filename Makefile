@@ -26,9 +26,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 
 soak: $(INSTALLED)
-	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes auto
-	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes exact
-	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --resumes repeats
+	$(BIN)/python -m tests.system.harness --sessions 200 --kills 100 --runs 3
+	$(BIN)/python -m tests.system.harness --sessions 60 --kills 20 --resumes exact
+	$(BIN)/python -m tests.system.harness --sessions 60 --kills 20 --resumes repeats
 	TOKENWEIR_KILLS=25 $(BIN)/python -m pytest --timeout 0 -s tests/system/test_metrics_kills.py
 	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
 	$(BIN)/python -m tests.properties.moderation_search --examples 100000 --seed $$(date +%s)

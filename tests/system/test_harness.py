@@ -15,7 +15,7 @@ from tests.system.harness.delivered import read
 from tests.system.harness.desktops import DESKTOPS, NONE, PONG
 from tests.system.harness.lateness import Arrival, waits
 from tests.system.harness.plan import FEATURES
-from tests.system.harness.streams import sessions_of
+from tests.system.harness.streams import account_ids, known_ids, sessions_of
 from tests.system.harness.truth import Truth, difference
 
 SHORT = Plan(
@@ -131,6 +131,7 @@ def test_a_plan_draws_the_same_again_and_every_desktop_and_kind_of_ids_in_a_long
     assert sessions_of(plan, Random(plan.seed))[1] == sessions
     drawn = [each for theirs in sessions.values() for each in theirs]
     assert {each.desktop for each in drawn} == set(DESKTOPS)
-    assert {"counting", "shared", "none"} <= {each.ids for each in drawn}
+    assert {account_ids(Plan.of(seed, 200, 100)) for seed in range(3)} == set(known_ids()) - {"none"}
+    assert "none" in {each.ids for each in drawn}
     assert {each.desktop for each in drawn if each.last} == set(DESKTOPS)
     assert set(FEATURES) == plan.features

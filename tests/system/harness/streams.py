@@ -3,6 +3,8 @@
 Rules
 - What goes wrong beside the kills is what a careful client survives with the whole text; where a vendor has no way to
   go on (Cognigy, a stream without ids), only kills break a stream.
+- A vendor names its frames in one way: an account has ids of one kind, and now and then a stream without any. Three
+  seeds in a row have all kinds.
 - A vendor repeats what it had sent only where that can be told: with ids that tell, under the ids that it had; without,
   where the service is told that it "repeats", and then in texts of words alone (docs/recovery.md states that limit).
 - With one id for the whole stream the vendor goes on behind what it had *sent*: what was on the way at a kill is lost
@@ -24,6 +26,10 @@ from tests.system.harness.plan import VENDORS, Plan, Resumes, Session
 
 IDS: Final = {"counting": "", "unique": "ids=event:named=unique", "shared": "ids=stream", "none": "ids=none"}
 """The kinds of a vendor's ids, in the words of the simulator."""
+
+ACCOUNTS: Final = ("unique", "shared", "counting")
+WITHOUT: Final = 0.15
+"""The share of streams without ids."""
 
 OVERLAP: Final = 12
 
@@ -69,7 +75,9 @@ def _add(
     *,
     last: bool = False,
 ) -> None:
-    ids = chance.choice(known_ids()) if vendor == "cxone" and "ids" in plan.features else "counting"
+    ids = "none" if chance.random() < WITHOUT else account_ids(plan)
+    if vendor == "cognigy" or "ids" not in plan.features:
+        ids = "counting"
     varied = "texts" in plan.features and (vendor == "cognigy" or plan.resumes != "repeats")
     kind = chance.choice(list(texts.KINDS)) if varied else "words"
     tokens = texts.joined(plan.streams, wanted, chance) if plan.streams else texts.KINDS[kind](wanted, chance)
@@ -98,6 +106,12 @@ def faults_of(vendor: str, ids: str, resumes: Resumes, chance: random.Random, le
     elif resumes == "auto" and breaks and ids != "shared":
         faults.append(f"repeat={chance.randrange(9)}")
     return ",".join(filter(None, faults))
+
+
+def account_ids(plan: Plan) -> str:
+    """The kind of a run's ids; those that count on where the simulator knows no such."""
+    kind = ACCOUNTS[plan.seed % len(ACCOUNTS)]
+    return kind if kind in known_ids() else "counting"
 
 
 def known_ids() -> list[str]:
