@@ -120,6 +120,14 @@ def test_whatever_ends_the_open_word_ends_a_word() -> None:
             assert word is None or word.group() == "ab", hex(code)
 
 
+@pytest.mark.parametrize(
+    "text", ["sh!+(", "sh!+((", "a +(", "(+(", "a+", "a(+", "x" * 64 + "+(", "+" * 70, "(" + "+" * 64]
+)
+def test_the_open_word_is_a_whole_word(text: str) -> None:
+    at = open_word(text)
+    assert at == 0 or at <= len(text) - 64 or not WORD.fullmatch(text[at - 1 : at + 1])
+
+
 def test_folding() -> None:
     assert fold("Ærøskøbing") == "aeroskobing"
     assert fold("Пот") == "пот"

@@ -94,6 +94,8 @@ FOUND = (
     (BLOCKING, "2 \u00a0\n\u00a0\u202f\n\u202f\n\U000e0077\uff43"),
     (BLOCKING, "sh 1t "),
     (BLOCKING, "fu \u0308ck "),
+    # A plus at a word's end, and a bracket, cut the word in two.
+    (BLOCKING, "sh!+(x "),
     # Found before the limit on what is held was reached, or not, as the pieces came.
     (Policy(pii=("IP_ADDRESS",), max_hold_chars=12), "0.0.0.1\u04458\u00dfcABEzz"),
     # What came up while these were mended.
@@ -111,6 +113,14 @@ FOUND = (
 def test_what_once_showed(policy: Policy | str, text: str) -> None:
     for at in range(len(text)):
         check(POLICIES[policy] if isinstance(policy, str) else policy, text, [text[:at], text[at:]])
+
+
+@settings(max_examples=min(EXAMPLES, 2_000) // 4, deadline=None)
+@given(case=cut_texts())
+def test_what_is_remembered_of_words_does_not_show(case: tuple[str, list[str]]) -> None:
+    _, pieces = case
+    new = Policy(pii=(), blocklist=TERMS)
+    assert moderated(BLOCKING, pieces) == moderated(new, pieces)
 
 
 @pytest.mark.parametrize(

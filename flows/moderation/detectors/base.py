@@ -58,13 +58,15 @@ class Detector(Protocol):
         ...
 
 
-_OPEN = re.compile(rf"[^{OPEN_BREAKS}{UNSPACED}]{{0,64}}\(?\+?")
+_IN_OPEN = f"[^{OPEN_BREAKS}{UNSPACED}]"
+_OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}\(?(?:\+(?!{_IN_OPEN}))?")
 
 
 def open_word(text: str) -> int:
     """Where the word at the end of the text begins: at most 64 characters, with a bracket or plus before it.
 
+    A plus at the end of a word is that word's, whatever follows.
     Scripts that put no blanks between words have no open word.
     """
-    match = _OPEN.match(text[:-67:-1])
+    match = _OPEN.match(text[:-68:-1])
     return len(text) - match.end() if match else len(text)
