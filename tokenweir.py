@@ -35,9 +35,10 @@ from connectors.console.printable import printable
 from connectors.console.sink import ConsoleSink, Screen, Terminal
 from connectors.errors import DataDirError, InputError, SettingsError
 from connectors.job.requests import Admission, SessionRequest, parse_request, read_sessions
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
+from connectors.simulator import AgentDesktop, Corpus
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cognigy, cxone
 from flows import demo as demonstration
 from flows.backup import backup
@@ -235,7 +236,7 @@ def simulate(
     The faults' and behaviours' words are in docs/simulator.md.
     """
     served = Corpus.read(corpus) if corpus else Corpus.builtin()
-    kind = CXoneGateway if vendor == cxone.VENDOR.name else SimulatedCognigy
+    kind = SimulatedCXone if vendor == cxone.VENDOR.name else SimulatedCognigy
     gateway = kind(served, faults=faults, port=port, speed=speed)
     desktop = AgentDesktop(behaviour=behaviour, port=desktop_port)
     try:
@@ -244,7 +245,7 @@ def simulate(
         err.print("stopped")
 
 
-async def _simulate(vendor: str, gateway: CXoneGateway | SimulatedCognigy, desktop: AgentDesktop) -> None:
+async def _simulate(vendor: str, gateway: SimulatedCXone | SimulatedCognigy, desktop: AgentDesktop) -> None:
     async with AsyncExitStack() as servers:
         await servers.enter_async_context(gateway)
         await servers.enter_async_context(desktop)

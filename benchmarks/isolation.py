@@ -21,8 +21,9 @@ from pathlib import Path
 from connectors.job.requests import SessionRequest
 from connectors.metrics import open_metrics
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
+from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cxone
 from flows.settings import parse
 
@@ -68,7 +69,7 @@ def serve() -> None:
     """The other side: print the URLs as one line of JSON, and serve until standard input ends."""
     tokens = [f"{word} " for n in range(SENTENCES) for word in f"Sentence {n} is one of several.".split()]
     reactor = Reactor()
-    gateway = CXoneGateway(Corpus([TokenStream("s", tuple(tokens))]), token_interval=PACE)
+    gateway = SimulatedCXone(Corpus([TokenStream("s", tuple(tokens))]), token_interval=PACE)
     healthy = {f"d{number}": AgentDesktop() for number in range(HEALTHY)}
     stalled, spare = AgentDesktop(behaviour="stop=1,pong=false,buffer=4096"), AgentDesktop()
     servers = [gateway, stalled, spare, *healthy.values()]

@@ -21,9 +21,10 @@ from connectors.errors import DataDirError
 from connectors.job.requests import SessionRequest
 from connectors.log.records import Message, encode_message
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
+from connectors.simulator import AgentDesktop, Corpus
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cognigy, cxone
 from flows.moderation import Moderator
 from flows.replay import replay
@@ -104,7 +105,7 @@ class OtherSide:
     """The simulated servers, on an event loop of their own."""
 
     def __init__(self) -> None:
-        self.cxone = CXoneGateway(faults=SCENES["cxone"], token_ttl=3.0, declared_ttl=3_600.0)
+        self.cxone = SimulatedCXone(faults=SCENES["cxone"], token_ttl=3.0, declared_ttl=3_600.0)
         self.cognigy = SimulatedCognigy(faults=SCENES["cognigy"], first_message=True)
         self.desktop = AgentDesktop()
         self._reactor = Reactor()

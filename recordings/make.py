@@ -24,10 +24,11 @@ from connectors.errors import TokenweirError
 from connectors.job.requests import SessionRequest
 from connectors.log.records import encode_message
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
+from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.texts import Text, cut
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.replay import replay
@@ -269,8 +270,8 @@ def corpus() -> Corpus:
     )
 
 
-GATEWAYS: dict[str, Callable[[], CXoneGateway | SimulatedCognigy]] = {
-    "cxone": lambda: CXoneGateway(corpus(), speed=SPEED),
+GATEWAYS: dict[str, Callable[[], SimulatedCXone | SimulatedCognigy]] = {
+    "cxone": lambda: SimulatedCXone(corpus(), speed=SPEED),
     "cognigy": lambda: SimulatedCognigy(corpus(), speed=SPEED, first_message=True),
 }
 JOBS = {"cxone": cxone.job, "cognigy": cognigy.job}
@@ -304,7 +305,7 @@ def make(name: str) -> str:
     return f"{count} records, {size} bytes, {len(desktop.received)} messages; turns: {ended}"
 
 
-def _play(scene: Scene, settings: Settings, reactor: Reactor, gateway: CXoneGateway | SimulatedCognigy) -> LiveJob:
+def _play(scene: Scene, settings: Settings, reactor: Reactor, gateway: SimulatedCXone | SimulatedCognigy) -> LiveJob:
     """Run the scene's job to its end; returns the one that saw it."""
     job = JOBS[scene.vendor](settings, requests=scene.sessions)
     if not scene.stop_after:

@@ -10,8 +10,9 @@ import pytest
 
 from connectors.job.requests import SessionRequest
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
+from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cxone
 from flows.live import LiveJob
 from flows.settings import Settings, parse
@@ -22,7 +23,7 @@ EVALUATION = Path(__file__).parents[2] / "shared" / "evaluation"
 class OtherSide:
     """A CXone gateway and an agent desktop, running."""
 
-    def __init__(self, reactor: Reactor, gateway: CXoneGateway, desktop: AgentDesktop) -> None:
+    def __init__(self, reactor: Reactor, gateway: SimulatedCXone, desktop: AgentDesktop) -> None:
         self.reactor = reactor
         self.gateway = gateway
         self.desktop = desktop
@@ -65,7 +66,7 @@ def other_side() -> Iterator[Callable[..., OtherSide]]:
 
     def start(corpus: Corpus | None = None, faults: Any = "", *, behaviour: Any = "", **options: Any) -> OtherSide:
         options.setdefault("speed", 0)
-        side = OtherSide(reactor, CXoneGateway(corpus, faults=faults, **options), AgentDesktop(behaviour=behaviour))
+        side = OtherSide(reactor, SimulatedCXone(corpus, faults=faults, **options), AgentDesktop(behaviour=behaviour))
         reactor.run(side.gateway.start())
         reactor.run(side.desktop.start())
         started.append(side)

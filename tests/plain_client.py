@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from connectors.simulator import Corpus, CXoneGateway, TokenStream
+from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH
+from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH, SimulatedCXone
 
 BUILTIN = Corpus.builtin()
 ABC = Corpus([TokenStream("abc", tuple("abcdefghij"))])
@@ -156,10 +156,10 @@ def joined(tokens: list[str]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running(*args: Any, **options: Any) -> AsyncIterator[tuple[CXoneGateway, Client]]:
+async def running(*args: Any, **options: Any) -> AsyncIterator[tuple[SimulatedCXone, Client]]:
     options.setdefault("speed", 0)
     async with (
-        CXoneGateway(*args, **options) as gateway,
+        SimulatedCXone(*args, **options) as gateway,
         httpx.AsyncClient(base_url=gateway.url, timeout=10) as http,
     ):
         client = Client(http)
@@ -168,7 +168,7 @@ async def running(*args: Any, **options: Any) -> AsyncIterator[tuple[CXoneGatewa
 
 
 def with_gateway(
-    test: Callable[[CXoneGateway, Client], Coroutine[Any, Any, None]],
+    test: Callable[[SimulatedCXone, Client], Coroutine[Any, Any, None]],
     *args: Any,
     loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
     **options: Any,
@@ -181,7 +181,7 @@ def with_gateway(
         runner.run(run())
 
 
-async def raw_answer(gateway: CXoneGateway, client: Client, prompt: str) -> tuple[bytes, bool]:
+async def raw_answer(gateway: SimulatedCXone, client: Client, prompt: str) -> tuple[bytes, bool]:
     """The bytes of an answer off a bare socket, and whether an RST ended it."""
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))

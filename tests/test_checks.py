@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, CXoneGateway
+from connectors.simulator import AgentDesktop
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows.doctor import examine
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import environment, invoke
@@ -53,7 +54,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def other_side() -> Iterator[OtherSide]:
     reactor = Reactor()
-    side = OtherSide(reactor, CXoneGateway(corpus_of(["The ", "parcel ", "left. "]), speed=0), AgentDesktop())
+    side = OtherSide(reactor, SimulatedCXone(corpus_of(["The ", "parcel ", "left. "]), speed=0), AgentDesktop())
     reactor.run(side.gateway.start())
     reactor.run(side.desktop.start())
     yield side

@@ -20,12 +20,13 @@ from connectors.log.lane import Lane
 from connectors.log.records import Record, frame, opened
 from connectors.log.turns import Turns
 from connectors.secret import Secret
-from connectors.simulator import Corpus, SimulatedCognigy, TokenStream
+from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.contract import Decoder
 from connectors.vendors.cognigy.gateway import CognigyGateway, _refuses_streaming
 from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
 from tests.conftest import EVALUATION

@@ -23,10 +23,10 @@ from bytewax.testing import TestingSource, run_main
 from connectors.errors import DataDirError
 from connectors.reactor import Reactor
 from connectors.secret import Secret
-from connectors.simulator import SimulatedCognigy
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from connectors.vendors.cognigy.variables import DialogDeadLetter, DialogSettings, DialogSink, DialogUpdate
 
 WAIT = 20.0

@@ -13,16 +13,16 @@ import pytest
 
 from connectors.errors import SettingsError
 from connectors.reactor import Reactor
-from connectors.simulator import Corpus, CXoneGateway, TokenStream
+from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH
+from connectors.vendors.cxone.simulator import SCOPE, STREAM_PATH, TOKEN_PATH, SimulatedCXone
 from tests.plain_client import ABC, BUILTIN, Client, joined, messages, raw_answer, read_events, with_gateway
 
 # The contract.
 
 
 def test_every_stream_of_ours_comes_whole_one_event_a_token() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         for stream in BUILTIN:
             reply = await client.ask(stream.prompt or "")
             assert reply.status == 200
@@ -40,7 +40,7 @@ def test_every_stream_of_ours_comes_whole_one_event_a_token() -> None:
 def test_a_prompt_may_be_mapped_may_name_a_stream_and_else_the_corpus_goes_round() -> None:
     corpus = Corpus([TokenStream("one", ("1",)), TokenStream("two", ("2",)), TokenStream("three", ("3",))])
 
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         for prompt, text in (
             ("mapped", "2"),
             ("stream three", "3"),
@@ -56,7 +56,7 @@ def test_a_prompt_may_be_mapped_may_name_a_stream_and_else_the_corpus_goes_round
 
 
 def test_a_prompt_may_carry_its_faults() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         assert (await client.ask("stream abc with 503")).status == 503
         assert (await client.ask("stream abc with drop=end@2")).tokens == ["a", "b"]
         nonsense = await client.ask("stream abc with nonsense")
@@ -81,7 +81,7 @@ def test_a_prompt_may_carry_its_faults() -> None:
 def test_a_token_is_granted_to_the_right_client_for_its_scope_only(
     changed: dict[str, str], status: int, error: str
 ) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         answer = await client.login(**changed)
         assert (answer.status_code, answer.json()["error"]) == (status, error)
 
@@ -89,7 +89,7 @@ def test_a_token_is_granted_to_the_right_client_for_its_scope_only(
 
 
 def test_a_token_says_how_long_it_holds_and_really_ends() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         answer = (await client.login()).json()
         assert answer["token_type"] == "Bearer"
         assert answer["expires_in"] == 3600
@@ -109,7 +109,7 @@ def test_a_token_says_how_long_it_holds_and_really_ends() -> None:
 
 
 def test_a_client_without_the_scope_is_told_so() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         assert (await client.login()).status_code == 403
         assert (await client.login(scope="other")).status_code == 200
         assert (await client.ask()).status == 403
@@ -135,7 +135,7 @@ def test_a_client_without_the_scope_is_told_so() -> None:
     ],
 )
 def test_what_the_contract_does_not_allow_is_refused_with_a_reason(request_: dict[str, Any], status: int) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         headers = client.headers | {"Content-Type": "application/json"} | request_.get("headers", {})
         answer = await client.http.request(
             request_.get("method", "POST"),
@@ -151,7 +151,7 @@ def test_what_the_contract_does_not_allow_is_refused_with_a_reason(request_: dic
 
 
 def test_what_was_asked_is_remembered_to_a_bound_and_without_secrets() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask("a customer's words")
         await client.ask("a customer's words", broken.events[-1].id)
         asked = [(a.path, a.status, a.continuation_id, a.attempt, a.tokens, a.ended) for a in gateway.requests]
@@ -170,7 +170,7 @@ def test_what_was_asked_is_remembered_to_a_bound_and_without_secrets() -> None:
 
 
 def test_hundreds_of_paced_streams_run_at_once_and_mix_nothing_up() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         async def one(number: int) -> None:
             stream = BUILTIN.at(number)
             received, _ = await raw_answer(gateway, client, f"stream {stream.name}")
@@ -186,7 +186,7 @@ def test_hundreds_of_paced_streams_run_at_once_and_mix_nothing_up() -> None:
 def test_several_gateways_live_in_one_loop_and_from_other_threads() -> None:
     reactor = Reactor()
     try:
-        first, second = CXoneGateway(ABC, speed=0), CXoneGateway(ABC, speed=0, client_secret="another")
+        first, second = SimulatedCXone(ABC, speed=0), SimulatedCXone(ABC, speed=0, client_secret="another")
         reactor.run(first.start(), 10)
         reactor.run(second.start(), 10)
         form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "scope": SCOPE}
@@ -215,14 +215,14 @@ def test_wrong_arguments_are_named_at_once() -> None:
         ({"prompts": {"x": "nobody"}}, "nobody"),
     ):
         with pytest.raises(SettingsError, match=named):
-            CXoneGateway(ABC, **wrong)  # type: ignore[arg-type] # wrong on purpose
+            SimulatedCXone(ABC, **wrong)  # type: ignore[arg-type] # wrong on purpose
 
 
 def test_a_port_that_is_taken_is_said_so() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         port = int(gateway.url.rpartition(":")[2])
         with pytest.raises(SettingsError, match=f"port {port} .* is taken"):
-            async with CXoneGateway(ABC, port=port):
+            async with SimulatedCXone(ABC, port=port):
                 pass
 
     with_gateway(test, ABC)
@@ -237,7 +237,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     ],
 )
 def test_what_is_no_http_or_too_much_of_it_is_refused(raw: bytes, status: int) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         host, port = gateway.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(raw)
@@ -258,7 +258,7 @@ def test_curl_logs_in_and_reads_the_stream() -> None:
         output, errors = await process.communicate()
         return output + errors
 
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         granted = await curl(
             gateway.url + TOKEN_PATH,
             *(

@@ -16,9 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from connectors.errors import SettingsError
-from connectors.simulator import Corpus, Faults, SimulatedCognigy, TokenStream
+from connectors.simulator import Corpus, Faults, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.vendors.cognigy.simulator import CONFIG_PATH, SCOPES, STREAM_PATH, TOKEN_PATH
+from connectors.vendors.cognigy.simulator import CONFIG_PATH, SCOPES, STREAM_PATH, TOKEN_PATH, SimulatedCognigy
 
 BUILTIN = Corpus.builtin()
 ABC = Corpus([TokenStream("abc", tuple("abcdefghij"))])

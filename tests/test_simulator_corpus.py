@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from connectors.errors import InputError
 from connectors.simulator import Corpus, Faults, TokenStream
+from connectors.simulator.answers import Pace
 from connectors.simulator.corpus import joined
 from connectors.simulator.texts import TEXTS, Text, cut
-from connectors.vendors.cxone.simulated_answer import Answer, Pace
+from connectors.vendors.cxone.simulator import CXoneAnswer
 
 EVALUATION = Path(os.environ.get("TOKENWEIR_EVALUATION", "../shared/evaluation")) / "streams.jsonl"
 
@@ -154,7 +155,7 @@ def test_the_recorded_streams_are_read() -> None:
 
 
 def dues(stream: TokenStream, pace: Pace, faults: str = "", **changed: int) -> list[float]:
-    answer = Answer(stream, Faults.parse(faults), pace, turn=0, **changed)
+    answer = CXoneAnswer(stream, Faults.parse(faults), pace, turn=0, **changed)
     return [round(piece.due, 6) for piece in answer.pieces() if b"data:" in piece.data]
 
 

@@ -15,13 +15,13 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulator import CXoneGateway, Faults
-from connectors.vendors.cxone.simulator import STREAM_PATH
+from connectors.simulator import Faults
+from connectors.vendors.cxone.simulator import STREAM_PATH, SimulatedCXone
 from tests.plain_client import ABC, BUILTIN, Client, Reply, joined, messages, raw_answer, read_events, with_gateway
 
 
 def test_a_continuation_goes_on_behind_the_id_whatever_else_was_sent() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         assert (broken.tokens, broken.broken) == (list("abcde"), True)
         assert (await client.ask("hello", broken.events[2].id)).tokens == [*"defghij", ""]
@@ -32,7 +32,7 @@ def test_a_continuation_goes_on_behind_the_id_whatever_else_was_sent() -> None:
 
 @pytest.mark.parametrize("ids", ["same", "new"])
 def test_a_continuation_may_repeat_tokens_with_the_same_or_with_new_ids(ids: str) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         rest = await client.ask("hello", broken.events[-1].id)
         assert rest.tokens == [*"cdefghij", ""]
@@ -55,7 +55,7 @@ def test_a_continuation_may_repeat_tokens_with_the_same_or_with_new_ids(ids: str
     ],
 )
 def test_ids_come_in_the_event_in_the_data_in_both_or_not_at_all(ids: str, event_ids: bool, context_ids: int) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         reply = await client.ask()
         in_data = [messages(event.data)[0].get("context_id") for event in reply.events]
         assert all(bool(event.id) == event_ids for event in reply.events)
@@ -72,7 +72,7 @@ def test_ids_come_in_the_event_in_the_data_in_both_or_not_at_all(ids: str, event
 
 
 def test_one_id_for_the_stream_goes_on_where_the_gateway_stopped() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         assert (await client.ask("hello", broken.events[0].id)).tokens == [*"efghij", ""]
 
@@ -90,7 +90,7 @@ def test_one_id_for_the_stream_goes_on_where_the_gateway_stopped() -> None:
     ],
 )
 def test_ids_look_as_told_and_a_continuation_knows_them(faults: str, different: int, rest: str) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         def ids(reply: Reply) -> list[str]:
             return [event.id or messages(event.data)[0]["context_id"] for event in reply.events]
 
@@ -103,7 +103,7 @@ def test_ids_look_as_told_and_a_continuation_knows_them(faults: str, different: 
 
 
 def test_byte_tokens_may_go_out_as_their_bytes() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         body = (await client.ask("stream bytes")).body
         assert re.search(rb'"token":"[\x80-\xff]"', body)
         assert b"<0x" not in body
@@ -112,7 +112,7 @@ def test_byte_tokens_may_go_out_as_their_bytes() -> None:
 
 
 def test_ids_may_be_missing_from_events() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         body = (await client.ask()).body
         assert [b"id:" in event for event in body.split(b"\n\n")[:10]] == [False, False, True] * 3 + [False]
 
@@ -132,7 +132,7 @@ def test_ids_may_be_missing_from_events() -> None:
 def test_a_drop_ends_the_answer_as_told_after_its_token(
     how: str, broken: bool, last: str, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         reply = await client.ask()
         assert reply.tokens == list("abcde")
         assert not reply.finished
@@ -144,7 +144,7 @@ def test_a_drop_ends_the_answer_as_told_after_its_token(
 
 
 def test_drops_come_in_order_and_as_often_as_told() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         got, last = [], None
         for _ in range(5):
             reply = await client.ask("hello", last)
@@ -157,7 +157,7 @@ def test_drops_come_in_order_and_as_often_as_told() -> None:
 
 
 def test_a_drop_may_lie_at_any_byte() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         whole, _ = await raw_answer(gateway, client, "stream yes")
         for at in range(len(whole)):
             received, reset = await raw_answer(gateway, client, f"stream yes with drop=fin@{at}b")
@@ -170,7 +170,7 @@ def test_a_drop_may_lie_at_any_byte() -> None:
 
 
 def test_a_clean_end_may_lie_at_any_byte_of_the_body() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         whole = (await client.ask("stream yes")).body
         for at in range(1, len(whole), 5):
             reply = await client.ask(f"stream yes with drop=end@{at}b")
@@ -180,7 +180,7 @@ def test_a_clean_end_may_lie_at_any_byte_of_the_body() -> None:
 
 
 def test_what_was_sent_is_known_after_a_cut_at_any_byte() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         for at in range(0, 620, 13):
             received, _ = await raw_answer(gateway, client, f"stream abc with drop=fin@{at}b")
             assert gateway.requests[-1].tokens == len(re.findall(rb'"finished":false}\n\n', received))
@@ -189,7 +189,7 @@ def test_what_was_sent_is_known_after_a_cut_at_any_byte() -> None:
 
 
 def test_a_refusal_is_counted_down_and_says_when_to_come_again() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         replies = [await client.ask("one prompt") for _ in range(4)]
         assert [reply.status for reply in replies] == [429, 429, 503, 200]
         assert replies[0].headers["retry-after"] == "7"
@@ -202,7 +202,7 @@ def test_a_refusal_is_counted_down_and_says_when_to_come_again() -> None:
 
 
 def test_refusals_may_wait_for_the_continuation() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         last = broken.events[-1].id
         assert [(await client.ask("hello", last)).status for _ in range(3)] == [500, 404, 200]
@@ -211,7 +211,7 @@ def test_refusals_may_wait_for_the_continuation() -> None:
 
 
 def test_a_401_revokes_the_token_that_was_used() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         assert [(await client.ask("hello", broken.events[-1].id)).status for _ in range(2)] == [401, 401]
         await client.login()
@@ -221,7 +221,7 @@ def test_a_401_revokes_the_token_that_was_used() -> None:
 
 
 def test_a_token_may_be_revoked_in_the_middle_of_a_stream() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         broken = await client.ask()
         assert (await client.ask("hello", broken.events[-1].id)).status == 401
         await client.login()
@@ -231,7 +231,7 @@ def test_a_token_may_be_revoked_in_the_middle_of_a_stream() -> None:
 
 
 def test_the_token_endpoint_fails_as_told() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         answers = [await client.login() for _ in range(3)]
         assert [answer.status_code for answer in answers] == [503, 403, 200]
         assert answers[0].headers["retry-after"] == "1"
@@ -241,7 +241,7 @@ def test_the_token_endpoint_fails_as_told() -> None:
 
 
 def test_a_page_of_html_may_come_where_a_stream_should_be() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         page = await client.ask()
         assert (page.status, page.headers["content-type"]) == (200, "text/html")
         assert (await client.ask()).finished
@@ -253,7 +253,7 @@ def test_a_page_of_html_may_come_where_a_stream_should_be() -> None:
 def test_connections_are_refused_for_a_while_and_the_port_is_kept(
     loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         url = gateway.url
         broken = await client.ask()
         with pytest.raises(httpx.ConnectError):
@@ -295,7 +295,7 @@ def test_connections_are_refused_for_a_while_and_the_port_is_kept(
 )
 @pytest.mark.parametrize("name", ["japanese", "bytes", "yes"])
 def test_the_liberties_of_the_format_change_nothing_of_the_text(faults: str, name: str) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         reply = await client.ask(f"stream {name}")
         assert joined(reply.tokens) == BUILTIN.text(name)
         assert reply.finished
@@ -304,7 +304,7 @@ def test_the_liberties_of_the_format_change_nothing_of_the_text(faults: str, nam
 
 
 def test_the_liberties_are_taken() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         async def body(faults: str) -> bytes:
             return (await client.ask(f"stream abc with {faults}")).body
 
@@ -325,7 +325,7 @@ def test_the_liberties_are_taken() -> None:
 
 @pytest.mark.parametrize("kind", ["garbage", "truncated", "type", "utf8"])
 def test_a_malformed_event_is_one_too_many(kind: str) -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         whole = (await client.ask("stream abc")).body.replace(b"ctx-0", b"ctx-1")
         odd = (await client.ask(f"stream abc with malformed={kind}@5")).body
         at = whole.index(b"id: ctx-1-6")
@@ -338,7 +338,7 @@ def test_a_malformed_event_is_one_too_many(kind: str) -> None:
 
 
 def test_a_stall_lasts_until_the_client_goes_and_its_comments_keep_it_alive() -> None:
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         received = b""
         body = {"prompt": "hello", "model": "m", "stream": True}
         async with client.http.stream("POST", STREAM_PATH, json=body, headers=client.headers) as answer:
@@ -360,7 +360,7 @@ def test_a_stall_lasts_until_the_client_goes_and_its_comments_keep_it_alive() ->
 def test_a_careful_client_gets_the_whole_text_whatever_is_drawn(seed: int, number: int) -> None:
     stream = BUILTIN.at(number)
 
-    async def test(gateway: CXoneGateway, client: Client) -> None:
+    async def test(gateway: SimulatedCXone, client: Client) -> None:
         assert await client.whole_text(stream.prompt or "") == BUILTIN.text(stream.name)
 
     with_gateway(test, faults=lambda asked: Faults.draw(seed, len(asked.tokens)))

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from connectors.simulator.answers import Answer
 from connectors.simulator.faults import Drop
 from connectors.simulator.http import Dropped, Exchange
 from connectors.simulator.websocket import WebSocket
-from connectors.vendors.cognigy.simulated_answer import Messages
 
 BATCH: Final = 32
 """Messages in a row after which other streams are let in, where one runs as fast as possible."""
@@ -17,7 +17,7 @@ BATCH: Final = 32
 _LONG: Final = 3600.0
 
 
-async def play(socket: WebSocket, answer: Messages, count: Callable[[int], None]) -> None:
+async def play(socket: WebSocket, answer: Answer, count: Callable[[int], None]) -> None:
     """Send the messages, and tell after each how many tokens have gone out whole.
 
     Raises Dropped where the answer was to be cut, ConnectionError where the client has gone.
@@ -41,7 +41,7 @@ async def play(socket: WebSocket, answer: Messages, count: Callable[[int], None]
             await asyncio.sleep(0)
 
 
-async def break_off(exchange: Exchange, socket: WebSocket, answer: Messages, drop: Drop) -> None:
+async def break_off(exchange: Exchange, socket: WebSocket, answer: Answer, drop: Drop) -> None:
     """End the stream as the fault says. Raises Dropped where the connection itself is broken."""
     if drop.how == "error":
         await socket.send(answer.error(drop))

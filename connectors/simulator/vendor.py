@@ -1,16 +1,20 @@
-"""What both simulated vendors are: a server with a corpus, faults, access tokens, and a memory of what was asked.
+"""What every simulated vendor is: a server with a corpus, faults, access tokens, and a memory of what was asked.
 
 Rules
 - A vendor is its routes (`_route`) and the scopes that it wants; all else is here.
+- It refuses what its contract does not allow, with a status and a line of JSON that says why.
 - What was asked is remembered without secrets and without prompts, in a list that is bounded.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
@@ -18,12 +22,12 @@ import msgspec
 
 from connectors.errors import SettingsError
 from connectors.simulator.access import Access
+from connectors.simulator.answers import Pace
 from connectors.simulator.corpus import Corpus
-from connectors.simulator.faults import Progress
+from connectors.simulator.faults import Drop, On, Progress, Refusal
 from connectors.simulator.http import Exchange, HTTPError, HTTPServer
-from connectors.simulator.turns import FaultPlan, Turns
+from connectors.simulator.turns import FaultPlan, Turn, Turns
 from connectors.simulator.waiting import Changes
-from connectors.vendors.cxone.simulated_answer import Pace
 
 CLIENT_ID: Final = "simulator"
 CLIENT_SECRET: Final = "s&cret+for=the simulator"
@@ -167,3 +171,57 @@ class SimulatedVendor:
     async def _route(self, exchange: Exchange, asked: Asked) -> None:
         """Answer a request. Raises HTTPError for what the contract does not allow."""
         raise NotImplementedError
+
+    async def _grant(self, exchange: Exchange, media_type: str, read: Callable[[bytes], Mapping[str, object]]) -> None:
+        """Answer a request for an access token; `read` has the fields of its body, or raises HTTPError."""
+        self.counts["token_requests"] += 1
+        await self._fail(exchange, self._general, "token")
+        exchange.require("POST", media_type)
+        granted = self._access.grant(read(exchange.request.body))
+        await exchange.answer(200, json.dumps(granted).encode(), headers=(("Cache-Control", "no-store"),))
+
+    def _begin(self, prompt: str, asked: Asked) -> Turn:
+        """The turn that a start gets. Raises HTTPError where its prompt names what is not."""
+        try:
+            turn = self._turns.start(prompt)
+        except SettingsError as error:
+            raise HTTPError(400, "unknown_stream", str(error)) from None
+        self._note(asked, turn)
+        return turn
+
+    def _note(self, asked: Asked, turn: Turn) -> None:
+        """A request belongs to this turn."""
+        asked.stream, asked.turn, asked.attempt = turn.stream.name, turn.number, turn.requests
+        turn.requests += 1
+
+    async def _fail(self, exchange: Exchange, progress: Progress, on: On) -> None:
+        """Wait as long as the faults say. Raises HTTPError where they refuse this request."""
+        if latency := progress.latency(on):
+            await asyncio.sleep(latency)
+        refusal = progress.refuse(on)
+        if refusal is None:
+            return
+        if refusal.status == 401:
+            self._access.revoke(exchange.request)
+        said = "the simulator was told to refuse this"
+        raise HTTPError(refusal.status, f"status_{refusal.status}", said, headers=_retry_after(refusal))
+
+    def _dropped(self, exchange: Exchange, asked: Asked, turn: Turn, drop: Drop) -> None:
+        """An answer was broken off as the faults say."""
+        asked.ended = drop.how
+        self.counts[f"drop_{drop.how}"] += 1
+        turn.progress.dropped()
+        if drop.revoke:
+            self._access.revoke(exchange.request)
+        if drop.refuse:
+            self.refuse(drop.refuse)
+
+
+def _retry_after(refusal: Refusal) -> list[tuple[str, str]]:
+    """The header, in the form that the fault says."""
+    headers = []
+    if refusal.retry_after is not None:
+        headers.append(("Retry-After", f"{refusal.retry_after:g}"))
+    if refusal.retry_date is not None:
+        headers.append(("Retry-After", formatdate(time.time() + refusal.retry_date, usegmt=True)))
+    return headers

@@ -10,9 +10,10 @@ import pytest
 
 from connectors.job.requests import SessionRequest
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway, TokenStream
+from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cognigy, cxone
 from flows.live import LiveJob
 from flows.settings import Settings, parse
@@ -42,13 +43,13 @@ def reactor() -> Iterator[Reactor]:
 @pytest.mark.parametrize(
     ("vendor", "gateway_of", "job_of"),
     [
-        ("cxone", lambda corpus: CXoneGateway(corpus, speed=0), cxone.job),
+        ("cxone", lambda corpus: SimulatedCXone(corpus, speed=0), cxone.job),
         ("cognigy", lambda corpus: SimulatedCognigy(corpus, speed=0, first_message=True), cognigy.job),
     ],
 )
 def test_every_text_stream_arrives_exactly(
     vendor: str,
-    gateway_of: Callable[[Corpus], CXoneGateway | SimulatedCognigy],
+    gateway_of: Callable[[Corpus], SimulatedCXone | SimulatedCognigy],
     job_of: Callable[..., LiveJob],
     corpus: Corpus,
     reactor: Reactor,

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from connectors.simulator.answers import Answer, Piece, json_bytes
 from connectors.simulator.faults import Drop
-from connectors.vendors.cxone.simulated_answer import Answer, Piece, json_bytes
 
 PROMPT_TOKENS: Final = 12
 """What every prompt is said to have cost."""

@@ -14,7 +14,6 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import OrderedDict, deque
 from typing import Any, Final, Literal
@@ -22,16 +21,13 @@ from urllib.parse import unquote
 
 import msgspec
 
-from connectors.errors import SettingsError
 from connectors.simulator.corpus import Corpus
-from connectors.simulator.faults import Drop, On, Progress
 from connectors.simulator.http import Dropped, Exchange, HTTPError
 from connectors.simulator.playing import break_off, play
 from connectors.simulator.turns import Turn
 from connectors.simulator.vendor import Asked, SimulatedVendor
 from connectors.simulator.websocket import WebSocket
 from connectors.vendors.cognigy.simulated_answer import Messages
-from connectors.vendors.cxone.simulator import retry_after
 
 TOKEN_PATH: Final = "/api/v2/oauth/token"
 CONFIG_PATH: Final = "/api/v2/llm/gateway/config"
@@ -74,7 +70,7 @@ class SimulatedCognigy(SimulatedVendor):
     async def _route(self, exchange: Exchange, asked: Asked) -> None:
         path = exchange.request.path
         if path == TOKEN_PATH:
-            await self._grant(exchange)
+            await self._grant(exchange, "application/json", lambda body: _read(body, dict[str, Any]))
         elif path == CONFIG_PATH:
             await self._configure(exchange, asked)
         elif path == STREAM_PATH:
@@ -85,19 +81,11 @@ class SimulatedCognigy(SimulatedVendor):
             known = f"{TOKEN_PATH}, {CONFIG_PATH}, {STREAM_PATH}, {DIALOG_PATH}{{dialog_id}}/variables"
             raise HTTPError(404, "not_found", f"this gateway has {known}")
 
-    async def _grant(self, exchange: Exchange) -> None:
-        """POST /api/v2/oauth/token, in JSON."""
-        self.counts["token_requests"] += 1
-        await self._fail(exchange, self._general, "token")
-        exchange.require("POST", "application/json")
-        granted = self._access.grant(_read(exchange, dict[str, Any]))
-        await exchange.answer(200, json.dumps(granted).encode(), headers=(("Cache-Control", "no-store"),))
-
     async def _configure(self, exchange: Exchange, asked: Asked) -> None:
         """PUT /api/v2/llm/gateway/config."""
         self._access.check(exchange.request)
         exchange.require("PUT", "application/json")
-        wanted = _read(exchange, _Configuration)
+        wanted = _read(exchange.request.body, _Configuration)
         asked.dialog_id = wanted.dialog_id
         await self._fail(exchange, self._general, "config")
         self.counts["configurations"] += 1
@@ -113,7 +101,7 @@ class SimulatedCognigy(SimulatedVendor):
         exchange.require("POST", "application/json")
         dialog_id = asked.dialog_id = unquote(exchange.request.path.split("/")[5])
         await self._fail(exchange, self._general, "dialog")
-        given = {variable.name: variable.value for variable in _read(exchange, _Variables).variables}
+        given = {variable.name: variable.value for variable in _read(exchange.request.body, _Variables).variables}
         status = 200 if dialog_id in self.variables else 201
         _keep(self.variables, dialog_id, [*self.variables.get(dialog_id, ()), given])
         self.counts["variables"] += 1
@@ -167,27 +155,6 @@ class SimulatedCognigy(SimulatedVendor):
             return f"stream {dialog_id}"
         return dialog_id
 
-    def _begin(self, prompt: str, asked: Asked) -> Turn:
-        try:
-            turn = self._turns.start(prompt)
-        except SettingsError as error:
-            raise HTTPError(400, "unknown_stream", str(error)) from None
-        asked.stream, asked.turn, asked.attempt = turn.stream.name, turn.number, turn.requests
-        turn.requests += 1
-        return turn
-
-    async def _fail(self, exchange: Exchange, progress: Progress, on: On) -> None:
-        """Wait as long as the faults say. Raises HTTPError where they refuse this request."""
-        if latency := progress.latency(on):
-            await asyncio.sleep(latency)
-        refusal = progress.refuse(on)
-        if refusal is None:
-            return
-        if refusal.status == 401:
-            self._access.revoke(exchange.request)
-        said = "the simulator was told to refuse this"
-        raise HTTPError(refusal.status, f"status_{refusal.status}", said, headers=retry_after(refusal))
-
     async def _answer(self, exchange: Exchange, socket: WebSocket | None, asked: Asked, turn: Turn) -> None:
         """The stream, on a socket that is opened now unless it is open."""
         faults, drop = turn.progress.faults, turn.progress.drop
@@ -218,15 +185,6 @@ class SimulatedCognigy(SimulatedVendor):
         asked.tokens = tokens
         self._changes.notify()
 
-    def _dropped(self, exchange: Exchange, asked: Asked, turn: Turn, drop: Drop) -> None:
-        asked.ended = drop.how
-        self.counts[f"drop_{drop.how}"] += 1
-        turn.progress.dropped()
-        if drop.revoke:
-            self._access.revoke(exchange.request)
-        if drop.refuse:
-            self.refuse(drop.refuse)
-
 
 class _Configuration(msgspec.Struct):
     """The body of a configuration."""
@@ -249,9 +207,9 @@ class _Variables(msgspec.Struct):
     variables: list[_Variable]
 
 
-def _read(exchange: Exchange, kind: Any) -> Any:
+def _read(body: bytes, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(exchange.request.body, type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:  # it says what and where, and quotes nothing
         what = str(error) if isinstance(error, msgspec.ValidationError) else "the body is not JSON"
         raise HTTPError(400, "bad_request", what) from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus, CXoneGateway
+from connectors.simulator import AgentDesktop, Corpus
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
+from connectors.vendors.cxone.simulator import SimulatedCXone
 from tests.system.harness.desktops import DESKTOPS
 from tests.system.harness.plan import Session
 
@@ -18,7 +19,7 @@ class World:
     """
 
     def __init__(self, corpus: Corpus, pace: float, *, general: str = "") -> None:
-        self.cxone = CXoneGateway(corpus, faults=general, token_interval=pace, max_requests=100)
+        self.cxone = SimulatedCXone(corpus, faults=general, token_interval=pace, max_requests=100)
         self.cognigy = SimulatedCognigy(corpus, token_interval=pace, first_message=True, max_requests=100)
         self.made = time.monotonic()
         self.desktops = {name: AgentDesktop(behaviour=each.behaviour) for name, each in DESKTOPS.items()}

@@ -1,10 +1,10 @@
-"""One CXone answer as Server-Sent Events: the bytes, and when each is due. No I/O.
+"""One answer as Server-Sent Events: the bytes, and when each is due. No I/O.
 
 Rules
-- An event is `id:` (the context id) and `data:` {"token","finished","context_id"?,"data"?}; with no faults
-  one to a token, and one more with an empty token that is `finished`. Format: WHATWG HTML, 9.2.
-- The id of an event names the number of tokens that end with it, so a continuation can be served from the
-  id alone, whatever the client lost. Ids that several events share cannot: names.py says what is done.
+- A vendor says how a token is written (`_message`), and how the answer ends where that is not a message like the others
+  (`_finish`). With no faults there is one event to a token, and one more that ends it. Format: WHATWG HTML, 9.2.
+- Where the vendor has ids, an event's names the number of tokens that end with it, so a continuation can be served from
+  the id alone, whatever the client lost. Ids that several events share cannot: names.py says what is done.
 - Time counts from the start of the answer: the stream's own time over `speed`. Faults' seconds are real.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 
 from connectors.simulator.corpus import TokenStream
 from connectors.simulator.faults import Drop, Faults
-from connectors.simulator.names import ODD, name_of
+from connectors.simulator.names import name_of
 
 TOKEN_INTERVAL: Final = 0.02
 """Seconds between tokens of a stream that has no times."""
@@ -174,16 +174,8 @@ class Answer(msgspec.Struct, frozen=True):
         return self._framed([self._message("", number, finished=True)], number)
 
     def _message(self, token: str, number: int, *, finished: bool, filler: int = 0) -> list[bytes]:
-        """The JSON of one token, in the parts between which white space may stand."""
-        style = self.faults.ids.style
-        parts = [b'{"token":%b,' % self._json(token), b'"finished":true' if finished else b'"finished":false']
-        if style in ("data", "both", "clash"):
-            wrong, odd = "not-" * (style == "clash"), ODD * self.faults.ids.odd
-            parts.append(b',"context_id":%b' % json_bytes(f"{wrong}{self._id(number)}{odd}"))
-        if filler:
-            parts.append(b',"data":{"filler":"%b"}' % (b"x" * filler))
-        parts.append(b"}")
-        return parts
+        """The JSON of one token, in the parts between which white space may stand; `filler` bytes are added to it."""
+        raise NotImplementedError
 
     def _framed(self, messages: list[list[bytes]], number: int) -> bytes:
         faults = self.faults

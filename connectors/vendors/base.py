@@ -1,0 +1,127 @@
+"""What a vendor is: the one object through which all that lies outside its folder knows it.
+
+Rules
+- A vendor is a folder, or a package of its own, that offers an instance of a subclass of `Vendor` (registry.py says
+  where it is looked for). Nothing outside that folder names it.
+- Who calls what, and when:
+
+      settings are loaded            sections, environment, preset
+      a request comes                needs
+      a live job is built            account(): opens nothing, needs no credentials
+      its flow is built              account.sinks(), where it has sinks of its own
+      the flow starts, on the reactor    account.gateway(), once; then check() unless callers may ask
+      a turn begins or goes on       gateway.converse(), which logs every frame before anything is made of it
+      the job ends                   gateway.aclose()
+      in gateway and flow            decoder(), one a turn, and the same frames in the same order
+      a stream is written by us      frame(): imports, made-up recordings, the simulator
+      simulate, the demo, tests      simulator()
+
+- Importing a vendor costs nothing that a replay does not need: HTTP client, WebSocket library and simulator are
+  imported by the method that uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
+
+from connectors.errors import TokenweirError
+
+if TYPE_CHECKING:  # what only a live job has
+    from connectors.log.lane import Lane
+    from connectors.log.turns import Turn
+    from connectors.reactor import Reactor
+    from connectors.simulator.vendor import SimulatedVendor
+    from connectors.vendors.decoding import Decoder
+
+
+class Outcome(NamedTuple):
+    """How a turn ended: the reason that its close was logged with, and the error behind it, if any."""
+
+    reason: str
+    fault: TokenweirError | None = None
+
+
+class Gateway(Protocol):
+    """A vendor's client. Made and used on the reactor."""
+
+    @property
+    def model(self) -> str:
+        """The model of sessions that name none."""
+
+    async def converse(self, turn: Turn, lane: Lane) -> Outcome:
+        """Run one turn to its end, or continue it if it has frames; logs everything but its first open."""
+
+    async def check(self) -> None:
+        """Raise TokenweirError where the vendor cannot be used at all."""
+
+    async def aclose(self) -> None:
+        """Close every socket."""
+
+
+class Place(NamedTuple):
+    """Where a job's own sinks work.
+
+    data_dir, lane  as in the settings: what a sink keeps, it keeps in a folder of its own there
+    reactor         where its sockets live
+    on_dead_letter  called with (session_id, turn, microseconds since 1970, step, reason) for what is given up
+    on_full         called when the disk is full; True where that made room, and the write is worth another try
+    """
+
+    data_dir: Path
+    lane: str
+    reactor: Reactor
+    on_dead_letter: Callable[[str, int, int, str, str], object]
+    on_full: Callable[[], bool]
+
+
+class Account:
+    """One job's dealings with a vendor. Building it opens nothing and needs no credentials."""
+
+    def gateway(self) -> Gateway:
+        """The client. Raises SettingsError where credentials or addresses are missing."""
+        raise NotImplementedError
+
+    def sinks(self, place: Place) -> Mapping[str, Any]:
+        """Sinks of turns' summaries that belong to this vendor, by step id: Bytewax sinks of lists of `Summary`."""
+        return {}
+
+
+class Vendor:
+    """See the rules above.
+
+    name         as in `tokenweir run NAME`, in recordings and rows: small letters, digits and _
+    title        as people write it
+    sections     its sections of the settings: the name of the table, and the struct that it is read into
+    environment  names of environment variables: (section, key)
+    preset       settings that its contract asks for where the user says nothing else: a tree as of TOML
+    needs        fields without which it can do nothing with a request
+    desktop      whether a session without an agent desktop is a mistake, as no caller reads along
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    sections: ClassVar[Mapping[str, type[msgspec.Struct]]]
+    environment: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    preset: ClassVar[Mapping[str, Any]] = {}
+    needs: ClassVar[tuple[str, ...]] = ("prompt",)
+    desktop: ClassVar[bool] = True
+
+    def decoder(self) -> Decoder:
+        """What reads one turn's frames. A core."""
+        raise NotImplementedError
+
+    def frame(self, token: str, finished: bool) -> str:
+        """A token as the frame in which the vendor would have sent it; one that is `finished` ends the answer."""
+        raise NotImplementedError
+
+    def account(self, sections: Mapping[str, Any]) -> Account:
+        """What a live job speaks to it through; `sections` holds this vendor's settings by their tables' names."""
+        raise NotImplementedError
+
+    def simulator(self, corpus: Any = None, **options: Any) -> SimulatedVendor:
+        """A server on loopback that speaks its contract; the options are SimulatedVendor's."""
+        raise NotImplementedError

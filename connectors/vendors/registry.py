@@ -1,0 +1,67 @@
+"""The vendors there are: those built in, and those that installed packages bring.
+
+Rules
+- Built in is every folder beside this file that has a `vendor.py` with a `VENDOR`.
+- A package brings more under the entry points `tokenweir.vendors`, each a `Vendor` (docs: CONTRIBUTING.md).
+- A package that cannot be imported, or whose name is taken, harms nobody: it is said once, and its name is unknown.
+"""
+
+from __future__ import annotations
+
+import logging
+import pkgutil
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Final
+
+from connectors import vendors as here
+from connectors.errors import InputError
+from connectors.vendors.base import Vendor
+
+GROUP: Final = "tokenweir.vendors"
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def known() -> Mapping[str, Vendor]:
+    """All vendors by name, the built-in ones first."""
+    found = {}
+    for module in pkgutil.iter_modules(here.__path__):
+        if module.ispkg:
+            vendor: Vendor = import_module(f"{here.__name__}.{module.name}.vendor").VENDOR
+            found[vendor.name] = vendor
+    for entry in entry_points(group=GROUP):
+        try:
+            vendor = entry.load()
+            _check(vendor, found)
+        except Exception as error:  # whatever a foreign package raises, the others must go on
+            log.warning("the vendor %r (%s) is left out: %s: %s", entry.name, entry.value, type(error).__name__, error)
+        else:
+            found[vendor.name] = vendor
+    return found
+
+
+def named(name: str, where: str = "") -> Vendor:
+    """The vendor of that name. Raises InputError; `where` says what named it."""
+    if name not in known():
+        of = f"{where} is of the vendor {name!r}" if where else f"no vendor {name!r}"
+        raise InputError(f"{of}; this tokenweir knows {', '.join(known())}")
+    return known()[name]
+
+
+def _check(vendor: object, found: Mapping[str, Vendor]) -> None:
+    if not isinstance(vendor, Vendor):
+        raise TypeError("an entry point must give an instance of a subclass of Vendor")
+    if not _NAME.fullmatch(vendor.name):
+        raise ValueError("its name should be small letters, digits and _")
+    if vendor.name in found:
+        raise ValueError(f"there is a vendor {vendor.name!r} already")
+    taken = {section for each in found.values() for section in each.sections} & set(vendor.sections)
+    if taken:
+        raise ValueError(f"its section [{min(taken)}] is another vendor's")
