@@ -147,6 +147,7 @@ def _compare_times(
             [Arrival(each.name, times.at(each.t), world.made + came) for each, came in arrivals],
             driver.lives,
             listened,
+            [world.made + each.at for each in desktop.received],
             desktop.behaviour.slow,
         ),
         key=lambda wait: -wait[0],

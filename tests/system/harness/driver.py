@@ -32,6 +32,9 @@ STOP_WITHIN: Final = 20.0
 HEALTH_EVERY: Final = 0.5
 UNREAD_FOR: Final = (3.0, 5.0)
 """Seconds that a life lasts of which nobody reads what it writes: long enough for the pipe to be full."""
+NOT_SHOWN: Final = 11
+"""The exit code of a process that had more to show than standard output took."""
+
 MOST_ENDS: Final = 20
 """Ends of its own after which a service is not started again."""
 
@@ -139,7 +142,7 @@ class Driver:
         except subprocess.TimeoutExpired:
             self._complain_of_no_end()
         else:
-            if code != 0:
+            if code not in self._orderly:
                 self.differences.append(f"{self.service.vendor} ended with {code}: {self.service.said[-500:]}")
         self.stored.read()
 
@@ -185,12 +188,17 @@ class Driver:
             return
         if code is None:
             self._complain_of_no_end()
-        elif code not in (0, DeliveryError.exit_code) and not self._excused():
+        elif code not in (*self._orderly, DeliveryError.exit_code) and not self._excused():
             said = self.service.said[-500:]
             self.differences.append(f"{self.service.vendor} ended with {code} after SIGTERM: {said}")
         self._stopping = None
         self._mid.count()
         self._start()
+
+    @property
+    def _orderly(self) -> tuple[int, ...]:
+        """Exit codes of an orderly end."""
+        return (0, NOT_SHOWN) if self._is_unread else (0,)
 
     def _complain_of_no_end(self) -> None:
         how = " while nobody read its console" if self._is_unread else ""

@@ -34,23 +34,27 @@ class Arrival(NamedTuple):
 
 
 def waits(
-    arrivals: Sequence[Arrival], lives: Sequence[Span], listened: Sequence[Span], pace: float = 0.0
+    arrivals: Sequence[Arrival],
+    lives: Sequence[Span],
+    listened: Sequence[Span],
+    taken: Sequence[float] = (),
+    pace: float = 0.0,
 ) -> Iterator[tuple[float, object]]:
     """For each message, how long it waited, and its name.
 
     lives     of the service
     listened  spans in which the desktop took connections
-    pace      seconds that the desktop takes over each message
+    taken     when the desktop took anything, in order: repetitions too
+    pace      seconds that it takes over each
     """
     open_spans = list(both(lives, listened))
-    times = sorted(arrival.came for arrival in arrivals)
     for arrival in arrivals:
         waited = 0.0
         for begin, end in open_spans:
             since, until = max(begin, arrival.produced), min(end, arrival.came)
             if until - since < (0 if until == arrival.came else BRIEF):
                 continue
-            busy = bisect.bisect_right(times, until) - bisect.bisect_left(times, since)
+            busy = bisect.bisect_right(taken, until) - bisect.bisect_left(taken, since)
             waited += max(0.0, until - since - busy * pace)
         yield waited, arrival.name
 
