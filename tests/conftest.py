@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connectors.job.requests import SessionRequest
 from connectors.reactor import Reactor
@@ -16,6 +17,10 @@ from connectors.vendors.cxone.simulator import SimulatedCXone
 from flows import cxone
 from flows.live import LiveJob
 from flows.settings import Settings, parse
+
+# How long an example takes is the machine's doing: no property measures it, and a busy machine fails none.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 EVALUATION = Path(__file__).parents[2] / "shared" / "evaluation"
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import DataDirError, InputError
@@ -32,7 +32,7 @@ from tests.conftest import OtherSide, corpus_of
 Start = Callable[..., OtherSide]
 
 EXAMPLES = int(os.environ.get("TOKENWEIR_EXAMPLES", "60"))
-many = settings(max_examples=EXAMPLES, deadline=2_000, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=EXAMPLES)
 LIMIT = 4_096
 
 json_values = st.recursive(

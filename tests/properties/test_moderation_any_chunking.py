@@ -96,6 +96,8 @@ FOUND = (
     (BLOCKING, "fu \u0308ck "),
     # A plus at a word's end, and a bracket, cut the word in two.
     (BLOCKING, "sh!+(x "),
+    ("pii", "k+(8"),
+    ("both", "sh!+(44) 20 7123 4567 "),
     # Found before the limit on what is held was reached, or not, as the pieces came.
     (Policy(pii=("IP_ADDRESS",), max_hold_chars=12), "0.0.0.1\u04458\u00dfcABEzz"),
     # What came up while these were mended.

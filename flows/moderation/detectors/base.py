@@ -59,14 +59,14 @@ class Detector(Protocol):
 
 
 _IN_OPEN = f"[^{OPEN_BREAKS}{UNSPACED}]"
-_OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}\(?(?:\+(?!{_IN_OPEN}))?")
+_OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}(?:\((?:\+{_IN_OPEN}{{0,63}})?)?")
 
 
 def open_word(text: str) -> int:
-    """Where the word at the end of the text begins: at most 64 characters, with a bracket or plus before it.
+    """Where the word at the end of the text begins: at most 64 characters, with a bracket before it, and with the word
+    before that if a plus ends it: a number may begin with that plus, as in `+(44`.
 
-    A plus at the end of a word is that word's, whatever follows.
     Scripts that put no blanks between words have no open word.
     """
-    match = _OPEN.match(text[:-68:-1])
+    match = _OPEN.match(text[:-131:-1])
     return len(text) - match.end() if match else len(text)
