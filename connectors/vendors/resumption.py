@@ -52,7 +52,7 @@ class IdKind:
         if frame_id == self.before:
             self.shared = True
         elif not known:
-            self.different = min(self.different + 1, OWN)
+            self.different += self.different < OWN
         self.before = frame_id
 
 

@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -142,6 +143,7 @@ def follows(last: str | None, frame_id: str | None) -> bool:
     return before is not None and after is not None and after == (before[0], before[1] + 1)
 
 
+@lru_cache(maxsize=4)  # several ask in turn of the same frame
 def _counted(frame_id: str) -> tuple[str, int] | None:
     """An id as a prefix and a number; None if it ends in none."""
     match = _COUNTED.fullmatch(frame_id) if len(frame_id) <= MAX_COUNTED else None

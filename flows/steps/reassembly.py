@@ -12,7 +12,7 @@ Rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -77,6 +77,10 @@ class Reassembly(Core):
             decoder.pending = as_raw(decoder.pending)
         deltas = decoder.feed(text if frame.b or not is_raw else as_raw(text), frame.id)
         self._is_raw = is_raw and bool(decoder.pending)
+        if (
+            len(deltas) == 1 and not is_raw and deltas[0].usage is None and not deltas[0].malformed
+        ):  # nearly every frame
+            return self._tokens(frame, deltas[0].tokens, deltas[0].id)
         for frame_id, alike in groupby(deltas, lambda delta: delta.id):
             tokens: list[str] = []
             rest: list[Event] = []
@@ -90,7 +94,7 @@ class Reassembly(Core):
             out += rest
         return out
 
-    def _tokens(self, frame: Record, tokens: list[str], frame_id: str | None) -> list[Event]:
+    def _tokens(self, frame: Record, tokens: Sequence[str], frame_id: str | None) -> list[Event]:
         continuation = self._continuation
         if not tokens:
             continuation.note(frame_id)

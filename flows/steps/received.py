@@ -53,7 +53,7 @@ class Received:
 
     def add(self, tokens: Sequence[str], frame_id: str | None) -> None:
         """A frame's tokens were let through."""
-        text = "".join(tokens)
+        text = tokens[0] if len(tokens) == 1 else "".join(tokens)
         self._recent.append(text)
         self._chars += len(text)
         if frame_id is not None and frame_id != self.last:
