@@ -36,10 +36,9 @@ from connectors.console.sink import ConsoleSink, Screen, Terminal
 from connectors.errors import DataDirError, InputError, SettingsError
 from connectors.job.requests import Admission, SessionRequest, parse_request, read_sessions
 from connectors.simulator import AgentDesktop, Corpus
-from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.vendors.cognigy.simulator import SimulatedCognigy
-from connectors.vendors.cxone.simulator import SimulatedCXone
-from flows import cognigy, cxone
+from connectors.simulator.vendor import SimulatedVendor
+from connectors.vendors.base import Vendor
+from connectors.vendors.registry import known, named
 from flows import demo as demonstration
 from flows.backup import backup
 from flows.doctor import examine
@@ -116,7 +115,7 @@ def run_cxone(**options: Any) -> int:
 
     With neither --prompt nor --sessions it is a service: it takes sessions at POST /sessions until SIGTERM or SIGINT.
     """
-    return _run(cxone.VENDOR.name, cxone.job, cxone.NEEDS, **options)
+    return _run(named("cxone"), **options)
 
 
 @run.command("cognigy")
@@ -130,13 +129,11 @@ def run_cognigy(**options: Any) -> int:
     With neither --prompt nor --sessions it is a service: browsers read GET /stream?session_id=&dialog_id=, callers
     begin sessions at POST /sessions, until SIGTERM or SIGINT.
     """
-    return _run(cognigy.VENDOR.name, cognigy.job, cognigy.NEEDS, **options)
+    return _run(named("cognigy"), **options)
 
 
 def _run(
-    vendor: str,
-    make: Callable[..., LiveJob],
-    needs: tuple[str, ...],
+    vendor: Vendor,
     *,
     prompt: str | None,
     session_id: str,
@@ -154,18 +151,18 @@ def _run(
 ) -> int:
     if prompt is not None and sessions is not None:
         raise click.UsageError("give --prompt or --sessions, not both")
-    loaded, wish = _load(settings, data_dir, vendor), Wish(sample, fake_pii, why)
+    loaded, wish = _load(settings, data_dir, vendor.name), Wish(sample, fake_pii, why)
     if record is not None:  # the log's files stay until it is made
         check_target(record)
         loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
     fields = {"session_id": session_id, "prompt": prompt, "model": model, "dialog_id": dialog_id}
-    requests, broken = _requests(fields, sessions, Admission(needs=needs, tenants=frozenset(loaded.tenants)))
-    if vendor == cxone.VENDOR.name or loaded.desktops:
+    requests, broken = _requests(fields, sessions, Admission(needs=vendor.needs, tenants=frozenset(loaded.tenants)))
+    if vendor.desktop or loaded.desktops:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None
     with shown(as_json, at_all=show or not serve) as showing:
         once, sink = sessions is not None, ConsoleSink(showing)
-        job = make(loaded, requests=requests, serve=serve, once=once, extra={"show": sink})
+        job = LiveJob(vendor, loaded, requests=requests, serve=serve, once=once, extra={"show": sink})
         job.run()
     if record is not None:
         made = keep_job(job.source, record, loaded, wish)
@@ -220,7 +217,7 @@ def make_backup(data_dir: Path, target: Path) -> int:
 
 
 @main.command()
-@click.argument("vendor", type=click.Choice(["cxone", "cognigy"]), default="cxone")
+@click.argument("name", metavar="VENDOR", type=click.Choice(list(known())), default="cxone")
 @click.option("--corpus", type=click.Path(path_type=Path), help="JSON lines with `tokens` and perhaps `t_ms`.")
 @click.option("--port", default=8085, show_default=True, help="Of the gateway; 0 for any.")
 @click.option("--desktop-port", default=8086, show_default=True, help="Of the agent desktop; 0 for any.")
@@ -229,15 +226,15 @@ def make_backup(data_dir: Path, target: Path) -> int:
 @click.option("--speed", default=1.0, show_default=True, help="Of the streams' own times; 0: as fast as possible.")
 @explained
 def simulate(
-    vendor: str, corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float
+    name: str, corpus: Path | None, port: int, desktop_port: int, faults: str, behaviour: str, speed: float
 ) -> None:
     """Serve a simulated vendor and an agent desktop on loopback until interrupted.
 
     The faults' and behaviours' words are in docs/simulator.md.
     """
     served = Corpus.read(corpus) if corpus else Corpus.builtin()
-    kind = SimulatedCXone if vendor == cxone.VENDOR.name else SimulatedCognigy
-    gateway = kind(served, faults=faults, port=port, speed=speed)
+    vendor = named(name)
+    gateway = vendor.simulator(served, faults=faults, port=port, speed=speed)
     desktop = AgentDesktop(behaviour=behaviour, port=desktop_port)
     try:
         asyncio.run(_simulate(vendor, gateway, desktop))
@@ -245,22 +242,15 @@ def simulate(
         err.print("stopped")
 
 
-async def _simulate(vendor: str, gateway: SimulatedCXone | SimulatedCognigy, desktop: AgentDesktop) -> None:
+async def _simulate(vendor: Vendor, gateway: SimulatedVendor, desktop: AgentDesktop) -> None:
     async with AsyncExitStack() as servers:
         await servers.enter_async_context(gateway)
         await servers.enter_async_context(desktop)
-        ask = "the prompt 'stream NAME'" if vendor == cxone.VENDOR.name else "its name as the dialog id"
         names = list(gateway.corpus.names)
         more = f" and {len(names) - LISTED_STREAMS} more" if len(names) > LISTED_STREAMS else ""
         err.print(f"{len(names)} streams: {', '.join(names[:LISTED_STREAMS])}{more}", highlight=False, markup=False)
-        err.print(f"Ask for one by {ask}. To use them, paste:")
-        for name, value in {
-            f"{vendor.upper()}_BASE_URL": gateway.url,
-            f"{vendor.upper()}_CLIENT_ID": CLIENT_ID,
-            f"{vendor.upper()}_CLIENT_SECRET": CLIENT_SECRET,
-            "AGENT_WS_URL": desktop.url,
-            **({} if vendor == cxone.VENDOR.name else {"TOKENWEIR__COGNIGY__ONE_AT_A_TIME": "true"}),
-        }.items():
+        err.print(f"Ask for one by {vendor.asking}. To use them, paste:")
+        for name, value in {**vendor.simulated(gateway.url), "AGENT_WS_URL": desktop.url}.items():
             click.echo(f"export {name}='{value}'")
         sys.stdout.flush()
         await asyncio.Event().wait()

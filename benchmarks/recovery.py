@@ -30,9 +30,9 @@ from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.log.source import READ_RECORDS, Item, Sharder
 from connectors.log.turns import Turns
 from connectors.metrics import MetricsSink
-from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine import runner
-from flows.engine.pipeline import Vendor, build
+from flows.engine.pipeline import build
 from flows.settings import parse
 
 WORDS = ("The", "parcel", "left", "on", "Monday", "and", "it", "arrives", "at", "noon", "in", "Hamburg.")
@@ -158,7 +158,7 @@ def epoch(sessions: int, tokens: int, rate: int, folder: Path) -> None:
     pauses: list[float] = []
     rows = {"land_metrics": MetricsSink(folder, "w00")}
     runner.run(
-        lambda source: build(source, Vendor("cxone", Decoder), settings, lists=folder, messages={}, rows=rows),
+        lambda source: build(source, VENDOR, settings, lists=folder, messages={}, rows=rows),
         _Busy(folder / "log", pauses, sessions, rate),
         recovery=folder / "recovery",
         epoch=EPOCH,

@@ -20,11 +20,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from flows.recordings.frames import writer
+
 from connectors.log.files import SECOND, LogReader, lists_beside, write_recording
 from connectors.log.records import CLOSE, FRAME, MARK, OPEN, Header, Record, encode_message
 from connectors.simulator.texts import TEXTS, cut
 from flows.engine.policies import Policies
-from flows.recordings.frames import writer
 from flows.replay import replay, vendor_of
 from flows.settings import Settings, parse
 from flows.steps.events import Released

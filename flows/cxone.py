@@ -9,21 +9,16 @@ from typing import Any
 
 from bytewax.dataflow import Dataflow
 
-from connectors.vendors.cxone.contract import Decoder
-from connectors.vendors.cxone.gateway import CXoneGateway
-from flows.engine.pipeline import Vendor
-from flows.live import LiveJob, begun
-from flows.settings import Settings, load
-
-VENDOR = Vendor("cxone", Decoder)
-NEEDS = ("prompt",)
+from connectors.vendors.cxone.vendor import VENDOR
+from flows.live import LiveJob, service
+from flows.settings import Settings
 
 
 def job(settings: Settings, **options: Any) -> LiveJob:
-    """A CXone job; the options are LiveJob's."""
-    return LiveJob(VENDOR, lambda: CXoneGateway(settings.cxone), settings, needs=NEEDS, **options)
+    """A job; the options are LiveJob's."""
+    return LiveJob(VENDOR, settings, **options)
 
 
 def flow() -> Dataflow:
     """The service: it takes sessions over HTTP until it is stopped."""
-    return begun(lambda: job(load(), serve=True).flow())
+    return service(VENDOR)

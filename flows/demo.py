@@ -188,7 +188,7 @@ def _compare(vendor: str, name: str, other: OtherSide, corpus: Corpus, settings:
     if not other.desktop.is_whole(session_id):
         return Transcript(session_id, shown, "messages are missing")
     if session_id in CUT_SHORT:
-        fallback = settings.fallback.text(vendor, "interrupted", None)
+        fallback = settings.fallback.text("interrupted", None)
         cut = shown.removesuffix(fallback)
         whole = shown.endswith(fallback) and expected.startswith(cut)
     else:

@@ -28,16 +28,15 @@ from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import Frontend, health
 from connectors.job.detectors import Detector, DetectorSink
-from connectors.job.job import Gateway
 from connectors.job.requests import Admission, SessionRequest
 from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
 from connectors.reactor import Reactor
-from connectors.vendors.cognigy.variables import DialogDeadLetter, DialogSink
+from connectors.vendors.base import DeadLetter, Place, Vendor
 from flows.engine import checks, runner, store
-from flows.engine.pipeline import Vendor, build
-from flows.settings import Settings
+from flows.engine.pipeline import build
+from flows.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
@@ -47,37 +46,33 @@ class LiveJob:
 
     once    the requests are one list, worked off once in a data directory (see Job)
     extra   further sinks of messages, by step id
-    dialog  makes the sink of dialog variables, where the vendor has any
     detectors  remote detectors by the names that a policy's `remote` lists
-    needs   fields without which the vendor can do nothing with a request
     """
 
     def __init__(
         self,
         vendor: Vendor,
-        gateway: Callable[[], Gateway],
         settings: Settings,
         *,
         requests: Iterable[SessionRequest] = (),
         serve: bool = False,
         once: bool = False,
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
-        dialog: Callable[[LiveJob], DialogSink] | None = None,
         detectors: Mapping[str, Detector] | None = None,
-        needs: tuple[str, ...] = (),
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         checks.check_settings(settings, detectors or {})
         self.settings = settings
         self.reactor = Reactor()
-        self._needs = needs
+        self._vendor = vendor
+        account = vendor.account(settings.of(vendor))
         self.frontend = self._frontend() if serve else None
         self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
         self.source = LiveSource(
             vendor.name,
             data_dir / "log" / lane,
             self.reactor,
-            gateway,
+            account.gateway,
             lane=lane,
             settings=settings.log,
             requests=requests,
@@ -97,9 +92,10 @@ class LiveJob:
             on_close=self.landing.unfollow,
             on_full=self.source.reserve.release,
         )
-        self._vendor = vendor
         self._extra = dict(extra or {})
-        self.dialog = dialog(self) if dialog else None
+        self.own = account.sinks(
+            Place(data_dir, lane, self.reactor, self._note_dead_letter, self.source.reserve.release)
+        )
         if self.frontend is not None:
             self.frontend.delivery = self._delivery
         self.detectors = DetectorSink(detectors, lane, self.reactor, self.source.running_lane) if detectors else None
@@ -118,7 +114,7 @@ class LiveJob:
             lists=lists_beside(self.source.folder),
             messages={**desktops, **callers, **self._extra},
             rows={"land_metrics": self._metrics()},
-            updates={"set_variables": self.dialog} if self.dialog else None,
+            updates=self.own,
             questions={"ask_detectors": self.detectors} if self.detectors else None,
         )
 
@@ -138,13 +134,13 @@ class LiveJob:
 
     @property
     def faults(self) -> list[TokenweirError]:
-        """What went wrong, one error a failed turn, then what no desktop and no dialog took."""
+        """What went wrong, one error a failed turn, then what was not delivered."""
         return [*(self.source.job.faults if self.source.job else ()), *self.undelivered]
 
     @property
     def undelivered(self) -> list[TokenweirError]:
-        """What no desktop and no dialog took."""
-        left = [self.desktops.failure(), self.dialog.failure() if self.dialog else None]
+        """What no desktop took, and no sink of the vendor's own."""
+        left = [self.desktops.failure(), *(sink.failure() for sink in self.own.values())]
         return [each for each in left if each is not None]
 
     def run(self) -> None:
@@ -183,8 +179,8 @@ class LiveJob:
         private.close_to_others(self.settings.job.data_dir)
         self.landing.start()  # Bytewax builds the sinks when the first row comes: a service may wait long
 
-    def note_dead_letter(self, letter: DialogDeadLetter) -> None:
-        """A dialog update that was given up, as a row."""
+    def _note_dead_letter(self, letter: DeadLetter) -> None:
+        """What was given up of the vendor's own, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
         self.landing.keep([row])
 
@@ -192,7 +188,9 @@ class LiveJob:
         settings = self.settings
         return Frontend(
             settings.frontend,
-            Admission(needs=self._needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)),
+            Admission(
+                needs=self._vendor.needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)
+            ),
             settings.job.data_dir / "callers",
             settings.job.lane,
             self._make_room,
@@ -200,8 +198,8 @@ class LiveJob:
 
     def _delivery(self) -> dict[str, Any]:
         """What has not been delivered, for /health."""
-        updates = {"dialog_updates": {"waiting": self.dialog.undelivered}} if self.dialog else {}
-        return {"desktops": health.desktops(self.desktops.everyone()), **updates}
+        own = {step: {"waiting": sink.undelivered} for step, sink in self.own.items()}
+        return {"desktops": health.desktops(self.desktops.everyone()), **own}
 
     def _make_room(self) -> bool:
         return self.source.reserve.release()
@@ -245,6 +243,11 @@ def begun(make: Callable[[], Dataflow]) -> Dataflow:
         return make()
     except TokenweirError as error:
         raise SystemExit(complain(error)) from None
+
+
+def service(vendor: Vendor) -> Dataflow:
+    """A vendor's service, for `python -m bytewax.run`: it takes sessions over HTTP until it is stopped."""
+    return begun(lambda: LiveJob(vendor, load(vendor=vendor.name), serve=True).flow())
 
 
 def check_desktops(settings: Settings, requests: Iterable[SessionRequest]) -> None:

@@ -12,7 +12,7 @@ from typing import get_args, get_origin
 import msgspec
 
 from connectors.secret import Secret
-from flows.settings import ENVIRONMENT, Settings
+from flows.settings import Settings, environment_names, with_vendors
 
 _HEAD = f"""# Settings
 
@@ -20,7 +20,7 @@ A TOML file first (`--settings FILE`, else `TOKENWEIR_SETTINGS`, else `./tokenwe
 setting has a variable of its own, `TOKENWEIR__SECTION__KEY`, such as `TOKENWEIR__WINDOW__TIMEOUT=3`; a list is written
 as TOML, such as `["one", "two"]`. These have names of their own besides:
 
-{chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in ENVIRONMENT.items())}
+{chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in environment_names().items())}
 
 An error names the setting and where it came from, never its value. Cognigy's preset lies beneath the settings of
 `run cognigy`: blocked terms are marked `[FILTERED]`, markdown is stripped, white space is normalised.
@@ -33,7 +33,7 @@ tests that hold it.
 def settings_page() -> str:
     """docs/settings.md: every section with its fields' meaning and defaults."""
     parts = [_HEAD, "## Above all sections\n", *_section(Settings, only=("blocklist_file",))]
-    for field in msgspec.structs.fields(Settings):
+    for field in msgspec.structs.fields(with_vendors()):
         kind, title = field.type, f"[{field.name}]"
         if get_origin(kind) is dict:
             kind, title = get_args(kind)[1], f"[{field.name}.NAME]"

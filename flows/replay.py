@@ -20,29 +20,25 @@ from bytewax.outputs import FixedPartitionedSink
 from connectors.console.sink import ConsoleSink, show_json
 from connectors.delivery.sink import DesktopSettings, DesktopSink
 from connectors.disk import private
-from connectors.errors import DeliveryError, InputError
+from connectors.errors import DeliveryError
 from connectors.log.files import LogReader, lists_beside
 from connectors.log.playback import Playback
 from connectors.log.records import Message, Record
 from connectors.log.source import LogSource
 from connectors.metrics import LandedMetricsSink, Landing
 from connectors.reactor import Reactor
-from flows import cognigy, cxone
+from connectors.vendors.base import Vendor
+from connectors.vendors.registry import named
 from flows.engine import runner
-from flows.engine.pipeline import Vendor, build
+from flows.engine.pipeline import build
 from flows.settings import Settings, load
 
 Sinks = Mapping[str, FixedPartitionedSink[Any, Any]]
 
-VENDORS: dict[str, Vendor] = {each.VENDOR.name: each.VENDOR for each in (cxone, cognigy)}
-
 
 def vendor_of(recording: Path) -> Vendor:
     """The vendor whose frames a recording holds. Raises InputError where it is not one, or not ours."""
-    name = LogReader(recording).header.vendor
-    if name not in VENDORS:
-        raise InputError(f"{recording} is of the vendor {name!r}; this tokenweir knows {', '.join(VENDORS)}")
-    return VENDORS[name]
+    return named(LogReader(recording).header.vendor, str(recording))
 
 
 def replay(

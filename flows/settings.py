@@ -1,7 +1,7 @@
 """Settings: a TOML file first, then the environment; one typed tree.
 
 Rules
-- `CXONE_CLIENT_SECRET` and its like are the vendors' and users' names (`ENVIRONMENT`); anything else is
+- `CXONE_CLIENT_SECRET` and its like are the vendors' and users' names (`environment_names`); anything else is
   `TOKENWEIR__SECTION__KEY`. A value that begins with `[` or `{` is read as TOML.
 - An error names the setting, says what it should be, and where it came from; it never shows the value.
 - Secrets never print.
@@ -14,6 +14,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -25,22 +26,15 @@ from connectors.frontend import FrontendSettings
 from connectors.job.source import LogSettings
 from connectors.metrics import LanderSettings, Price, SloSettings
 from connectors.secret import decode_secret
-from connectors.vendors.cognigy.settings import CognigySettings
-from connectors.vendors.cognigy.variables import DialogSettings
-from connectors.vendors.cxone.settings import CXoneSettings
+from connectors.vendors.base import Vendor
+from connectors.vendors.registry import known
 from flows.moderation import Policy
 from flows.steps.fallback import FallbackSettings
 from flows.steps.windows import WindowSettings
 
 DEFAULT_FILE = Path("tokenweir.toml")
 PREFIX = "TOKENWEIR__"
-ENVIRONMENT = {
-    "CXONE_BASE_URL": ("cxone", "base_url"),
-    "CXONE_CLIENT_ID": ("cxone", "client_id"),
-    "CXONE_CLIENT_SECRET": ("cxone", "client_secret"),
-    "COGNIGY_BASE_URL": ("cognigy", "base_url"),
-    "COGNIGY_CLIENT_ID": ("cognigy", "client_id"),
-    "COGNIGY_CLIENT_SECRET": ("cognigy", "client_secret"),
+_ENVIRONMENT = {
     "AGENT_WS_URL": ("desktops", "default", "url"),
     "AGENT_FORMAT": ("desktops", "default", "format"),
     "FRONTEND_HOST": ("frontend", "host"),
@@ -48,11 +42,6 @@ ENVIRONMENT = {
     "TOKENWEIR_DATA_DIR": ("job", "data_dir"),
     "BLOCKLIST": ("moderation", "blocklist"),
 }
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "cognigy": {"moderation": {"marks": {"BLOCKED": "[FILTERED]"}, "markdown": "strip", "whitespace": "normalise"}},
-}
-"""What a vendor's contract asks for where the settings say nothing else."""
 
 
 class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,13 +81,12 @@ class TenantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that can be set; each section says its own fields (docs/settings.md lists them all).
 
+    What `load` and `parse` give has the sections of all vendors besides (`of`).
+
     blocklist_file  terms to block, one a line, beside those of [moderation]; read again when it changes
     """
 
     job: JobSettings = JobSettings()
-    cxone: CXoneSettings = CXoneSettings()
-    cognigy: CognigySettings = CognigySettings()
-    dialog: DialogSettings = DialogSettings()
     desktops: dict[str, DesktopSettings] = {}
     window: WindowSettings = WindowSettings()
     fallback: FallbackSettings = FallbackSettings()
@@ -111,6 +99,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     slo: SloSettings = SloSettings()
     frontend: FrontendSettings = FrontendSettings()
 
+    def of(self, vendor: Vendor) -> dict[str, Any]:
+        """A vendor's own sections, by their tables' names."""
+        return {name: getattr(self, name, None) or kind() for name, kind in vendor.sections.items()}
+
+
+@cache
+def with_vendors() -> type[Settings]:
+    """Settings with the sections of all vendors."""
+    sections = {name: kind for vendor in known().values() for name, kind in vendor.sections.items()}
+    fields = [(name, kind, msgspec.field(default_factory=kind)) for name, kind in sections.items()]
+    options: dict[str, Any] = {"frozen": True, "forbid_unknown_fields": True, "kw_only": True}
+    kind: Any = msgspec.defstruct("Settings", fields, bases=(Settings,), **options)
+    whole: type[Settings] = kind
+    return whole
+
+
+@cache
+def environment_names() -> dict[str, tuple[str, ...]]:
+    """Environment variables with names of their own, and the settings that they are."""
+    return {name: keys for vendor in known().values() for name, keys in vendor.environment.items()} | _ENVIRONMENT
+
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ, *, vendor: str = "") -> Settings:
     """The settings of `path` (else TOKENWEIR_SETTINGS, else ./tokenweir.toml if it is there) and the environment.
@@ -122,8 +131,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ, 
     if path is not None or DEFAULT_FILE.exists():
         tree = _read_toml(path or DEFAULT_FILE)
     sources: dict[str, str] = {}
+    named = environment_names()
     for name, value in environment.items():
-        keys = ENVIRONMENT.get(name) or _section_keys(name)
+        keys = named.get(name) or _section_keys(name)
         if keys and value:
             sources[".".join(keys)] = name
             _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value))
@@ -134,9 +144,9 @@ def parse(
     tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None, vendor: str = ""
 ) -> Settings:
     """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
-    tree = _with_tenants(_over(PRESETS.get(vendor, {}), tree))
+    tree = _with_tenants(_over(known()[vendor].preset if vendor in known() else {}, tree))
     try:
-        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_decode)
+        settings = msgspec.convert(tree, with_vendors(), strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at `$")
         path = at.removesuffix("`").lstrip(".")
@@ -172,7 +182,7 @@ def _endless(value: object, name: str = "") -> str:
 
 def _choices(setting: str) -> str:
     """What a setting that has a few values may be, such as `"json" or "text"`; named as msgspec does."""
-    kind: Any = Settings
+    kind: Any = with_vendors()
     for name in re.findall(r"\[\.\.\.\]|[^.\[]+", setting):
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
@@ -184,7 +194,7 @@ def _choices(setting: str) -> str:
     )
 
 
-def _over(preset: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+def _over(preset: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
     """The tree laid over a preset: a setting of the tree wins, a table of it is laid over the preset's."""
     laid = {**preset, **tree}
     for key, below in preset.items():

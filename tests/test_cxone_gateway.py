@@ -14,7 +14,7 @@ from connectors.errors import CredentialsError, SettingsError, UpstreamError
 from connectors.log.files import LogReader
 from connectors.log.records import Record, error
 from connectors.metrics import open_metrics
-from connectors.vendors.attempts import MAX_RESUMED, AttemptError, Conversation
+from connectors.vendors.attempts import MAX_RESUMED, AttemptError, TurnAttempts
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
 from tests.plain_client import BUILTIN
@@ -161,14 +161,14 @@ def test_progress_begins_the_back_off_anew_and_the_number_of_restarts_stays_boun
     other_side: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    judge = Conversation._judge
+    judge = TurnAttempts._judge
 
-    def noting(self: Conversation, problem: AttemptError) -> tuple[float, str]:
+    def noting(self: TurnAttempts, problem: AttemptError) -> tuple[float, str]:
         wait, reason = judge(self, problem)
         waits.append(wait)
         return wait, reason
 
-    monkeypatch.setattr(Conversation, "_judge", noting)
+    monkeypatch.setattr(TurnAttempts, "_judge", noting)
     monkeypatch.setattr("random.random", lambda: 1.0)
     side = other_side(corpus_of(WORDS), "drop=end@+2:times=99")
     job = side.run(tmp_path, "s", cxone={"max_restarts": 4})

@@ -24,10 +24,11 @@ from connectors.errors import DataDirError
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
+from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import CognigySettings
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
-from connectors.vendors.cognigy.variables import DialogDeadLetter, DialogSettings, DialogSink, DialogUpdate
+from connectors.vendors.cognigy.variables import DialogSettings, DialogSink, DialogUpdate
 
 WAIT = 20.0
 Vendors = Callable[..., SimulatedCognigy]
@@ -82,7 +83,7 @@ def sink_for(
     vendor: SimulatedCognigy,
     directory: Path,
     reactor: Reactor,
-    told: list[DialogDeadLetter] | None = None,
+    told: list[DeadLetter] | None = None,
     **changed: Any,
 ) -> DialogSink:
     tell = None if told is None else told.append
@@ -139,7 +140,7 @@ def test_a_dialog_id_that_would_lead_elsewhere_is_a_dead_letter(
     dialog: str, tmp_path: Path, reactor: Reactor, vendors: Vendors
 ) -> None:
     vendor = vendors()
-    told: list[DialogDeadLetter] = []
+    told: list[DeadLetter] = []
     run(sink_for(vendor, tmp_path, reactor, told), [update(0, dialog=dialog)])
     assert [letter.reason for letter in told] == ["dialog_id"]
     assert not vendor.requests
@@ -171,7 +172,7 @@ def test_any_text_is_a_response(tmp_path: Path, reactor: Reactor, vendors: Vendo
 )
 def test_an_update_is_tried_again_after(faults: str, tmp_path: Path, reactor: Reactor, vendors: Vendors) -> None:
     vendor = vendors(faults)
-    told: list[DialogDeadLetter] = []
+    told: list[DeadLetter] = []
     sink = sink_for(vendor, tmp_path, reactor, told, max_retries=100, retry_base=0.2)
     run(sink, [update(0)])
     assert vendor.variables == {"d-0": [values(0)]}
@@ -198,7 +199,7 @@ def test_an_update_that_cannot_be_delivered_is_told_once_and_never_tried_again(
     faults: str, reason: str, posted: int, tmp_path: Path, reactor: Reactor, vendors: Vendors
 ) -> None:
     vendor = vendors(faults)
-    told: list[DialogDeadLetter] = []
+    told: list[DeadLetter] = []
     began = time.time_ns() // 1_000
     sink = sink_for(vendor, tmp_path, reactor, told, max_retries=2, timeout=0.1)
     run(sink, [update(0)])
@@ -244,7 +245,7 @@ def test_after_a_restart_an_update_that_waits_is_set_at_once_however_many_are_do
 
 def test_too_many_waiting_updates_are_dead_letters(tmp_path: Path, reactor: Reactor, vendors: Vendors) -> None:
     vendor = vendors("503=10000:on=dialog")
-    told: list[DialogDeadLetter] = []
+    told: list[DeadLetter] = []
     sink = sink_for(vendor, tmp_path, reactor, told, keep=10, retry_base=30.0, drain_timeout=0.0)
     run(sink, [update(number) for number in range(15)], batch=1)
     assert [letter.reason for letter in told] == ["queue_full"] * 5
@@ -270,7 +271,7 @@ def test_a_vendor_that_hangs_never_holds_the_flow_up(tmp_path: Path, reactor: Re
 
 
 def test_a_callback_that_fails_stops_nothing(tmp_path: Path, reactor: Reactor, vendors: Vendors) -> None:
-    def fail(letter: DialogDeadLetter) -> None:
+    def fail(letter: DeadLetter) -> None:
         raise RuntimeError
 
     vendor = vendors("404=1:on=dialog")

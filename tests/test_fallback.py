@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.vendors.registry import named
 from flows.steps.fallback import FallbackSettings, Texts
 
 
@@ -20,16 +21,17 @@ from flows.steps.fallback import FallbackSettings, Texts
     ],
 )
 def test_the_kind_of_the_failure_chooses_the_contracts_text(reason: str, text: str) -> None:
-    assert FallbackSettings().text("cognigy", reason, "en") == text
+    assert FallbackSettings().text(reason, "en") == text
 
 
 def test_cxone_has_none_unless_the_settings_say_so() -> None:
-    assert FallbackSettings().text("cxone", "timeout", "en") == ""
-    assert FallbackSettings(vendors=("cxone",)).text("cxone", "timeout", "en") != ""
+    cxone, cognigy = named("cxone"), named("cognigy")
+    assert [FallbackSettings().serves(vendor) for vendor in (cxone, cognigy)] == [False, True]
+    assert [FallbackSettings(vendors=("cxone",)).serves(vendor) for vendor in (cxone, cognigy)] == [True, False]
 
 
 def test_the_texts_may_be_set_per_language() -> None:
     settings = FallbackSettings(texts={"de": Texts(timeout="Moment."), "default": Texts(timeout="Wait.")})
-    assert settings.text("cognigy", "timeout", "de-AT") == "Moment."
-    assert settings.text("cognigy", "timeout", "fr") == "Wait."
-    assert settings.text("cognigy", "timeout", None) == "Wait."
+    assert settings.text("timeout", "de-AT") == "Moment."
+    assert settings.text("timeout", "fr") == "Wait."
+    assert settings.text("timeout", None) == "Wait."

@@ -31,7 +31,6 @@ CORES = [
     "flows/moderation",
     "flows/steps/reassembly.py",
     "flows/recordings/fakes.py",
-    "flows/recordings/frames.py",
     "flows/recordings/shapes.py",
     "flows/steps/release.py",
     "flows/sentences",

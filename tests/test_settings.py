@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from connectors.errors import SettingsError
+from connectors.vendors.registry import named
 from flows.manual import settings_page
 from flows.settings import Settings, load, parse
 
@@ -21,7 +22,7 @@ def toml(tmp_path: Path, text: str) -> Path:
 
 def test_everything_has_a_default() -> None:
     settings = load(None, {})
-    assert settings.cxone.base_url == "https://api.mynicecx.com"
+    assert settings.of(named("cxone"))["cxone"].base_url == "https://api.mynicecx.com"
     assert settings.window.timeout == 5.0
 
 
@@ -39,7 +40,7 @@ def test_the_vendors_names_are_read_from_the_environment() -> None:
             "FRONTEND_PORT": "0",
         },
     )
-    assert settings.cxone.client_secret.reveal() == "a&b+c"
+    assert settings.of(named("cxone"))["cxone"].client_secret.reveal() == "a&b+c"
     assert settings.desktops["default"].format == "text"
     assert settings.job.data_dir == Path("/tmp/x")
     assert settings.moderation.blocklist == ("one", "two", "three")

@@ -17,7 +17,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from connectors.errors import DataDirError, TokenweirError, UpstreamError
 from connectors.job.blocklists import Blocklists
@@ -26,6 +26,7 @@ from connectors.log.lane import TICK, Lane
 from connectors.log.records import Record, closed, error, opened
 from connectors.log.reserve import FULL, Reserve
 from connectors.log.turns import Turn
+from connectors.vendors.base import Gateway, Outcome
 
 MAX_FAULTS = 100
 RESERVE_EVERY = 1.0
@@ -33,30 +34,6 @@ SETTLE_FOR = 60.0
 SETTLED_TICKS = 4
 
 log = logging.getLogger(__name__)
-
-
-class Outcome(NamedTuple):
-    """How a turn ended: the reason that its close was logged with, and the error behind it, if any."""
-
-    reason: str
-    fault: TokenweirError | None = None
-
-
-class Gateway(Protocol):
-    """A vendor's client."""
-
-    @property
-    def model(self) -> str:
-        """The model of sessions that name none."""
-
-    async def converse(self, turn: Turn, lane: Lane) -> Outcome:
-        """Run one turn to its end, or continue it if it has frames; logs everything but its first open."""
-
-    async def check(self) -> None:
-        """Raise TokenweirError where the vendor cannot be used at all."""
-
-    async def aclose(self) -> None:
-        """Close every socket."""
 
 
 class Frontend(Protocol):

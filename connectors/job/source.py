@@ -21,7 +21,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from connectors.disk.identity import Identity
 from connectors.errors import DataDirError
 from connectors.job.blocklists import Blocklists
-from connectors.job.job import Frontend, Gateway, Job
+from connectors.job.job import Frontend, Job
 from connectors.job.requests import SessionRequest
 from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.log.lane import Lane
@@ -29,6 +29,7 @@ from connectors.log.records import OPEN, Record
 from connectors.log.reserve import Reserve
 from connectors.log.source import Item, LivePartition, Sharder, State, StoppedPartition, fold, position_of
 from connectors.reactor import Reactor
+from connectors.vendors.base import Gateway
 
 MAX_UNFINISHED = 1_000
 """Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""

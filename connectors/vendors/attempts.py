@@ -1,4 +1,4 @@
-"""One turn's conversation with a vendor, over as many attempts as it takes.
+"""One turn, over as many attempts at its vendor as it takes.
 
 Rules
 - An attempt that does not finish its turn says why (`AttemptError`); from the kind of that, never from its wording,
@@ -23,10 +23,10 @@ from typing import Any, Final
 
 from connectors.backoff import Backoff, BackoffSettings, Limiter, LimiterSettings, parse_retry_after
 from connectors.errors import TokenweirError, UpstreamError
-from connectors.job.job import Outcome
 from connectors.log.lane import Lane
 from connectors.log.records import RESTARTED, closed, error, opened
 from connectors.log.turns import Turn
+from connectors.vendors.base import Outcome
 
 MAX_RESUMED: Final = 100
 """A turn of which nothing comes any more may be what kills us."""
@@ -89,7 +89,7 @@ class Gate:
         self.limiter.throttled(time.monotonic(), retry_after)
 
 
-class Conversation:
+class TurnAttempts:
     """One turn, from its first request to its close. A vendor's own says what an attempt is.
 
     restarts    back-off between attempts after breaks; its `retries` bound them over the whole turn

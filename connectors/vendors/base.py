@@ -62,20 +62,40 @@ class Gateway(Protocol):
         """Close every socket."""
 
 
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """Something for a vendor that was given up, at this moment (wall clock, microseconds), for a reason in one word."""
+
+    session_id: str
+    turn: int
+    at: int
+    reason: str
+
+
 class Place(NamedTuple):
-    """Where a job's own sinks work.
+    """Where a vendor's own sinks work.
 
     data_dir, lane  as in the settings: what a sink keeps, it keeps in a folder of its own there
     reactor         where its sockets live
-    on_dead_letter  called with (session_id, turn, microseconds since 1970, step, reason) for what is given up
+    on_dead_letter  called with what is given up
     on_full         called when the disk is full; True where that made room, and the write is worth another try
     """
 
     data_dir: Path
     lane: str
     reactor: Reactor
-    on_dead_letter: Callable[[str, int, int, str, str], object]
+    on_dead_letter: Callable[[DeadLetter], object]
     on_full: Callable[[], bool]
+
+
+class OwnSink(Protocol):
+    """A Bytewax sink of lists of DialogUpdate, of which these are asked beside."""
+
+    @property
+    def undelivered(self) -> int:
+        """Updates that are stored and not done."""
+
+    def failure(self) -> TokenweirError | None:
+        """After the job's end: what is to be said of updates that were not taken, if any."""
 
 
 class Account:
@@ -85,8 +105,8 @@ class Account:
         """The client. Raises SettingsError where credentials or addresses are missing."""
         raise NotImplementedError
 
-    def sinks(self, place: Place) -> Mapping[str, Any]:
-        """Sinks of turns' summaries that belong to this vendor, by step id: Bytewax sinks of lists of `Summary`."""
+    def sinks(self, place: Place) -> Mapping[str, OwnSink]:
+        """What takes the summaries of turns at this vendor, by step id."""
         return {}
 
 
@@ -98,8 +118,10 @@ class Vendor:
     sections     its sections of the settings: the name of the table, and the struct that it is read into
     environment  names of environment variables: (section, key)
     preset       settings that its contract asks for where the user says nothing else: a tree as of TOML
+    fallback     whether its contract has agents read a text of ours where an answer failed
     needs        fields without which it can do nothing with a request
     desktop      whether a session without an agent desktop is a mistake, as no caller reads along
+    asking       how its simulator is asked for a stream, in words
     """
 
     name: ClassVar[str]
@@ -107,8 +129,10 @@ class Vendor:
     sections: ClassVar[Mapping[str, type[msgspec.Struct]]]
     environment: ClassVar[Mapping[str, tuple[str, str]]] = {}
     preset: ClassVar[Mapping[str, Any]] = {}
+    fallback: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("prompt",)
     desktop: ClassVar[bool] = True
+    asking: ClassVar[str] = "the prompt 'stream NAME'"
 
     def decoder(self) -> Decoder:
         """What reads one turn's frames. A core."""
@@ -122,6 +146,14 @@ class Vendor:
         """What a live job speaks to it through; `sections` holds this vendor's settings by their tables' names."""
         raise NotImplementedError
 
+    def shown_chars(self, sections: Mapping[str, Any]) -> int:
+        """Characters of a turn's answer that its own sinks want to be told at the turn's end."""
+        return 0
+
     def simulator(self, corpus: Any = None, **options: Any) -> SimulatedVendor:
         """A server on loopback that speaks its contract; the options are SimulatedVendor's."""
+        raise NotImplementedError
+
+    def simulated(self, url: str) -> Mapping[str, str]:
+        """Environment variables under which a job speaks to its simulator at this address."""
         raise NotImplementedError

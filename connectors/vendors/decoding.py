@@ -52,7 +52,12 @@ _BRACE = re.compile("[{}]")
 
 
 class Decoder:
-    """One turn's frames to deltas, in order. `restart` begins a new connection: half a message cannot go on there."""
+    """One turn's frames to deltas, in order. `restart` begins a new connection: half a message cannot go on there.
+
+    complete  the answer is whole, though the vendor may still have something to say: its usage, or that it ends
+    """
+
+    complete = False
 
     def __init__(self, pending: str = "", fragments: int = 0) -> None:
         self.fragments = fragments

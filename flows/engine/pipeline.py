@@ -22,29 +22,24 @@ from bytewax.outputs import FixedPartitionedSink
 from connectors.job import detectors
 from connectors.log.records import Message, Record
 from connectors.metrics import Row
+from connectors.vendors.base import Vendor
 from connectors.vendors.cognigy.variables import DialogUpdate
 from flows.engine.policies import Policies
 from flows.engine.shard import Core, Shard
 from flows.settings import Settings
 from flows.steps.events import Question, Released, Summary
-from flows.steps.reassembly import Decoder, Reassembly
+from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
 from flows.steps.totals import Session
 from flows.steps.windows import Windows
 
 Value: TypeAlias = tuple[Sequence[Any], int]
 Sinks: TypeAlias = Mapping[str, FixedPartitionedSink[Any, Any]]
+OwnSinks: TypeAlias = Mapping[str, Any] | None
+"""A vendor's own: the registry's side knows no Bytewax."""
 Delivery: TypeAlias = tuple[str, Message]
 
 _ROWS = get_args(Row)
-
-
-class Vendor:
-    """What the flow must know of a vendor: its name, and how its frames are decoded."""
-
-    def __init__(self, name: str, decoder: Callable[[], Decoder]) -> None:
-        self.name = name
-        self.decoder = decoder
 
 
 def build(
@@ -55,7 +50,7 @@ def build(
     lists: Path,
     messages: Sinks,
     rows: Sinks,
-    updates: Sinks | None = None,
+    updates: OwnSinks = None,
     questions: Sinks | None = None,
 ) -> Dataflow:
     """The dataflow from a log to its sinks; opens nothing and needs no credentials.
@@ -72,7 +67,7 @@ def build(
     text = _step("split_sentences", frames, lambda opened: Windows(settings.window, opened))
     policies = Policies(settings, lists)
     windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
-    shown = settings.dialog.response_chars
+    shown = vendor.shown_chars(settings.of(vendor))
     measured = _step("measure", windows, lambda opened: Session(vendor.name, opened, shown))
     _send("take_messages", measured, _messages, messages)
     _send("take_rows", measured, _rows, rows)
@@ -108,7 +103,9 @@ def _step(step_id: str, up: KeyedStream[Value], make: Callable[[Record], Core]) 
     return op.stateful_batch(step_id, up, resume)
 
 
-def _send(step_id: str, up: KeyedStream[Value], take: Callable[[Value], list[Any] | None], sinks: Sinks | None) -> None:
+def _send(
+    step_id: str, up: KeyedStream[Value], take: Callable[[Value], list[Any] | None], sinks: Mapping[str, Any] | None
+) -> None:
     """What `take` finds in the events, to every sink; no step at all where there is none."""
     if sinks:
         taken = op.filter_map_value(step_id, up, take)
@@ -120,7 +117,9 @@ def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Rec
     request = opened.d if isinstance(opened.d, dict) else {}
     language = request.get("language") or settings.window.language
     fallback = settings.fallback
-    return Release(policies.of(opened), opened, lambda reason: fallback.text(vendor.name, reason, language))
+    if not fallback.serves(vendor):
+        return Release(policies.of(opened), opened)
+    return Release(policies.of(opened), opened, lambda reason: fallback.text(reason, language))
 
 
 def _messages(value: Value) -> list[Delivery] | None:

@@ -24,15 +24,15 @@ from connectors.errors import InputError
 from connectors.log.files import FORMAT, VERSION, write_recording
 from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, SESSION_ID, Header, Record
 from connectors.sse import Event, SSEDecoder
+from connectors.vendors.registry import named
 from flows.recordings import editing
-from flows.recordings.frames import writer
 from flows.recordings.shapes import AUTO, CXONE, Reading, read
 
 EVERY = 0.03
 MAX_BODY = 256 << 20
 CHUNK = 1 << 16
 
-_write = writer(CXONE)
+_write = named(CXONE).frame
 _MODEL = ("model", "message.model", "response.model", "modelVersion")
 
 

@@ -22,7 +22,7 @@ import msgspec
 
 from connectors.errors import InputError
 from connectors.log.records import FRAME, OPEN, Record
-from flows.engine.pipeline import Vendor
+from connectors.vendors.base import Vendor
 from flows.engine.policies import Policies
 from flows.moderation import Finding, Moderator, Policy
 from flows.recordings.fakes import NOT_PERSONAL, Fakes

@@ -16,7 +16,6 @@ from connectors.errors import InputError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.sse import Event, encode
-from flows.recordings.frames import writer
 from flows.replay import vendor_of
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
@@ -50,7 +49,7 @@ def body(records: Sequence[Record], recording: Path) -> Iterator[bytes]:
 def unbroken(records: Sequence[Record], recording: Path) -> Iterator[Record]:
     """One turn's records as if nothing had broken: one open, its clean text token by token, its close."""
     vendor = vendor_of(recording)
-    write, core = writer(vendor.name), Reassembly(vendor.decoder())
+    write, core = vendor.frame, Reassembly(vendor.decoder())
     opened = False
     for record in records:
         for event in core.feed(record):

@@ -33,7 +33,6 @@ from connectors.errors import InputError
 from connectors.log.files import SECOND, LogReader
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record
 from flows.recordings.export import unbroken
-from flows.recordings.frames import writer
 from flows.replay import vendor_of
 
 LARGEST_PIECE = 12
@@ -140,7 +139,7 @@ class Variant(msgspec.Struct, frozen=True):
 def _recut(records: Iterable[Record], cut: Cut, recording: Path) -> Iterator[Record]:
     """An unbroken turn's text in pieces of other sizes."""
     vendor = vendor_of(recording)
-    write, decoder, sizes = writer(vendor.name), vendor.decoder(), cut.sizes()
+    write, decoder, sizes = vendor.frame, vendor.decoder(), cut.sizes()
     waiting, size = "", next(sizes)
     for record in records:
         tokens = _tokens(decoder, record)

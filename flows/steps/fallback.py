@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
+from connectors.vendors.base import Vendor
+
 FINISHED = "finished"
 CANCELLED = "cancelled"
 
@@ -25,16 +27,20 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[fallback] of the settings.
 
-    vendors  whose failed turns get a fallback: Cognigy's contract asks for it, CXone's does not
+    vendors  whose failed turns get a fallback; unset: of those whose contract asks for it, as Cognigy's does
     texts    by language code; `default` is for all others
     """
 
-    vendors: tuple[str, ...] = ("cognigy",)
+    vendors: tuple[str, ...] | None = None
     texts: dict[str, Texts] = {}
 
-    def text(self, vendor: str, reason: str, language: str | None) -> str:
-        """The fallback for a turn of `vendor` that closed with `reason`; empty where there is none."""
-        if vendor not in self.vendors or reason in (FINISHED, CANCELLED):
+    def serves(self, vendor: Vendor) -> bool:
+        """Whether a vendor's failed turns get one."""
+        return vendor.fallback if self.vendors is None else vendor.name in self.vendors
+
+    def text(self, reason: str, language: str | None) -> str:
+        """The fallback for a turn that closed with `reason`; empty where there is none."""
+        if reason in (FINISHED, CANCELLED):
             return ""
         code = (language or "").replace("_", "-").lower()
         texts = self.texts.get(code) or self.texts.get(code.partition("-")[0]) or self.texts.get("default") or Texts()

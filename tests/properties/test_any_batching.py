@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
 from connectors.log.source import Item, Sharder, shard_of
 from connectors.vendors.cxone.contract import Decoder
-from flows.cxone import VENDOR
+from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine.kept import KeptSink
 from flows.engine.pipeline import build
 from flows.engine.shard import Shard

@@ -30,12 +30,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, InputError, SettingsError, TokenweirError, UpstreamError
 from connectors.http import HttpError, StatusError, TlsError
-from connectors.job.job import Outcome
 from connectors.log.lane import Lane
 from connectors.log.records import closed, error, frame
 from connectors.log.turns import Turn
 from connectors.text import from_bytes, from_json
-from connectors.vendors.attempts import AttemptError, Conversation, Gate
+from connectors.vendors.attempts import AttemptError, Gate, TurnAttempts
+from connectors.vendors.base import Outcome
 from connectors.vendors.codes import MAX_BODY, reason_of
 from connectors.vendors.cognigy.account import CONFIG_PATH, SCOPE, CognigyAccount
 from connectors.vendors.cognigy.contract import Decoder
@@ -72,19 +72,19 @@ class CognigyGateway:
         await self.account.auth.token()
 
     async def converse(self, turn: Turn, lane: Lane) -> Outcome:
-        """See connectors.job.job.Gateway."""
+        """See connectors.vendors.base.Gateway."""
         if not turn.request.get("dialog_id"):
             name = turn.session_id
             noted = error(name, turn.number, "no_dialog", None, turn.restarts)
             lane.append(noted, closed(name, turn.number, "refused"))
             return Outcome("refused", InputError(f"session {name}: dialog_id is missing; Cognigy.AI needs one"))
-        return await _Conversation(self, turn, lane).run()
+        return await _Attempts(self, turn, lane).run()
 
     async def aclose(self) -> None:
         await self.account.release()
 
 
-class _Conversation(Conversation):
+class _Attempts(TurnAttempts):
     """One turn."""
 
     def __init__(self, gateway: CognigyGateway, turn: Turn, lane: Lane) -> None:

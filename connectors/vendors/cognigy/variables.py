@@ -34,6 +34,7 @@ from connectors.errors import CredentialsError, DataDirError, DeliveryError, Set
 from connectors.http import HttpError, StatusError
 from connectors.reactor import Reactor
 from connectors.vendors.attempts import Gate
+from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.dialogs import Turnstile
 
@@ -108,23 +109,9 @@ class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
         return {"variables": [{"name": name, "value": value} for name, value in values.items()]}
 
 
-class DialogDeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """An update that was given up.
-
-    at      wall clock, microseconds
-    reason  status_<code>, rate_limited, queue_full, dialog_id (none that a path can hold), credentials, failed
-            (an error of ours), or the kind of an HttpError: connect, tls, timeout, disconnected, protocol
-    """
-
-    session_id: str
-    turn: int
-    at: int
-    reason: str
-
-
 Batch: TypeAlias = Sequence[DialogUpdate]
 State: TypeAlias = dict[str, int]
-Tell: TypeAlias = Callable[[DialogDeadLetter], object]
+Tell: TypeAlias = Callable[[DeadLetter], object]
 
 
 class DialogSink(FixedPartitionedSink[Batch, State]):
@@ -393,6 +380,6 @@ class Poster:
         log.warning("session %s: the dialog's variables could not be set (%s)", session_id, reason)
         if self._on_dead_letter is not None:
             try:
-                self._on_dead_letter(DialogDeadLetter(session_id, turn, wall_clock(), reason))
+                self._on_dead_letter(DeadLetter(session_id, turn, wall_clock(), reason))
             except Exception:
                 log.exception("a callback of the dialog's updates failed; they go on")

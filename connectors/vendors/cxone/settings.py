@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from connectors.secret import Secret
 from connectors.vendors.resumption import Resumes
+from connectors.vendors.sse_settings import SSESettings
 
 
-class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CXoneSettings(SSESettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to reach CXone's LLM gateway.
 
     base_url                 CXONE_BASE_URL
     client_id, client_secret CXONE_CLIENT_ID, CXONE_CLIENT_SECRET
-    model                    of sessions that name none
     continue_with_model      send `model` with a continuation too
     resumes                  where a continuation begins: "exact": just behind what came; "repeats": some of it may come
                              again, under new ids or none; "auto": as the vendor's ids show, and what they leave open is
                              kept and counted (docs/recovery.md)
-    connect_timeout          seconds for a connection
-    idle_timeout             seconds without a byte after which a stream counts as broken (0: never)
-    max_restarts             continuations and fresh starts of one turn, in total; restarts of the job do not count
-    max_retries              429 answers in a row to one turn before it is given up
-    retry_base, retry_cap    seconds: the back-off's first and longest step
-    retry_total              seconds of refusals in a row, Retry-After included, after which a turn is given up
-    max_event_bytes          the largest event that is read
-    max_connections          streams open at once
     """
 
     base_url: str = "https://api.mynicecx.com"
@@ -34,25 +24,3 @@ class CXoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     model: str = "gpt-4"
     continue_with_model: bool = False
     resumes: Resumes = "auto"
-    connect_timeout: float = 10.0
-    idle_timeout: float = 120.0
-    max_restarts: int = 5
-    max_retries: int = 3
-    retry_base: float = 1.0
-    retry_cap: float = 30.0
-    retry_total: float = 300.0
-    max_event_bytes: int = 16 << 20
-    max_connections: int = 1_000
-
-    def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
-            raise ValueError("base_url should begin with https:// or http://")
-        for name in ("connect_timeout", "retry_base", "retry_cap", "retry_total"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} should be more than 0 seconds")
-        for name in ("idle_timeout", "max_restarts", "max_retries"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} should not be negative")
-        for name in ("max_event_bytes", "max_connections"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")

@@ -53,7 +53,7 @@ def truth_of(session: Session, turn: dict[str, Any], settings: Settings, logged:
         if not cannot_go_on or turn["error_kind"] != "restarted":
             return Truth("", 0, f"it ended as {turn['outcome']} ({turn['error_kind']})")
         if session.vendor == "cognigy":
-            text += settings.fallback.text("cognigy", turn["outcome"], None)
+            text += settings.fallback.text(turn["outcome"], None)
     return Truth(text, findings)
 
 

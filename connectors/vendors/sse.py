@@ -1,0 +1,246 @@
+"""What vendors over Server-Sent Events share: one account's client, and one turn's requests to it.
+
+Rules
+- A vendor says what to ask (`request`), how its frames are read (`decoder`) and how a refusal is mended (`remedy`);
+  all else is here.
+- A finishing frame and the turn's `close` are one write. An answer that its decoder calls `complete` is whole whatever
+  ends the connection, the server's silence too.
+- A stream that breaks, idles or ends before its answer does is asked for again, `max_restarts` times a turn, with
+  back-off (attempts.py): from its last id where the vendor continues, else anew, and then only if no token had come.
+- 401 refreshes an access token, where there is one, and tries once more; so does one later attempt of the turn. 429
+  waits as it is told, `max_retries` times in a row, and slows the whole account down; other 4xx, an `error` event, and
+  a message that says the vendor failed, end the turn.
+- Every byte moves the idle limit on, a comment's too. Sockets are read only while the flow has room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from connectors.backoff import BackoffSettings
+from connectors.errors import CredentialsError, SettingsError, TokenweirError, UpstreamError
+from connectors.http import Auth, Client, HttpError, HttpSettings, Stream, TlsError
+from connectors.log.lane import Lane
+from connectors.log.records import Record, closed, frame
+from connectors.log.turns import Turn
+from connectors.sse import Event, EventTooLargeError, SSEDecoder
+from connectors.text import to_json
+from connectors.vendors.attempts import AttemptError, Gate, TurnAttempts
+from connectors.vendors.base import Outcome
+from connectors.vendors.codes import MAX_BODY, reason_of
+from connectors.vendors.decoding import Decoder, Delta, usable_id
+from connectors.vendors.resumption import Account, Observer, Resumes
+from connectors.vendors.sse_settings import SSESettings
+
+REASON_WITHIN: Final = 2.0
+"""Seconds for the body of an answer that says no."""
+
+
+class StreamRequest(NamedTuple):
+    """One POST that is answered by an event stream."""
+
+    url: str
+    body: object
+    headers: Mapping[str, str] = {}
+
+
+class SSEGateway:
+    """One account's client of a vendor over SSE. Build it on the reactor, `aclose` it there.
+
+    settings     the vendor's
+    section      their table's name, for what errors say
+    url_setting  what to check where the address seems wrong
+    resumes      for a vendor that continues answers: where a continuation begins (resumption.py)
+    """
+
+    url_setting = ""
+
+    def __init__(self, settings: SSESettings, section: str, *, resumes: Resumes | None = None) -> None:
+        self.settings = settings
+        self.section = section
+        self.account = None if resumes is None else Account(resumes)
+        self.gate = Gate()
+        self.auth: Auth | None = None
+        self.http = Client(
+            HttpSettings(connect_timeout=settings.connect_timeout, max_connections=settings.max_connections)
+        )
+
+    def decoder(self) -> Decoder:
+        """What reads one turn's frames."""
+        raise NotImplementedError
+
+    def request(self, turn: Turn) -> StreamRequest:
+        """What to ask for this turn: all of it, or the rest where it has a `continuation_id`."""
+        raise NotImplementedError
+
+    def remedy(self, status: int) -> str:
+        """What a person can do about a 401 or 403."""
+        return f"check {self.url_setting}"
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    async def check(self) -> None:
+        """See connectors.vendors.base.Gateway."""
+
+    async def converse(self, turn: Turn, lane: Lane) -> Outcome:
+        """See connectors.vendors.base.Gateway."""
+        return await _Attempts(self, turn, lane).run()
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+
+class _Attempts(TurnAttempts):
+    """One turn."""
+
+    def __init__(self, gateway: SSEGateway, turn: Turn, lane: Lane) -> None:
+        settings = gateway.settings
+        super().__init__(
+            turn,
+            lane,
+            gateway.gate,
+            restarts=_backoff(settings, settings.max_restarts, math.inf),
+            refusals=_backoff(settings, settings.max_retries, settings.retry_total),
+        )
+        self._gateway = gateway
+        self._settings = settings
+        self._decoder = gateway.decoder()
+        self._observer = Observer(gateway.account) if gateway.account else None
+        self._unauthorized = False
+
+    def can_go_on(self) -> bool:
+        return not self.token_came or (self._gateway.account is not None and self.turn.continuation_id is not None)
+
+    def reopening(self) -> dict[str, Any]:
+        if self._gateway.account is None:
+            return {}
+        known = self._gateway.account.reopening() if self.token_came else {}
+        return {"continuation_id": self.turn.continuation_id, **known}
+
+    async def attempt(self) -> None:
+        """One request, read to the turn's end. Raises AttemptError."""
+        self._decoder.restart()
+        if self._observer:
+            self._observer.connect()
+        try:
+            await self._ask()
+        except AttemptError as problem:
+            if not self._decoder.complete or problem.kind == "vendor_error":
+                raise
+            self.lane.append(closed(self.turn.session_id, self.turn.number, "finished"))
+
+    async def _ask(self) -> None:
+        idle = self._settings.idle_timeout or None
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                await self.gate.admit()
+                async with asyncio.timeout(idle):
+                    stream = await stack.enter_async_context(self._request())
+                await self._check(stream)
+                self.gate.succeeded()
+                self.refusals.reset()
+                async with asyncio.timeout(None) as limit:
+                    await self._read(stream, limit)
+        except TimeoutError:
+            setting = f"{self._gateway.section}.idle_timeout"
+            fault = UpstreamError(f"{self.name}: nothing came for {idle:g} s ({setting})")
+            raise AttemptError("idle_timeout", fault) from None
+        except TlsError as fault:
+            raise AttemptError("tls", fault, reason="refused") from None
+        except HttpError as fault:
+            raise AttemptError(fault.kind, fault) from None
+        except (CredentialsError, SettingsError) as fault:
+            raise AttemptError("credentials", fault, reason="refused") from None
+        except EventTooLargeError as fault:
+            raise AttemptError("too_large", fault, reason="malformed") from None
+
+    def _request(self) -> contextlib.AbstractAsyncContextManager[Stream]:
+        gateway = self._gateway
+        url, body, more = gateway.request(self.turn)
+        headers = {"Accept": "text/event-stream", "Content-Type": "application/json", **more}
+        return gateway.http.stream("POST", url, headers=headers, content=to_json(body), auth=gateway.auth)
+
+    async def _check(self, stream: Stream) -> None:
+        """Raise AttemptError unless this is the stream that the contract promises."""
+        status = stream.status
+        if status == 200:
+            kind = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind == "text/event-stream":
+                return
+            what = f"{self.name}: the answer is no event stream; check {self._gateway.url_setting}"
+            raise AttemptError("no_stream", UpstreamError(what), status=status, reason="refused")
+        why = await _reason(stream) if status >= 400 else ""
+        fault: TokenweirError = UpstreamError(f"{self.name}: the gateway answered with status {status}{why}")
+        if status == 429:
+            raise AttemptError("rate_limited", fault, status=status, retry_after=stream.headers.get("retry-after"))
+        if status in (401, 403):
+            remedy = self._gateway.remedy(status)
+            fault = CredentialsError(f"the vendor refused a valid token (status {status}){why}: {remedy}")
+        first, self._unauthorized = not self._unauthorized, self._unauthorized or status == 401
+        if status == 401 and first:  # the renewed token was revoked at once, by another turn's mishap perhaps
+            raise AttemptError("status", fault, status=status)
+        if 400 <= status < 500 and status not in (408, 425):
+            raise AttemptError("status", fault, status=status, reason="refused")
+        raise AttemptError("status", fault, status=status, retry_after=stream.headers.get("retry-after"))
+
+    async def _read(self, stream: Stream, limit: asyncio.Timeout) -> None:
+        """Log what comes until the turn is finished."""
+        sse = SSEDecoder(self._settings.max_event_bytes, keep_bytes=True)
+        idle, clock = self._settings.idle_timeout, asyncio.get_running_loop().time
+        limit.reschedule(clock() + idle if idle else None)
+        async for chunk in stream.chunks():
+            if self._log(sse.feed(chunk)):
+                return
+            limit.reschedule(None)
+            await self.lane.ready(self.turn)
+            limit.reschedule(clock() + idle if idle else None)
+        raise AttemptError("ended", UpstreamError(f"{self.name}: the stream ended before the answer did"))
+
+    def _log(self, events: Sequence[Event]) -> bool:
+        """Log events as frames, in one write; True if the turn is finished, and then closed with them."""
+        session_id, number = self.turn.session_id, self.turn.number
+        records: list[Record] = []
+        for event in events:
+            name = None if event.event == "message" else event.event
+            deltas = self._decoder.feed(event.data, event.id) if event.event != "error" else []
+            frame_id = self._id_of(event, deltas)
+            records.append(frame(session_id, number, event.data, id=frame_id, event=name, raw=event.raw))
+            if event.event == "error" or any(delta.error for delta in deltas):
+                self.lane.append(*records)
+                why = reason_of(event.data.encode(errors="replace"))
+                fault = UpstreamError(f"{self.name}: the gateway ended it with an error{why}")
+                raise AttemptError("vendor_error", fault, reason="vendor_error")
+            if any(delta.tokens for delta in deltas):
+                self.progressed()
+                if self._observer:
+                    self._observer.feed(frame_id)
+            if any(delta.finished for delta in deltas):
+                self.lane.append(*records, closed(session_id, number, "finished"))
+                return True
+        if records:
+            self.lane.append(*records)
+        return False
+
+    def _id_of(self, event: Event, deltas: Sequence[Delta]) -> str | None:
+        """How to continue from this frame, where the vendor continues answers."""
+        if self._observer is None:
+            return None
+        return usable_id(event.id) or next((delta.id for delta in reversed(deltas) if delta.id), None)
+
+
+async def _reason(stream: Stream) -> str:
+    try:
+        async with asyncio.timeout(REASON_WITHIN):
+            return reason_of(await stream.body(MAX_BODY))
+    except (HttpError, TimeoutError):
+        return ""
+
+
+def _backoff(settings: SSESettings, retries: int, total: float) -> BackoffSettings:
+    return BackoffSettings(first=settings.retry_base, longest=settings.retry_cap, retries=retries, total=total)
