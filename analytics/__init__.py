@@ -1,1 +1,1 @@
-"""Questions about what happened: reports and tuning. Imports `flows` and `connectors`."""
+"""Questions about what happened: reports and tuning. Imports `flows` and `connectors`; never `tokenweir`."""

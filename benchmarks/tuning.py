@@ -69,9 +69,7 @@ def command(file: Path) -> None:
     html = file.with_suffix(".html")
     begun = time.perf_counter()
     arguments = ["tune", str(file), "--no-moderation", "--html", str(html)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tokenweir.py"), *arguments], stdout=subprocess.DEVNULL, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "tokenweir", *arguments], stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
     wall, used = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)

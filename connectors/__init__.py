@@ -1,4 +1,4 @@
 """The edges: vendors in, desktops and databases out, and the log between them.
 
-Imports nothing of `flows` or `analytics`.
+Imports nothing of `flows`, `analytics` or `tokenweir`.
 """

@@ -1,4 +1,4 @@
 """What happens to a stream: the cores that think and the dataflows that run them.
 
-Imports `connectors`; never `analytics`.
+Imports `connectors`; never `analytics` or `tokenweir`.
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors.commands import complain
 from connectors.console.outlet import unblock_stderr
+from connectors.console.printable import explanation
 from connectors.delivery.ledger import Delivered, DeliveryMemory
 from connectors.delivery.sink import DesktopSink
 from connectors.disk import private
@@ -242,7 +243,8 @@ def begun(make: Callable[[], Dataflow]) -> Dataflow:
     try:
         return make()
     except TokenweirError as error:
-        raise SystemExit(complain(error)) from None
+        sys.stderr.write(f"{explanation(error)}\n")
+        raise SystemExit(error.exit_code) from None
 
 
 def service(vendor: Vendor) -> Dataflow:

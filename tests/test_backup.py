@@ -1,4 +1,4 @@
-"""flows.backup: a copy that a job can be started on, and one that was made by other means."""
+"""flows.engine.backup: a copy that a job can be started on, and one that was made by other means."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from connectors.errors import DataDirError
 from connectors.job.requests import SessionRequest
 from connectors.metrics import open_metrics
 from flows import cxone
-from flows.backup import backup
-from flows.doctor import examine
+from flows.engine.backup import backup
+from flows.engine.examination import examine
 from flows.live import LiveJob
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import invoke

@@ -11,7 +11,7 @@ import pytest
 from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop
 from connectors.vendors.cxone.simulator import SimulatedCXone
-from flows.doctor import examine
+from flows.engine.examination import examine
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import environment, invoke
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cxone
 from tests.conftest import OtherSide, corpus_of
-from tokenweir import main
+from tokenweir import COMMANDS, LazyCommand, main
 
 Start = Callable[..., OtherSide]
 WORDS = ["The ", "parcel ", "left. ", "It ", "arrives ", "at ", "noon."]
@@ -44,6 +44,28 @@ def complaint(result: Result) -> str:
     assert len(lines) == 1, result.stderr
     assert "Traceback" not in result.output
     return lines[0]
+
+
+LARGE = {"flows", "analytics", "bytewax", "duckdb", "polars", "numpy", "aiohttp", "starlette"}
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["simulate", "--help"]], ids=" ".join)
+def test_what_needs_little_imports_little(args: list[str]) -> None:
+    script = "import sys; from tokenweir import main; main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script, *args], capture_output=True, text=True, check=True)
+    imported = set(ran.stdout.splitlines()[-1].split())
+    assert "tokenweir" in imported
+    assert imported & LARGE == set()
+    assert {name for name in COMMANDS if f"tokenweir.{name}" in imported} == set(args) & set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_listed_with_the_first_sentence_of_its_own_help(name: str) -> None:
+    listed = main.commands[name]
+    assert isinstance(listed, LazyCommand)
+    command = listed.load()
+    assert command.name == name
+    assert listed.get_short_help_str(1_000) == command.get_short_help_str(1_000)
 
 
 def test_one_session_runs_to_its_end_and_is_delivered(other_side: Start, tmp_path: Path) -> None:

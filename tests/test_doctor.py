@@ -1,4 +1,4 @@
-"""flows.doctor: what it finds in a data directory, and that it changes nothing."""
+"""flows.engine.examination: what it finds in a data directory, and that it changes nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.doctor import Finding, examine
+from flows.engine.examination import Finding, examine
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import invoke
 

@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.commands import StderrHandler, complain
 from connectors.console.printable import printable
-from connectors.console.sink import Screen, Terminal
 from connectors.errors import InputError
 from connectors.log.files import write_recording
 from connectors.log.records import CLOSE, FRAME, OPEN, Header, Message, Record
 from tests.analytics_data import by_hand, landed
 from tokenweir import main
+from tokenweir.output import StderrHandler, Terminal, complain
+from tokenweir.screen import Screen
 
 HOSTILE = "[bold]a [/x] :smile: \x1b]0;owned\x07b\x9b2Jc\x7fd\u202ee\u2066f"
 SHOWN = r"[bold]a [/x] :smile: \x1b]0;owned\x07b\x9b2Jc\x7fd\u202ee\u2066f"

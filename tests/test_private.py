@@ -13,7 +13,7 @@ from connectors.console.sink import ConsoleSink
 from connectors.job.requests import SessionRequest
 from connectors.log.records import Message
 from flows import cxone
-from flows.doctor import examine
+from flows.engine.examination import examine
 from tests.conftest import OtherSide, corpus_of
 
 Start = Callable[..., OtherSide]

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from connectors.console.sink import Terminal
 from connectors.log.files import LogReader
 from connectors.metrics import open_metrics
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows.recordings import editing
-from flows.recordings.listing import listed
 from tests.conftest import OtherSide, corpus_of
 from tokenweir import main
+from tokenweir.listing import listed
+from tokenweir.output import Terminal
 
 Start = Callable[..., OtherSide]
 FOLDER = Path(__file__).parents[1] / "recordings"

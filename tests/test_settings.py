@@ -10,8 +10,8 @@ import pytest
 
 from connectors.errors import SettingsError
 from connectors.vendors.registry import named
-from flows.manual import settings_page
 from flows.settings import Settings, load, parse
+from tokenweir.manual import settings_page
 
 
 def toml(tmp_path: Path, text: str) -> Path:
@@ -100,7 +100,7 @@ def test_secrets_do_not_print() -> None:
 
 def test_the_page_of_settings_is_what_the_code_says() -> None:
     page = Path(__file__).parents[1] / "docs" / "settings.md"
-    assert page.read_text(encoding="utf-8") == settings_page(), "run `python -m flows.manual > docs/settings.md`"
+    assert page.read_text(encoding="utf-8") == settings_page(), "run `python -m tokenweir.manual > docs/settings.md`"
 
 
 def test_cognigys_preset_lies_beneath_the_settings() -> None:

@@ -19,7 +19,7 @@ from connectors.job.requests import SessionRequest
 from connectors.log.records import Message
 from connectors.metrics import open_metrics
 from flows import cxone
-from flows.doctor import examine
+from flows.engine.examination import examine
 from tests.callers import Service, serving, until
 from tests.conftest import OtherSide, corpus_of
 from tests.test_cli import invoke

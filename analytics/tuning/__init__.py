@@ -4,5 +4,5 @@ streams  what is tuned on              tables, splitters, limits, hold  what is 
 grid     what is tried                 walk, sums, count                a block of streams under all settings
 goal     what is wanted                tuner, figures                   all blocks, and how sure
 advice   front and recommendation      page                             the HTML page
-command  the command line              plain                            the same through the operators, as a measure
+plain    the same through the operators, as a measure
 """

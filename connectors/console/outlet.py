@@ -225,6 +225,13 @@ def unblock_stderr() -> None:
     atexit.register(errors.finish)
 
 
+def close_stdout() -> None:
+    """Nobody reads it: what is left in its buffer goes nowhere, and the exit can flush it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
 def _errors() -> Outlet:
     return Outlet(sys.stderr, "standard error", limit=ERRORS_LIMIT, patience=ERRORS_PATIENCE)
 

@@ -21,6 +21,11 @@ def printable(text: str, *, one_line: bool = False) -> str:
     return _LINE_END.sub(_escape, text) if one_line else text
 
 
+def explanation(error: Exception) -> str:
+    """What is said on standard error of an error that ends the process."""
+    return f"tokenweir: {printable(str(error))}"
+
+
 class PrintableFormatter(logging.Formatter):
     """A message is one line whatever is in it; a traceback keeps its lines."""
 

@@ -115,6 +115,7 @@ class Vendor:
 
     name         as in `tokenweir run NAME`, in recordings and rows: small letters, digits and _
     title        as people write it
+    about        what its job does, in a sentence, and `service` how callers reach one that has no list of sessions
     sections     its sections of the settings: the name of the table, and the struct that it is read into
     environment  names of environment variables: (section, key)
     preset       settings that its contract asks for where the user says nothing else: a tree as of TOML
@@ -126,6 +127,8 @@ class Vendor:
 
     name: ClassVar[str]
     title: ClassVar[str]
+    about: ClassVar[str]
+    service: ClassVar[str] = "it takes sessions at POST /sessions until SIGTERM or SIGINT."
     sections: ClassVar[Mapping[str, type[msgspec.Struct]]]
     environment: ClassVar[Mapping[str, tuple[str, str]]] = {}
     preset: ClassVar[Mapping[str, Any]] = {}

@@ -18,6 +18,11 @@ class Cognigy(Vendor):
 
     name = "cognigy"
     title = "NICE Cognigy.AI"
+    about = "Cognigy.AI's streams to callers, the agent desktop and dialog variables."
+    service = (
+        "browsers read GET /stream?session_id=&dialog_id=, callers begin sessions at POST /sessions, until SIGTERM or "
+        "SIGINT."
+    )
     sections = {"cognigy": CognigySettings, "dialog": DialogSettings}
     environment = {
         "COGNIGY_BASE_URL": ("cognigy", "base_url"),

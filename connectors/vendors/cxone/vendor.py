@@ -16,6 +16,7 @@ class CXone(Vendor):
 
     name = "cxone"
     title = "NICE CXone"
+    about = "CXone's streams to the agent desktop."
     sections = {"cxone": CXoneSettings}
     environment = {
         "CXONE_BASE_URL": ("cxone", "base_url"),

@@ -1,4 +1,4 @@
-"""The demo: both vendors' jobs, live, against simulated gateways and a simulated desktop, and then replayed.
+"""What the demo plays: both vendors' jobs, live, against simulated gateways and a simulated desktop, and then replayed.
 
 Rules
 - Everything is real but the other side: HTTP, WebSocket, files, DuckDB. Nothing leaves loopback.
@@ -141,8 +141,8 @@ class OtherSide:
         )
 
 
-def run(data_dir: Path, show: Callable[[Message], None]) -> Report:
-    """Run the demo in `data_dir`, which must be empty, absent, or an earlier demo's (which goes)."""
+def play(data_dir: Path, show: Callable[[Message], None]) -> Report:
+    """Play the demo in `data_dir`, which must be empty, absent, or an earlier demo's (which goes)."""
     _clear(data_dir)
     corpus = Corpus.builtin()
     transcripts: list[Transcript] = []

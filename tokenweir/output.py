@@ -1,4 +1,9 @@
-"""What the commands of the front door share: where they print, where logs go, and how an error ends them."""
+"""Where commands print, where logs go, and how a command ends.
+
+Exit codes: 0 finished; 1 an error of ours; 2 wrong usage; 3 settings; 4 credentials; 5 the vendor; 6 messages not
+delivered; 7 an input file; 8 the data directory; 9 something differs (`demo`, `diff --exit-code`); 10 stopped with
+turns open; 11 standard output that did not take all. An error of ours brings its own (connectors/errors.py).
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,45 @@ import functools
 import io
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ParamSpec, TextIO
 
-from connectors.console.outlet import outlets
-from connectors.console.printable import PrintableFormatter
-from connectors.console.sink import Screen, Terminal, close_stdout, show_json, show_nothing
-from connectors.errors import OutputError, TokenweirError
-from connectors.log.records import Message
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from connectors.console.outlet import close_stdout, outlets
+from connectors.console.printable import PrintableFormatter, explanation, printable
+from connectors.errors import InputError, OutputError, TokenweirError
+
+DIFFERS = 9
+UNFINISHED = 10
 
 P = ParamSpec("P")
+
+
+class Terminal(Console):
+    """A console for text of others, which goes quiet when nobody reads it any more.
+
+    rich's own obeys markup in what it prints, lets a terminal's escapes pass, and ends the process at a closed pipe.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """rich's, with every text printable; its own control codes are no texts."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """rich's, but what its own Text would take out of a string without a trace is shown."""
+        super().print(*[printable(each) if isinstance(each, str) else each for each in objects], **options)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        close_stdout()
+
 
 out = Terminal(soft_wrap=True)
 err = Terminal(stderr=True, soft_wrap=True)
@@ -69,20 +102,16 @@ def unstoppable(command: Callable[P, None]) -> Callable[P, None]:
 
 def complain(error: TokenweirError) -> int:
     """Say it in one line on standard error; its exit code."""
-    err.print(f"tokenweir: {error}", style="red")
+    err.print(explanation(error), style="red")
     return error.exit_code
 
 
-@contextmanager
-def shown(as_json: bool, *, at_all: bool = True) -> Iterator[Callable[[Message], None]]:
-    """How messages are shown: as JSON lines, or for people, or not `at_all`."""
-    if as_json:
-        yield show_json
-    elif not at_all:
-        yield show_nothing
-    else:
-        with Screen(out) as screen:
-            yield screen.show
+def write_page(path: Path, text: str) -> None:
+    """Write a page of HTML. Raises InputError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def print_strictly() -> None:

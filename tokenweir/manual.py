@@ -1,4 +1,4 @@
-"""The manual's pages that are made from the code: `python -m flows.manual > docs/settings.md`.
+"""The manual's pages that are made from the code: `python -m tokenweir.manual > docs/settings.md`.
 
 A test holds the page against what this prints.
 """
@@ -25,8 +25,8 @@ as TOML, such as `["one", "two"]`. These have names of their own besides:
 An error names the setting and where it came from, never its value. Cognigy's preset lies beneath the settings of
 `run cognigy`: blocked terms are marked `[FILTERED]`, markdown is stripped, white space is normalised.
 
-This page is what `python -m flows.manual` prints. Each promise of it is named in [promises.md](promises.md), with the
-tests that hold it.
+This page is what `python -m tokenweir.manual` prints. Each promise of it is named in [promises.md](promises.md), with
+the tests that hold it.
 """
 
 

@@ -1,16 +1,14 @@
-"""The command `tune`. It parses, calls and prints; nothing else."""
+"""`tokenweir tune`: the settings that serve a goal best, and how sure that is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import click
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,18 +18,19 @@ from analytics.tuning.grid import around, grid
 from analytics.tuning.page import as_data, page
 from analytics.tuning.streams import read
 from analytics.tuning.tuner import By, Outcome, tune
-from connectors.commands import err, explained, out
-from connectors.errors import InputError, SettingsError
+from connectors.errors import SettingsError
 from flows.moderation import Policy
 from flows.settings import load
 from flows.steps.windows import WindowSettings
+from tokenweir.options import PATH, RECORDINGS
+from tokenweir.output import err, explained, out, write_page
+from tokenweir.progress import bar
 
-PATH = click.Path(path_type=Path)
 SHOWN = 16
 
 
 @click.command("tune")
-@click.argument("paths", metavar="RECORDING…", type=PATH, nargs=-1, required=True)
+@RECORDINGS
 @click.option("--goal", "wanted", default=goals.DEFAULT, show_default=True, help="What is wanted, in words.")
 @click.option("--settings", type=PATH, help="A TOML file: what is in force now; ./tokenweir.toml if it is there.")
 @click.option(
@@ -68,11 +67,11 @@ def command(
     loaded = load(settings)
     policy = loaded.moderation if moderation else Policy(pii=(), blocklist=())
     trials = grid(loaded.window, _axes(tried))
-    with _bar("reading"):
+    with bar("reading"):
         streams = read(paths)
 
     def tuned(trials: Sequence[WindowSettings]) -> Outcome:
-        with _bar(f"{len(trials)} settings, {len(streams.streams)} turns") as done:
+        with bar(f"{len(trials)} settings, {len(streams.streams)} turns") as done:
             return tune(streams, trials, policy, by=cast(By | None, by), shares=shares, seed=seed, done=done)
 
     outcome = tuned(trials)
@@ -84,7 +83,7 @@ def command(
         outcome = outcome.with_more(tuned(finer))
         advice = advise(outcome, goal)
     if html is not None:
-        _write(html, page(outcome, advice))
+        write_page(html, page(outcome, advice))
     if as_json:
         click.echo(msgspec.json.encode(as_data(outcome, advice)))
     else:
@@ -126,22 +125,6 @@ def _shares(weights: Sequence[str]) -> dict[str, float]:
         if not name or not 0 < shares[name] < 1e6:
             raise SettingsError(f"--weight {each}: write NAME=SHARE, such as acme=3")
     return shares
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, for as long as this takes: it is told how much is done, of how much."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _print(outcome: Outcome, advice: Advice) -> None:

@@ -1,0 +1,5 @@
+"""`python -m tokenweir`: as the command `tokenweir`."""
+
+from tokenweir import main
+
+main()
