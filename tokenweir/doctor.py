@@ -26,8 +26,8 @@ def command(data_dir: Path, settings: Path | None) -> int:
     Settings are checked where a file of them is given. Of ./tokenweir.toml it only wants to know which desktops there
     are; without any it says what waits for whom.
     """
-    wrong = _settings_findings(settings) if settings is not None else []
-    findings = [*wrong, *examine(data_dir, None if wrong else _desktops(settings))]
+    told = _settings_findings(settings) if settings is not None else []
+    findings = [*told, *examine(data_dir, _desktops(settings))]
     return print_findings(findings, "Nothing to mend.")
 
 
