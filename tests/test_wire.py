@@ -81,8 +81,11 @@ def test_pings_are_answered_and_sent(tmp_path: Path) -> None:
     reactor.close()
 
 
-def test_a_desktop_that_does_not_answer_hello_is_asked_once(tmp_path: Path) -> None:
-    """It takes messages and acknowledges none, so that each new connection finds it in doubt."""
+def test_a_desktop_that_does_not_answer_hello_is_waited_for_once(tmp_path: Path) -> None:
+    """It takes messages and acknowledges none, so that each new connection finds it in doubt, and asks.
+
+    Were it waited for each time, the confirmations that are missing would end the connections before any message went.
+    """
     reactor, desktop = Reactor(), AgentDesktop(behaviour="ack=0,hello=false,drop=2,drops=4")
     reactor.run(desktop.start())
     quick = {
@@ -95,7 +98,7 @@ def test_a_desktop_that_does_not_answer_hello_is_asked_once(tmp_path: Path) -> N
     with delivering(reactor, tmp_path, desktop.url, 3, **quick):
         reactor.run(desktop.until(lambda desktop: desktop.counts["connections"] >= 5, WITHIN))
         reactor.run(desktop.until(lambda desktop: desktop.counts["shown"] == 3, WITHIN))
-    assert desktop.counts["hellos"] == 1
+    assert 1 < desktop.counts["hellos"] <= desktop.counts["connections"]
     reactor.run(desktop.close())
     reactor.close()
 

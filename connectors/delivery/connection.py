@@ -55,8 +55,8 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     keep               waiting messages from which on new ones are dropped, and counted
     connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
     confirm_timeout    seconds without progress while something is under way; then the connection is made anew
-    hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. A desktop that did not
-                       answer once is not asked again, until it does
+    hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. One that did not answer
+                       is still asked on each connection, and not waited for until it does
     reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …
     reconnect_max      … up to this many. With `hello_timeout` it is how late a message may be once the desktop is back
     ping_interval      seconds between keep-alive pings; 0 for none
@@ -168,7 +168,8 @@ class Courier:
         if self._may_acknowledge and memory.acknowledges(name):
             self._acknowledging = True
             memory.let_acknowledge(name)
-        self._greets = settings.hello_timeout > 0
+        self._answers_hello = True  # until it does not
+        self._asked = False  # on this connection, and not answered yet
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self._greeted = asyncio.Event()
@@ -262,8 +263,10 @@ class Courier:
     # Out
 
     async def _write(self, socket: ClientConnection) -> None:
-        if self._acknowledging and self._greets:
-            await self._greet(socket)
+        self._asked = False
+        if self._may_ask:
+            await self._greet(socket, wait=self._answers_hello)
+            self._answers_hello = not self._asked
         while True:
             self._news.clear()
             entry = self._memory.take(self._name)
@@ -299,30 +302,37 @@ class Courier:
         if not self._memory.under_way(self._name):
             await self._news.wait()
             return
-        if self._memory.has_no_room(self._name) and self._acknowledging and self._greets:
+        if self._memory.has_no_room(self._name) and self._may_ask and not self._asked:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.hello_timeout):
                     await self._news.wait()
                 return
-            await self._greet(socket)
+            await self._greet(socket, wait=True)
             if self._news.is_set():
                 return
         async with asyncio.timeout_at(max(self._begun, self._last_progress) + self.settings.confirm_timeout):
             await self._news.wait()
 
-    async def _greet(self, socket: ClientConnection) -> None:
-        """Ask for the last of every turn that is in doubt, so that little is sent twice."""
+    @property
+    def _may_ask(self) -> bool:
+        return self._acknowledging and self.settings.hello_timeout > 0
+
+    async def _greet(self, socket: ClientConnection, *, wait: bool) -> None:
+        """Ask for the last of every turn that is in doubt, so that little is sent twice.
+
+        An answer that does not come in time, or is not waited for, counts whenever it comes: on a connection that has
+        messages unread before the question, it takes as long as they do.
+        """
         turns = self._memory.doubts(self._name, HELLO_TURNS)
         if not turns:
             return
+        self._asked = True
         self._greeted.clear()
         asked = [{"session_id": session_id, "turn": turn} for session_id, turn in turns]
         await socket.send(msgspec.json.encode({"type": "hello", "turns": asked}), text=True)
-        try:
-            async with asyncio.timeout(self.settings.hello_timeout):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.hello_timeout if wait else 0):
                 await self._greeted.wait()
-        except TimeoutError:
-            self._greets = False  # it does not know the word: do not make every reconnect wait
 
     # In
 
@@ -346,7 +356,7 @@ class Courier:
         for last in [message] if isinstance(message, _Ack) else message.last:
             self._acknowledge(last)
         if isinstance(message, _Hello):
-            self._greets = self.settings.hello_timeout > 0  # late, but it knows the word
+            self._answers_hello, self._asked = True, False
             self._greeted.set()
 
     def _acknowledge(self, last: _Ack | _Last) -> None:
