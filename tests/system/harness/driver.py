@@ -106,7 +106,7 @@ class Driver:
 
     @property
     def progress(self) -> tuple[int, ...]:
-        shown = sum(desktop.counts["messages"] for desktop in self._world.desktops.values())
+        shown = sum(each.counts["shown"] + each.counts["plain"] for each in self._world.desktops.values())
         return self._begun, self._whole, self._kills_left, shown
 
     @property
