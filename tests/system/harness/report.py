@@ -20,6 +20,7 @@ class Report(msgspec.Struct):
     cut         turns that could not go on, and that a kill or a stop interrupted
     again       by desktop: messages that came again, byte for byte the same
     latest      by desktop: the longest that a message waited for it, in seconds
+    load        of the machine at the end, a core: what is much over 1 makes everything late
     left_out    features of the plan that this machine or this simulator has not
     """
 
@@ -35,6 +36,7 @@ class Report(msgspec.Struct):
     contradictions: int = 0
     rows: dict[str, int] = {}
     faults: dict[str, int] = {}
+    load: float = 0.0
     left_out: list[str] = []
     differences: list[str] = []
 
@@ -58,7 +60,8 @@ class Report(msgspec.Struct):
         yield f"{self.whole} transcripts are their streams' texts, {self.cut} were cut by a kill and say so"
         yield f"{self.messages} messages shown, {self.contradictions} with another text"
         yield "came again: " + ", ".join(f"{count} to {name}" for name, count in self.again.items())
-        yield "waited longest: " + ", ".join(f"{wait:.1f} s for {name}" for name, wait in self.latest.items())
+        waits = ", ".join(f"{wait:.1f} s for {name}" for name, wait in self.latest.items())
+        yield f"waited longest: {waits}; the machine had {self.load:.1f} to do a core"
         yield "rows, each once: " + ", ".join(f"{count} {name}" for name, count in self.rows.items())
         yield "what went wrong on the way: " + ", ".join(f"{n} {name}" for name, n in sorted(self.faults.items()))
         yield from (f"LEFT OUT {each}" for each in self.left_out)

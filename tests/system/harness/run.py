@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -141,6 +142,7 @@ def _note(
 ) -> None:
     """What went on beside the kills."""
     report.mid_stream = {driver.service.vendor: driver.mid_stream for driver in drivers}
+    report.load = os.getloadavg()[0] / (os.cpu_count() or 1)
     report.faults["stops"] = sum(driver.stops for driver in drivers)
     report.faults["unread consoles"] = sum(driver.unread for driver in drivers)
     report.faults["absences of desktops"] = sum(each.absences for each in away)
