@@ -13,8 +13,8 @@ import pytest
 
 from connectors.log.records import FRAME, VERDICT, Record
 from connectors.vendors.cxone.contract import Decoder
-from flows.engine.shard import Core
 from flows.moderation import Policy
+from flows.steps.base import Core
 from flows.steps.events import Event, Question
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release

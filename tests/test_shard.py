@@ -10,7 +10,8 @@ import pytest
 from connectors.errors import DataDirError
 from connectors.log.records import Record
 from flows.engine import shard as shard_module
-from flows.engine.shard import Core, Shard
+from flows.engine.shard import Shard
+from flows.steps.base import Core
 from flows.steps.events import DeadLetter, Event, Text
 
 WAIT = 10

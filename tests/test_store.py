@@ -15,9 +15,10 @@ from connectors.job.requests import SessionRequest
 from connectors.log.records import Record
 from connectors.vendors.cxone.contract import Decoder
 from flows import cxone
-from flows.engine.shard import Core, Shard
+from flows.engine.shard import Shard
 from flows.engine.store import VERSIONS
 from flows.moderation import Policy
+from flows.steps.base import Core
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release

@@ -25,8 +25,9 @@ from connectors.metrics import Row
 from connectors.vendors.base import Vendor
 from connectors.vendors.cognigy.variables import DialogUpdate
 from flows.engine.policies import Policies
-from flows.engine.shard import Core, Shard
+from flows.engine.shard import Shard
 from flows.settings import Settings
+from flows.steps.base import Core
 from flows.steps.events import Question, Released, Summary
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release

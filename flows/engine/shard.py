@@ -20,51 +20,12 @@ from typing import Any
 
 from connectors.errors import DataDirError
 from connectors.log.records import CLOSE, OPEN, VERDICT, Record
+from flows.steps.base import Core
 from flows.steps.events import DeadLetter, Event, Output
 
 VERSION = 2
 MAX_IGNORED = 10_000
 MAX_TOUCHED = 128
-
-
-class Core:
-    """What a step knows of one turn. No I/O, no clock: time is in the events.
-
-    version   of the shape that `snapshot` gives
-    reads     older ones, of which `upgrade` makes it; no other is restored
-    deadline  log time after which `expire` wants to be called; None for no time
-    lingers   its turn was closed, and it still waits for something before it hands the close on
-    """
-
-    version = 1
-    reads: tuple[int, ...] = ()
-    deadline: int | None = None
-    lingers = False
-
-    def feed(self, event: Event) -> Iterable[Output]:
-        """Take one event; give what goes on, in order: what it does not know, as it came."""
-        raise NotImplementedError
-
-    def expire(self, t: int) -> Iterable[Output]:
-        """The deadline `t` has passed."""
-        return ()
-
-    def abandon(self, close: Record) -> Iterable[Output]:
-        """`feed` or `expire` raised: end the turn with no more thought."""
-        return (close,)
-
-    def snapshot(self) -> tuple[Any, ...]:
-        """All that it must remember, as plain data: no objects of ours, and nothing that changes later."""
-        raise NotImplementedError
-
-    def restore(self, data: tuple[Any, ...]) -> None:
-        """Go on from a snapshot of this `version`; called once, on a new core."""
-        raise NotImplementedError
-
-    @classmethod
-    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
-        """What a version of `reads` remembered, as this one would."""
-        raise NotImplementedError
 
 
 class _Turn:

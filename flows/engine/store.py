@@ -3,7 +3,7 @@
 Rules
 - Beside the store, DIR/recovery/LANE, lies LANE.versions: what the cores' snapshots in it look like. It is written when
   the store is made. A store without one is of version 1 throughout.
-- A core may read older versions of its own (flows/engine/shard.py); the lane's next start writes down the new one.
+- A core may read older versions of its own (flows/steps/base.py); the lane's next start writes down the new one.
 - It is read before the flow starts: an error that a step raises while it restores comes with a panic of Bytewax's.
 - Of the snapshots only plain data is read: what is in a store is not trusted.
 """

@@ -19,8 +19,8 @@ from typing import Any
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.text import as_raw, byte_tokens
 from connectors.vendors.decoding import Decoder as Decoder  # flows.engine.pipeline takes it from here
-from flows.engine.shard import Core
 from flows.steps import continuation
+from flows.steps.base import Core
 from flows.steps.continuation import Continuation, Verdict
 from flows.steps.events import DeadLetter, Event, Repeated, Text, Usage
 from flows.steps.fallback import FINISHED

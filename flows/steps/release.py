@@ -27,8 +27,8 @@ import msgspec
 
 from connectors.log.records import CLOSE, VERDICT, Message, Record
 from flows import moderation
-from flows.engine.shard import Core
 from flows.moderation import Moderator, Policy, Span
+from flows.steps.base import Core
 from flows.steps.events import Boundary, Event, Finding, Question, Released, Text
 from flows.steps.fallback import FINISHED
 from flows.steps.windows import TIMEOUT, TOKEN

@@ -19,7 +19,7 @@ import msgspec
 
 from connectors.log.records import CLOSE, ERROR, OPEN, Record
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
-from flows.engine.shard import Core
+from flows.steps.base import Core
 from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
 
 CHARS_PER_TOKEN = 4

@@ -21,8 +21,8 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.log.records import CLOSE, Record
-from flows.engine.shard import Core
 from flows.sentences import SentenceSplitter
+from flows.steps.base import Core
 from flows.steps.cuts import best_cut, clause_ends, may_have_place
 from flows.steps.events import Boundary, Event, Text
 
