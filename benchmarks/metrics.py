@@ -23,9 +23,11 @@ from pathlib import Path
 import duckdb
 
 from analytics.frames import frame
-from connectors.metrics import Lander, LanderSettings, MessageRow, Row, SegmentWriter, open_metrics
+from connectors.metrics import MessageRow, Row, open_metrics
 from connectors.metrics.dimensions import Price
+from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
+from connectors.metrics.segments import SegmentWriter
 
 RATE = 5_000
 SNAPSHOT_EVERY = 0.2

@@ -29,7 +29,7 @@ from connectors.log.files import LogReader, LogWriter
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.log.source import READ_RECORDS, Item, Sharder
 from connectors.log.turns import Turns
-from connectors.metrics import MetricsSink
+from connectors.metrics.sink import MetricsSink
 from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine import runner
 from flows.engine.pipeline import build

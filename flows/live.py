@@ -32,7 +32,9 @@ from connectors.job.detectors import Detector, DetectorSink
 from connectors.job.requests import Admission, SessionRequest
 from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
-from connectors.metrics import DeadLetterRow, DeliveryRow, LandedMetricsSink, Landing
+from connectors.metrics import DeadLetterRow, DeliveryRow
+from connectors.metrics.landing import Landing
+from connectors.metrics.sink import LandedMetricsSink
 from connectors.reactor import Reactor
 from connectors.vendors.base import DeadLetter, Place, Vendor
 from flows.engine import checks, runner, store

@@ -25,7 +25,8 @@ from connectors.log.files import LogReader, lists_beside
 from connectors.log.playback import Playback
 from connectors.log.records import Message, Record
 from connectors.log.source import LogSource
-from connectors.metrics import LandedMetricsSink, Landing
+from connectors.metrics.landing import Landing
+from connectors.metrics.sink import LandedMetricsSink
 from connectors.reactor import Reactor
 from connectors.vendors.base import Vendor
 from connectors.vendors.registry import named

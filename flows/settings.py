@@ -24,7 +24,8 @@ from connectors.delivery.sink import DesktopSettings
 from connectors.errors import SettingsError
 from connectors.frontend import FrontendSettings
 from connectors.job.source import LogSettings
-from connectors.metrics import LanderSettings, Price, SloSettings
+from connectors.metrics.dimensions import Price, SloSettings
+from connectors.metrics.lander import LanderSettings
 from connectors.secret import decode_secret
 from connectors.vendors.base import Vendor
 from connectors.vendors.registry import known

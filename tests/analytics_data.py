@@ -21,20 +21,11 @@ import duckdb
 import polars as pl
 from hypothesis import strategies as st
 
-from connectors.metrics import (
-    DeliveryRow,
-    ErrorRow,
-    FindingRow,
-    Lander,
-    MessageRow,
-    Price,
-    Prices,
-    Row,
-    SegmentWriter,
-    SloSettings,
-    TurnRow,
-)
+from connectors.metrics import DeliveryRow, ErrorRow, FindingRow, MessageRow, Row, TurnRow
+from connectors.metrics.dimensions import Price, Prices, SloSettings
+from connectors.metrics.lander import Lander
 from connectors.metrics.script import script
+from connectors.metrics.segments import SegmentWriter
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import TABLES
 

@@ -22,8 +22,10 @@ from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourc
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
-from connectors.metrics import Lander, LanderSettings, MessageRow, MetricsSink, Row, TurnRow
+from connectors.metrics import MessageRow, Row, TurnRow
+from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
+from connectors.metrics.sink import MetricsSink
 
 STARTED = 1_790_000_000_000_000
 """The moment of item 0, in microseconds; each item comes 0.1 s after the one before."""

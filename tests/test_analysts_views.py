@@ -21,8 +21,10 @@ from polars.testing import assert_frame_equal
 from analytics import query
 from analytics.stream import Stream
 from connectors.errors import SettingsError
-from connectors.metrics import Lander, Landing, Price, Row, SloSettings, open_metrics
-from connectors.metrics.dimensions import dimensions_sql
+from connectors.metrics import Row, open_metrics
+from connectors.metrics.dimensions import Price, SloSettings, dimensions_sql
+from connectors.metrics.lander import Lander
+from connectors.metrics.landing import Landing
 from connectors.metrics.script import FILES, FOLDER, script
 from tests.analytics_data import DAY_1, DAY_2, PRICES, by_hand, filled, in_memory, landed, random_rows
 from tokenweir import main

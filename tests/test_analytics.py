@@ -16,7 +16,8 @@ import pytest
 from analytics import interruptions, latency, moderation, traffic, usage
 from analytics.frames import Metrics, Scope, frame, opened, parse_moment, utc
 from connectors.errors import DataDirError, InputError
-from connectors.metrics import Lander, SegmentWriter
+from connectors.metrics.lander import Lander
+from connectors.metrics.segments import SegmentWriter
 from tests.analytics_data import DAY_1, DAY_2, by_hand, landed
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -16,7 +16,8 @@ from connectors.delivery.journal import Journal
 from connectors.delivery.ledger import Delivered, DeliveryMemory
 from connectors.delivery.outbox import Outbox
 from connectors.log.records import Message
-from connectors.metrics import DeadLetterRow, DeliveryRow, Landing, open_metrics
+from connectors.metrics import DeadLetterRow, DeliveryRow, open_metrics
+from connectors.metrics.landing import Landing
 from connectors.metrics.spool import Spool
 
 

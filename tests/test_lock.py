@@ -16,7 +16,7 @@ from connectors.log.files import Clock, LogReader, LogWriter, Position
 from connectors.log.lane import Lane
 from connectors.log.source import LivePartition, Sharder
 from connectors.log.turns import Turns
-from connectors.metrics import Lander
+from connectors.metrics.lander import Lander
 
 
 def taken(path: Path) -> Lock:

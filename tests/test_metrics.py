@@ -20,17 +20,10 @@ from metrics_job import STARTED, Numbers, flow_of, recovery_of, rows_of
 
 from analytics.frames import frame
 from connectors.errors import DataDirError, InputError, SettingsError
-from connectors.metrics import (
-    DeadLetterRow,
-    DeliveryRow,
-    FindingRow,
-    Lander,
-    MessageRow,
-    MetricsSink,
-    Row,
-    SegmentWriter,
-    open_metrics,
-)
+from connectors.metrics import DeadLetterRow, DeliveryRow, FindingRow, MessageRow, Row, open_metrics
+from connectors.metrics.lander import Lander
+from connectors.metrics.segments import SegmentWriter
+from connectors.metrics.sink import MetricsSink
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import TABLES
 

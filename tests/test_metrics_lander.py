@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from metrics_job import Numbers, flow_of, recovery_of, rows_of
 
 from connectors.errors import DataDirError, InputError, SettingsError
-from connectors.metrics import Lander, LanderSettings, Landing, MessageRow, Row, RunRow, SegmentWriter, open_metrics
-from connectors.metrics.lander import plan
-from connectors.metrics.segments import PROVISIONAL
+from connectors.metrics import MessageRow, Row, RunRow, open_metrics
+from connectors.metrics.lander import Lander, LanderSettings, plan
+from connectors.metrics.landing import Landing
+from connectors.metrics.segments import PROVISIONAL, SegmentWriter
 from connectors.metrics.spool import Run, SegmentFile, Spool
 from connectors.metrics.tables import SCHEMA_VERSION
 
@@ -192,7 +193,7 @@ def test_a_plan_lands_each_standing_segment_whole_and_in_order_and_removes_only_
 def test_one_lander_is_elected_and_another_takes_over(tmp_path: Path) -> None:
     segments(tmp_path, "w00", 12).close()
     code = (
-        "import sys; from pathlib import Path; from connectors.metrics import Lander\n"
+        "import sys; from pathlib import Path; from connectors.metrics.lander import Lander\n"
         "with Lander(Path(sys.argv[1])) as lander: print(lander.land())"
     )
 

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics_job import STARTED, turn_row
 
-from connectors.metrics import ErrorRow, FindingRow, Lander, MessageRow, MetricsSink, Row, SegmentWriter, open_metrics
-from connectors.metrics.segments import AGAIN_FOR
+from connectors.metrics import ErrorRow, FindingRow, MessageRow, Row, open_metrics
+from connectors.metrics.lander import Lander
+from connectors.metrics.segments import SegmentWriter
+from connectors.metrics.sink import AGAIN_FOR, MetricsSink
 from connectors.metrics.spool import Spool
 from tests.conftest import OtherSide, corpus_of
 

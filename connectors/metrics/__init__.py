@@ -1,15 +1,15 @@
 """Metrics: rows out of the flow, through segments in a spool, into DuckDB.
 
-The sink writes segments (segments.py), the lander moves them into `metrics.duckdb` (lander.py), and
-analysts open that read-only whenever they like (database.py). What is measured: tables.py; the views over
-it: queries/*.sql (script.py).
+tables.py (core) says what is measured, dimensions.py (core) what the settings add to it, queries/*.sql (script.py) the
+views over both. sink.py is Bytewax's way in: it writes segments (segments.py) into a spool (spool.py), from which the
+lander moves them into `metrics.duckdb` (lander.py; landing.py is what a job runs of it). Analysts open that read-only
+whenever they like (database.py).
+
+The rows are for everybody. `open_metrics` is imported when it is asked for: it brings DuckDB, which no core needs.
 """
 
-from connectors.metrics.database import open_metrics
-from connectors.metrics.dimensions import Price, Prices, SloSettings
-from connectors.metrics.lander import Lander, LanderSettings
-from connectors.metrics.landing import LandedMetricsSink, Landing
-from connectors.metrics.segments import MetricsSink, SegmentWriter
+from typing import TYPE_CHECKING
+
 from connectors.metrics.tables import (
     DeadLetterRow,
     DeliveryRow,
@@ -21,23 +21,26 @@ from connectors.metrics.tables import (
     TurnRow,
 )
 
+if TYPE_CHECKING:
+    from connectors.metrics.database import open_metrics
+else:
+
+    def __getattr__(name: str) -> object:
+        if name != "open_metrics":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from connectors.metrics.database import open_metrics
+
+        return open_metrics
+
+
 __all__ = [
     "DeadLetterRow",
     "DeliveryRow",
     "ErrorRow",
     "FindingRow",
-    "LandedMetricsSink",
-    "Lander",
-    "LanderSettings",
-    "Landing",
     "MessageRow",
-    "MetricsSink",
-    "Price",
-    "Prices",
     "Row",
     "RunRow",
-    "SegmentWriter",
-    "SloSettings",
     "TurnRow",
     "open_metrics",
 ]

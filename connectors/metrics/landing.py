@@ -15,13 +15,13 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from connectors.errors import DataDirError
 from connectors.metrics.dimensions import Prices, SloSettings
 from connectors.metrics.lander import Lander, LanderSettings
 from connectors.metrics.script import script
-from connectors.metrics.segments import MetricsSink, SegmentWriter, _Partition
+from connectors.metrics.segments import SegmentWriter
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import Row
 
@@ -178,18 +178,3 @@ class Landing:
         with self._lock:
             rows, self._waiting = self._waiting, []
         return rows
-
-
-class LandedMetricsSink(MetricsSink):
-    """A MetricsSink that starts its job's landing when the flow starts."""
-
-    def __init__(
-        self, directory: Path, lane: str, landing: Landing, caught_up: Callable[[], bool] = lambda: False
-    ) -> None:
-        super().__init__(directory, lane, caught_up=caught_up)
-        self._landing = landing
-
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
-        part = super().build_part(step_id, for_part, resume_state)
-        self._landing.start()
-        return part

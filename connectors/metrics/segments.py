@@ -1,4 +1,4 @@
-"""Rows into segments: the sink at the end of the flow, and the writer under it.
+"""Rows into segments: the writer under the sink (sink.py).
 
 Rules
 - A segment is written at each snapshot and named in it, and never opens the database: no analyst can
@@ -18,16 +18,12 @@ Rules
 
 from __future__ import annotations
 
-import contextlib
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-
-from connectors.errors import DataDirError, SettingsError
+from connectors.errors import SettingsError
 from connectors.log.reserve import FULL
 from connectors.metrics.database import landed_up_to
 from connectors.metrics.spool import Spool, check_lane
@@ -36,13 +32,8 @@ from connectors.metrics.tables import Row, RunRow
 PROVISIONAL: Final = 8
 """So many newest segments of a lane may still be replayed. Bytewax was never seen to go back by more than one."""
 
-AGAIN_FOR: Final = 4
-"""Rows of so many snapshots after the source has caught up are still looked up: steps may lag behind it."""
-
 MAX_WAITING: Final = 4
 """So many times `max_rows` wait in memory while the disk is full."""
-
-_STATE_VERSION: Final = 1
 
 
 class SegmentWriter:
@@ -140,100 +131,7 @@ class SegmentWriter:
         return True
 
 
-class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
-    """Bytewax sink for `(key, [row, …])`, rows of any of the types in tables.py.
-
-    One partition, named by its lane, pinned to the process that lists it. In a cluster, lanes end in
-    their number (`w00`, `w01`, …) and keys begin with their lane, so that rows stay at home.
-    Building the sink opens nothing.
-
-    caught_up  whether the source gives what is new, and has given all that an earlier run may have had. By default
-               it never has: then all rows are looked up by their keys, which costs more
-    """
-
-    def __init__(
-        self, directory: Path, lane: str, *, max_rows: int = 50_000, caught_up: Callable[[], bool] = lambda: False
-    ) -> None:
-        self._caught_up = caught_up
-        self._directory = directory
-        self._lane = check_lane(lane)
-        self._max_rows = max_rows
-
-    def list_parts(self) -> list[str]:
-        return [self._lane]
-
-    def part_fn(self, item_key: str) -> int:
-        digits = re.search(r"\d+", item_key)
-        return int(digits[0]) if digits else 0
-
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
-        """Resume after the segment that the snapshot names; begin anew where there is none.
-
-        Raises `DataDirError` for a snapshot of a later version of tokenweir.
-        """
-        if resume_state is None:
-            after = _last_standing(Spool(self._directory), for_part)
-        elif resume_state.get("version") == _STATE_VERSION:
-            after = int(resume_state["segment"])
-        else:
-            raise DataDirError(f"step {step_id}: its snapshot is of a later tokenweir; resume with that one")
-        with _naming(step_id, self._directory):
-            writer = SegmentWriter(
-                self._directory,
-                for_part,
-                after=after,
-                fresh=resume_state is None,
-                max_rows=self._max_rows,
-            )
-        return _Partition(writer, step_id, self._directory, self._caught_up)
-
-
-class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
-    def __init__(self, writer: SegmentWriter, step_id: str, directory: Path, caught_up: Callable[[], bool]) -> None:
-        writer.again = True
-        self._again_for = AGAIN_FOR
-        self._caught_up = caught_up
-        self._writer = writer
-        self._step_id = step_id
-        self._directory = directory
-        self._replayable = True
-
-    def write_batch(self, values: list[list[Row]]) -> None:
-        self._replayable = True
-        with _naming(self._step_id, self._directory):
-            for rows in values:
-                self._writer.add(rows)
-
-    def snapshot(self) -> dict[str, Any]:
-        self._replayable = False
-        with _naming(self._step_id, self._directory):
-            state = {"version": _STATE_VERSION, "segment": self._writer.flush()}
-        if self._writer.again and self._caught_up() and not self._writer.waits:
-            self._again_for -= 1
-            self._writer.again = self._again_for > 0
-        return state
-
-    def close(self) -> None:
-        """Bytewax closes its sinks after an error in a step, too; but in order only after a snapshot."""
-        with _naming(self._step_id, self._directory):
-            if self._replayable:
-                self._writer.flush()
-            else:
-                self._writer.close()
-
-
-@contextlib.contextmanager
-def _naming(step_id: str, directory: Path) -> Iterator[None]:
-    """Bytewax does not say which step failed, so the error does."""
-    try:
-        yield
-    except OSError as error:
-        raise DataDirError(
-            f"step {step_id}: cannot write to {directory / 'spool'}: {error.strerror}; mend that and start again"
-        ) from error
-
-
-def _last_standing(spool: Spool, lane: str) -> int | None:
+def last_standing(spool: Spool, lane: str) -> int | None:
     """The last segment that stands when there is no snapshot; None if all of them do."""
     spool.create()
     files = [file for file in spool.files() if file.lane == lane]
