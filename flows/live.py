@@ -27,7 +27,9 @@ from connectors.delivery.ledger import Delivered, DeliveryMemory
 from connectors.delivery.sink import DesktopSink
 from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
-from connectors.frontend import Frontend, health
+from connectors.frontend import health
+from connectors.frontend.server import Frontend
+from connectors.frontend.sink import CallerSink
 from connectors.job.detectors import Detector, DetectorSink
 from connectors.job.requests import Admission, SessionRequest
 from connectors.job.source import LiveSource
@@ -109,7 +111,7 @@ class LiveJob:
         """The dataflow over the job's source, or over one that stands before it."""
         _warn_of_open_port()
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
-        callers = {"serve_callers": self.frontend.sink(self.reactor)} if self.frontend else {}
+        callers = {"serve_callers": CallerSink(self.frontend, self.source.lane, self.reactor)} if self.frontend else {}
         return build(
             source or self.source,
             self._vendor,

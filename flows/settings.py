@@ -22,7 +22,7 @@ import msgspec
 
 from connectors.delivery.sink import DesktopSettings
 from connectors.errors import SettingsError
-from connectors.frontend import FrontendSettings
+from connectors.frontend.settings import FrontendSettings
 from connectors.job.source import LogSettings
 from connectors.metrics.dimensions import Price, SloSettings
 from connectors.metrics.lander import LanderSettings

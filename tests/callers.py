@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from connectors.frontend import Frontend
+from connectors.frontend.server import Frontend
 from connectors.job.job import Job
 from connectors.log.records import Record
 from connectors.sse import Event, SSEDecoder

@@ -15,7 +15,7 @@ import pytest
 
 from connectors.console.sink import ConsoleSink
 from connectors.errors import SettingsError
-from connectors.frontend import FrontendSettings
+from connectors.frontend.settings import FrontendSettings
 from connectors.job.requests import SessionRequest
 from connectors.log.records import Message
 from connectors.secret import Secret

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.frontend import FrontendSettings
 from connectors.frontend.access import Hosts
+from connectors.frontend.settings import FrontendSettings
 from connectors.secret import Secret
 from tests.callers import Service, listen, serving
 from tests.conftest import OtherSide, corpus_of

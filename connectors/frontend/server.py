@@ -52,14 +52,12 @@ from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
 from connectors.frontend.protocol import affordable, protocol
 from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.shown import Shown
-from connectors.frontend.sink import CallerSink
 from connectors.frontend.stream import HEADERS, EventStream, goodbye
 from connectors.frontend.tickets import Tickets
 from connectors.job.job import Job
 from connectors.job.requests import Admission, SessionRequest, parse_request
 from connectors.log.records import Message
 from connectors.log.turns import Turn
-from connectors.reactor import Reactor
 
 SWEEP_EVERY: Final = 0.2
 STOP_TIMEOUT: Final = 2
@@ -105,10 +103,6 @@ class Frontend:
         self._tickets = Tickets(b"", 0)
         self._memory: CallerMemory | None = None
         self._closing: set[asyncio.Task[None]] = set()
-
-    def sink(self, reactor: Reactor) -> CallerSink:
-        """The flow's way to the callers."""
-        return CallerSink(self, self._lane, reactor)
 
     def open(self, unfinished: Collection[Key]) -> None:
         """Go on from what an earlier process showed; once, before the job runs. Raises DataDirError."""

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from connectors.frontend import FrontendSettings
+from connectors.frontend.settings import FrontendSettings
 from connectors.sse import Event, SSEDecoder
 from tests.system.harness import Service, until
 from tests.system.test_browser import CHROMIUM, Page, browsing
