@@ -27,7 +27,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.log.files import LogReader, LogWriter
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
-from connectors.log.source import READ_RECORDS, Item, Sharder
+from connectors.log.shards import Item, Sharder
+from connectors.log.source import READ_RECORDS
 from connectors.log.turns import Turns
 from connectors.metrics.sink import MetricsSink
 from connectors.vendors.cxone.vendor import VENDOR

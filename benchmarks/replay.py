@@ -20,11 +20,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from flows.recordings.frames import writer
-
-from connectors.log.files import SECOND, LogReader, lists_beside, write_recording
-from connectors.log.records import CLOSE, FRAME, MARK, OPEN, Header, Record, encode_message
+from connectors.log.files import LogReader, lists_beside, write_recording
+from connectors.log.records import CLOSE, FRAME, MARK, OPEN, SECOND, Header, Record, encode_message
 from connectors.simulator.texts import TEXTS, cut
+from connectors.vendors.registry import named
 from flows.engine.policies import Policies
 from flows.replay import replay, vendor_of
 from flows.settings import Settings, parse
@@ -60,7 +59,7 @@ def main() -> None:
 
 def write(path: Path, tokens: int, sessions: int) -> int:
     """A recording of about so many tokens: the simulator's texts, in sessions side by side, turn after turn."""
-    frame = writer("cxone")
+    frame = named("cxone").frame
     texts = [list(cut(text)) for text in TEXTS if not text.pauses]
     count = 0
 

@@ -23,7 +23,7 @@ import msgspec
 from connectors.delivery.sink import DesktopSettings
 from connectors.errors import SettingsError
 from connectors.frontend.settings import FrontendSettings
-from connectors.job.source import LogSettings
+from connectors.log.settings import LogSettings
 from connectors.metrics.dimensions import Price, SloSettings
 from connectors.metrics.lander import LanderSettings
 from connectors.secret import decode_secret

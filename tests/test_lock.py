@@ -14,7 +14,8 @@ from connectors.disk.lock import Lock, is_held
 from connectors.errors import DataDirError
 from connectors.log.files import Clock, LogReader, LogWriter, Position
 from connectors.log.lane import Lane
-from connectors.log.source import LivePartition, Sharder
+from connectors.log.shards import Sharder
+from connectors.log.source import LivePartition
 from connectors.log.turns import Turns
 from connectors.metrics.lander import Lander
 

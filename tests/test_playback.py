@@ -10,7 +10,7 @@ import pytest
 from connectors.errors import InputError
 from connectors.log.playback import Playback
 from connectors.log.records import Record, closed, frame, opened
-from connectors.log.source import shard_of
+from connectors.log.shards import shard_of
 
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -13,18 +13,9 @@ from connectors.errors import DataDirError
 from connectors.log.files import Clock, LogReader, LogWriter, write_recording
 from connectors.log.lane import Lane
 from connectors.log.records import Header, Record, closed, frame, opened
-from connectors.log.source import (
-    LINGER,
-    MARK_EVERY,
-    READ_RECORDS,
-    SHARDS,
-    LivePartition,
-    LogSource,
-    Sharder,
-    fold,
-    position_of,
-    shard_of,
-)
+from connectors.log.resume import fold, position_of
+from connectors.log.shards import LINGER, MARK_EVERY, SHARDS, Sharder, shard_of
+from connectors.log.source import READ_RECORDS, LivePartition, LogSource
 from connectors.log.turns import Turns
 
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)

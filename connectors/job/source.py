@@ -27,32 +27,15 @@ from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_be
 from connectors.log.lane import Lane
 from connectors.log.records import OPEN, Record
 from connectors.log.reserve import Reserve
-from connectors.log.source import Item, LivePartition, Sharder, State, StoppedPartition, fold, position_of
+from connectors.log.resume import State, fold, position_of
+from connectors.log.settings import LogSettings
+from connectors.log.shards import Item, Sharder
+from connectors.log.source import LivePartition, StoppedPartition
 from connectors.reactor import Reactor
 from connectors.vendors.base import Gateway
 
 MAX_UNFINISHED = 1_000
 """Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""
-
-
-class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[log] of the settings.
-
-    rotate_bytes  a file that would grow past this is followed by a new one
-    keep_bytes    old files are removed while more than this remains; 0 keeps only what recovery needs
-    max_waiting   records logged that the flow has not taken, past which sockets are not read
-    reserve_bytes disk space kept back, so that running sessions can end when the disk is full (0: none)
-    """
-
-    rotate_bytes: int = 32 << 20
-    keep_bytes: int = 1 << 30
-    max_waiting: int = 50_000
-    reserve_bytes: int = 16 << 20
-
-    def __post_init__(self) -> None:
-        for name, least in (("rotate_bytes", 1), ("keep_bytes", 0), ("max_waiting", 2), ("reserve_bytes", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} should be at least {least}")
 
 
 class _StoppedError(Exception):

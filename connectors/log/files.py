@@ -32,14 +32,13 @@ import msgspec
 from connectors.disk.files import COMPRESSED, compressing, first_line, lines, replaced
 from connectors.disk.lock import Lock
 from connectors.errors import DataDirError, InputError
-from connectors.log.records import SESSION_ID, Header, Record
+from connectors.log.records import SECOND, SESSION_ID, Header, Record
 from connectors.log.reserve import FULL
 from connectors.text import from_json, to_json
 
 FORMAT = "tokenweir"
 FOLD = ".fold"
 VERSION = 1
-SECOND = 1_000_000
 MAX_SKEW = 5 * SECOND
 """A turn is dated by log time, unless that is further than this from the wall clock."""
 LATEST = 10**15

@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.log.files import SECOND, Clock, LogWriter, Position
-from connectors.log.records import Record
+from connectors.log.files import Clock, LogWriter, Position
+from connectors.log.records import SECOND, Record
 from connectors.log.turns import Turn, Turns
 
 TICK = 0.05

@@ -18,9 +18,9 @@ from itertools import islice
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.errors import InputError
-from connectors.log.files import SECOND
-from connectors.log.records import Record
-from connectors.log.source import MARK_EVERY, READ_RECORDS, Item, Sharder
+from connectors.log.records import SECOND, Record
+from connectors.log.shards import MARK_EVERY, Item, Sharder
+from connectors.log.source import READ_RECORDS
 
 Clock = Callable[[], float]
 

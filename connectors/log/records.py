@@ -26,6 +26,9 @@ VERDICT: Final = "verdict"
 RESTARTED: Final = "restarted"
 """The `kind` of an error that is ours alone: the job was restarted while the turn was open."""
 
+SECOND: Final = 1_000_000
+"""A second, in `t`."""
+
 SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 """What a session id may be: it appears in URLs, SSE ids, file names and log lines."""
 

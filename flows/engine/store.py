@@ -21,7 +21,7 @@ import msgspec
 
 from connectors.delivery import sink as desktop
 from connectors.errors import DataDirError
-from connectors.log import source
+from connectors.log import resume
 from connectors.log.files import write_whole
 from connectors.vendors.cognigy import variables as dialog
 from flows.engine import shard
@@ -35,7 +35,7 @@ from flows.steps.windows import Windows
 REMEDY = "nothing is lost: the whole log is read again"
 
 VERSIONS = {
-    "log": source.SNAPSHOT_VERSION,
+    "log": resume.SNAPSHOT_VERSION,
     "delivery": desktop.SNAPSHOT_VERSION,
     "dialog": dialog.SNAPSHOT_VERSION,
     "shard": shard.VERSION,

@@ -111,7 +111,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
             )
         if self.max_hold_chars < 1:
             raise SettingsError("moderation.max_hold_chars: at least 1")
-        if not 0 < self.max_hold_seconds <= 3600:  # as long as a closed turn may linger (connectors/log/source.py)
+        if not 0 < self.max_hold_seconds <= 3600:  # as long as a closed turn may linger (connectors/log/shards.py)
             raise SettingsError("moderation.max_hold_seconds: more than 0, and at most 3600")
 
     def action(self, category: str) -> Action:

@@ -30,8 +30,8 @@ import msgspec
 from msgspec import Meta
 
 from connectors.errors import InputError
-from connectors.log.files import SECOND, LogReader
-from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record
+from connectors.log.files import LogReader
+from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, SECOND, Record
 from flows.recordings.export import unbroken
 from flows.replay import vendor_of
 

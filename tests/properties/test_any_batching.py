@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
-from connectors.log.source import Item, Sharder, shard_of
+from connectors.log.shards import Item, Sharder, shard_of
 from connectors.vendors.cxone.contract import Decoder
 from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine.kept import KeptSink

@@ -1,0 +1,55 @@
+"""Where a reader of the log goes on: the position in a snapshot, and what the records before it say of their turns.
+
+Rules
+- A snapshot is a position in the log, and no more: plain numbers, with a version.
+- The position is that of what was emitted. One beyond the log's end is an error with its remedy: the log was replaced,
+  or lost what the flow had acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from connectors.errors import DataDirError
+from connectors.log.files import LogReader, Position
+from connectors.log.records import Record
+from connectors.log.turns import READABLE, Turns
+
+SNAPSHOT_VERSION = 1
+
+State: TypeAlias = dict[str, int]
+Through: TypeAlias = Callable[[Iterator[tuple[Record, Position]]], Iterator[tuple[Record, Position]]]
+
+
+def position_of(reader: LogReader, resume_state: State | None) -> Position:
+    """Where to go on; without a snapshot, the log's begin. Raises DataDirError where it lies beyond the log."""
+    if resume_state is None:
+        return reader.begin()
+    position = Position(resume_state["file"], resume_state["offset"])
+    if position > reader.end():
+        raise DataDirError(
+            f"{reader.path} ends before the position that the recovery store remembers (file {position.file}, "
+            f"byte {position.offset}): the log was replaced or lost its end; restore it, or move the recovery "
+            "folder away to read the whole log again"
+        )
+    return max(position, reader.begin())
+
+
+def fold(reader: LogReader, before: Position, through: Through = iter) -> Turns:
+    """What the records before a position say of their turns; they are read `through` something that may raise."""
+    turns = Turns()
+    kept, begin = reader.fold(before)
+    if kept is not None and kept.get("version") in READABLE:
+        turns.restore(kept)
+    elif kept is not None:  # another version's
+        begin = reader.begin()
+    for record, after in through(reader.read(begin)):
+        if after > before:
+            break
+        turns.feed(record)
+    return turns
+
+
+def freeze(position: Position) -> State:
+    return {"version": SNAPSHOT_VERSION, "file": position.file, "offset": position.offset}
