@@ -18,7 +18,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
 from connectors.console.sink import ConsoleSink, show_json
-from connectors.delivery.sink import DesktopSettings, DesktopSink
+from connectors.delivery.settings import DesktopSettings
+from connectors.delivery.sink import DesktopSink
 from connectors.disk import private
 from connectors.errors import DeliveryError
 from connectors.log.files import LogReader, lists_beside

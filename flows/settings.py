@@ -20,7 +20,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from connectors.delivery.sink import DesktopSettings
+from connectors.delivery.settings import DesktopSettings
 from connectors.errors import SettingsError
 from connectors.frontend.settings import FrontendSettings
 from connectors.log.settings import LogSettings

@@ -24,7 +24,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from connectors.delivery.sink import Delivered, DesktopSettings, DesktopSink
+from connectors.delivery.ledger import Delivered
+from connectors.delivery.settings import DesktopSettings
+from connectors.delivery.sink import DesktopSink
 from connectors.errors import DataDirError, SettingsError
 from connectors.log.records import Message, encode_message
 from connectors.reactor import Reactor
@@ -733,7 +735,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, cluster_main
-from connectors.delivery.sink import DesktopSettings, DesktopSink
+from connectors.delivery.settings import DesktopSettings
+from connectors.delivery.sink import DesktopSink
 from connectors.reactor import Reactor
 from connectors.log.records import Message
 

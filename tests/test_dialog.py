@@ -26,9 +26,10 @@ from connectors.secret import Secret
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
-from connectors.vendors.cognigy.settings import CognigySettings
+from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
-from connectors.vendors.cognigy.variables import DialogSettings, DialogSink, DialogUpdate
+from connectors.vendors.cognigy.sink import DialogSink
+from connectors.vendors.cognigy.variables import DialogUpdate
 
 WAIT = 20.0
 Vendors = Callable[..., SimulatedCognigy]
@@ -355,7 +356,9 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSource, cluster_main
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import CognigySettings
-from connectors.vendors.cognigy.variables import DialogSettings, DialogSink, DialogUpdate
+from connectors.vendors.cognigy.settings import DialogSettings
+from connectors.vendors.cognigy.sink import DialogSink
+from connectors.vendors.cognigy.variables import DialogUpdate
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from connectors.delivery.sink import DesktopSettings, DesktopSink
+from connectors.delivery.settings import DesktopSettings
+from connectors.delivery.sink import DesktopSink
 from connectors.log.records import Message
 from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop, Behaviour

@@ -1,6 +1,6 @@
-"""Delivery to the agent desktops: what waits, what was sent, what they have.
+"""Delivery: what waits, what was sent, what has arrived; at agent desktops, and wherever else a sink delivers to.
 
-outbox.py (core) is one desktop's messages; journal.py, segment.py, history.py and recall.py keep them on disk;
-ledger.py is both as one thing. connection.py brings a desktop its messages, presence.py says whether it is there;
-sink.py is Bytewax's way out.
+outbox.py (core) is one receiver's messages; journal.py, segment.py, history.py and recall.py keep them on disk;
+ledger.py is both as one thing; base.py is Bytewax's way to it, for every sink that stores what it takes. connection.py
+brings a desktop its messages, presence.py says whether it is there; sink.py is the desktops' sink.
 """

@@ -17,17 +17,15 @@ import contextlib
 import logging
 import random
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
-from websockets.uri import parse_uri
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from connectors.delivery.ledger import DeliveryMemory
-from connectors.delivery.outbox import Confirm, Counts, Entry, Outbox
+from connectors.delivery.outbox import Counts, Entry
 from connectors.delivery.presence import Presence
-from connectors.errors import SettingsError, TokenweirError
-from connectors.secret import Secret
+from connectors.delivery.settings import DesktopSettings
+from connectors.errors import TokenweirError
 from connectors.websocket import ClientConnection, connect, is_redirect, open_soon
 
 log = logging.getLogger(__name__)
@@ -38,82 +36,6 @@ HELLO_TURNS = 1_000
 MAX_SAID = 1024 * 1024
 CLOSE_TIMEOUT = 1.0
 STEADY_AFTER = 1.0
-
-
-class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One agent desktop.
-
-    url                ws:// or wss://
-    format             "json": the message as JSON; "text": its text alone, and empty texts are skipped
-    confirm            "ack": the desktop acknowledges; "pong": a WebSocket pong sent after it counts, one
-                       message at a time; "none": sent is sent. "auto": pong, and ack from the desktop's
-                       first acknowledgement on, after restarts too (a text desktop cannot acknowledge)
-    authorization      the Authorization header of the handshake; empty for none
-    queue              messages held in memory; the rest waits on disk
-    in_flight          messages sent and not yet acknowledged, at most; `queue` is a bound of theirs too
-    backlog            waiting messages from which on the desktop is "pressed", until half of them are left
-    keep               waiting messages from which on new ones are dropped, and counted
-    connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
-    confirm_timeout    seconds without progress while something is under way; then the connection is made anew
-    hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. One that did not answer
-                       is still asked on each connection, and not waited for until it does
-    reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …
-    reconnect_max      … up to this many. With `hello_timeout` it is how late a message may be once the desktop is back
-    ping_interval      seconds between keep-alive pings; 0 for none
-    ping_timeout       seconds to wait for their pongs
-    drain_timeout      seconds that an orderly end waits for what is not confirmed yet
-
-    Raises SettingsError for a value out of range.
-    """
-
-    url: str
-    format: Literal["json", "text"] = "json"
-    confirm: Literal["auto", "ack", "pong", "none"] = "auto"
-    authorization: Secret = Secret("")
-    queue: int = 512
-    in_flight: int = 128
-    backlog: int = 10_000
-    keep: int = 1_000_000
-    connect_timeout: float = 10.0
-    confirm_timeout: float = 30.0
-    hello_timeout: float = 0.5
-    reconnect_min: float = 0.25
-    reconnect_max: float = 1.0
-    ping_interval: float = 20.0
-    ping_timeout: float = 20.0
-    drain_timeout: float = 3.0
-
-    def __post_init__(self) -> None:
-        try:
-            parse_uri(self.url)
-        except (InvalidURI, ValueError):
-            raise SettingsError("desktop url: not a WebSocket address; give one like ws://host:port/path") from None
-        if self.format == "text" and self.confirm == "ack":
-            raise SettingsError('desktop confirm: a text desktop cannot acknowledge; use "pong" or "none"')
-        for name in ("queue", "in_flight", "backlog", "keep"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"desktop {name}: must be at least 1")
-        for name in ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"desktop {name}: must be more than 0 seconds")
-        for name in ("hello_timeout", "ping_interval", "drain_timeout"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"desktop {name}: must not be negative")
-
-    def __repr__(self) -> str:
-        return f"DesktopSettings({self.address}, format={self.format!r}, confirm={self.confirm!r})"
-
-    @property
-    def address(self) -> str:
-        """Where it is, without what might be a secret."""
-        parts = urlsplit(self.url)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-    def outbox(self) -> Outbox:
-        """An empty outbox for this desktop."""
-        confirm: Confirm = "pong" if self.confirm == "auto" else self.confirm
-        return Outbox(confirm, in_flight=self.in_flight, queue=self.queue, backlog=self.backlog, keep=self.keep)
 
 
 class DesktopStatus(msgspec.Struct, frozen=True):

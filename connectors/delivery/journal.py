@@ -20,7 +20,7 @@ import errno
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +46,8 @@ from connectors.errors import DataDirError
 __all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 
 SEGMENT_BYTES = 16 * 1024 * 1024
+SNAPSHOT_VERSION = 1
+"""Of a position, as a sink's snapshot holds it."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -57,6 +59,13 @@ class Position(NamedTuple):
 
     segment: int
     offset: int
+
+    def snapshot(self) -> dict[str, int]:
+        return {"version": SNAPSHOT_VERSION, "segment": self.segment, "offset": self.offset}
+
+    @classmethod
+    def restore(cls, data: Mapping[str, int]) -> Position:
+        return cls(data["segment"], data["offset"])
 
 
 class Journal:

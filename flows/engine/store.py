@@ -19,11 +19,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from connectors.delivery import sink as desktop
+from connectors.delivery import journal
 from connectors.errors import DataDirError
 from connectors.log import resume
 from connectors.log.files import write_whole
-from connectors.vendors.cognigy import variables as dialog
 from flows.engine import shard
 from flows.moderation import moderator
 from flows.sentences import splitter
@@ -36,8 +35,8 @@ REMEDY = "nothing is lost: the whole log is read again"
 
 VERSIONS = {
     "log": resume.SNAPSHOT_VERSION,
-    "delivery": desktop.SNAPSHOT_VERSION,
-    "dialog": dialog.SNAPSHOT_VERSION,
+    "delivery": journal.SNAPSHOT_VERSION,
+    "dialog": journal.SNAPSHOT_VERSION,
     "shard": shard.VERSION,
     "reassembly": Reassembly.version,
     "windows": Windows.version,

@@ -1,4 +1,4 @@
-"""[cognigy] of the settings."""
+"""[cognigy] and [dialog] of the settings."""
 
 from __future__ import annotations
 
@@ -93,3 +93,42 @@ def _value(name: str, values: dict[str, str]) -> str:
     if name not in values:
         raise ValueError(f"template: {{{name}}} is not known; use {', '.join(f'{{{each}}}' for each in values)}")
     return values[name]
+
+
+class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[dialog] of the settings.
+
+    timeout                seconds for one request
+    max_retries            tries after the first
+    retry_base, retry_cap  seconds: the back-off's first and longest step
+    retry_total            seconds from the first failure, Retry-After included, after which an update is given up
+    parallel               requests under way at once, of different dialogs
+    queue                  updates held in memory; the rest waits on disk
+    keep                   waiting updates from which on new ones are given up
+    remember               seconds of running time for which it is remembered that a turn's update is done
+    drain_timeout          seconds that an orderly end waits for what is not posted yet
+    response_chars         characters of a turn's text that llm_response holds; the rest of it is left out, and told
+    """
+
+    timeout: float = 10.0
+    max_retries: int = 5
+    retry_base: float = 2.0
+    retry_cap: float = 60.0
+    retry_total: float = 300.0
+    parallel: int = 16
+    queue: int = 512
+    keep: int = 100_000
+    remember: float = 86_400.0
+    drain_timeout: float = 10.0
+    response_chars: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "retry_base", "retry_cap", "retry_total", "remember"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} should be more than 0 seconds")
+        for name in ("max_retries", "drain_timeout"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} should not be negative")
+        for name in ("parallel", "queue", "keep", "response_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} should be at least 1")

@@ -1,14 +1,12 @@
-"""A dialog's variables at the end of a turn: Bytewax's way out to Cognigy.AI's dialog API (DESIGN.md section 7).
+"""A dialog's variables at the end of a turn: what is posted to Cognigy.AI's dialog API, and how (DESIGN.md section 7).
 
 Rules
-- `write_batch` never waits for the vendor: it writes the journal and wakes the posters, which live on the reactor's
-  thread. The snapshot holds no updates, only how far the journal had been synced.
 - An update is named by (session_id, turn) and posted until a 2xx is recorded; then never again, and if it must be
   repeated before that, with the same values. Names are remembered for `remember` seconds after that.
 - Updates of one dialog go one after the other, in their order: the newest turn's values are the ones that stay.
 - 429, 5xx and a vendor that cannot be reached are tried again with back-off, `max_retries` times and for
   `retry_total` seconds; any other status is final. What is given up is told once, as a dead letter, and counted.
-- An orderly end drains for `drain_timeout`; the rest stays stored, and `failure` says so.
+- An orderly end drains for `drain_timeout`; the rest stays stored.
 """
 
 from __future__ import annotations
@@ -19,72 +17,29 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import msgspec
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.backoff import Backoff, BackoffSettings, parse_retry_after
-from connectors.delivery.journal import SEGMENT_BYTES, Journal, Position
 from connectors.delivery.ledger import Delivered, DeliveryMemory, wall_clock
-from connectors.delivery.outbox import Entry, Outbox
-from connectors.errors import CredentialsError, DataDirError, DeliveryError, SettingsError, naming
+from connectors.delivery.outbox import Entry
+from connectors.errors import CredentialsError, DataDirError, SettingsError
 from connectors.http import HttpError, StatusError
-from connectors.reactor import Reactor
 from connectors.vendors.attempts import Gate
 from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.dialogs import Turnstile
+from connectors.vendors.cognigy.settings import DialogSettings
 
 TO: Final = "dialog"
 """The name that the journal knows the dialog API by."""
 
-SNAPSHOT_VERSION: Final = 1
 CLOSE_TIMEOUT: Final = 2.0
 READ_AGAIN_AFTER: Final = 1.0
 
 log = logging.getLogger(__name__)
-
-
-class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[dialog] of the settings.
-
-    timeout                seconds for one request
-    max_retries            tries after the first
-    retry_base, retry_cap  seconds: the back-off's first and longest step
-    retry_total            seconds from the first failure, Retry-After included, after which an update is given up
-    parallel               requests under way at once, of different dialogs
-    queue                  updates held in memory; the rest waits on disk
-    keep                   waiting updates from which on new ones are given up
-    remember               seconds of running time for which it is remembered that a turn's update is done
-    drain_timeout          seconds that an orderly end waits for what is not posted yet
-    response_chars         characters of a turn's text that llm_response holds; the rest of it is left out, and told
-    """
-
-    timeout: float = 10.0
-    max_retries: int = 5
-    retry_base: float = 2.0
-    retry_cap: float = 60.0
-    retry_total: float = 300.0
-    parallel: int = 16
-    queue: int = 512
-    keep: int = 100_000
-    remember: float = 86_400.0
-    drain_timeout: float = 10.0
-    response_chars: int = 1_000_000
-
-    def __post_init__(self) -> None:
-        for name in ("timeout", "retry_base", "retry_cap", "retry_total", "remember"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} should be more than 0 seconds")
-        for name in ("max_retries", "drain_timeout"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} should not be negative")
-        for name in ("parallel", "queue", "keep", "response_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
 
 
 class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -109,134 +64,21 @@ class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
         return {"variables": [{"name": name, "value": value} for name, value in values.items()]}
 
 
-Batch: TypeAlias = Sequence[DialogUpdate]
-State: TypeAlias = dict[str, int]
 Tell: TypeAlias = Callable[[DeadLetter], object]
 
 
-class DialogSink(FixedPartitionedSink[Batch, State]):
-    """Posts `(key, [DialogUpdate, …])` to the dialog API. One partition a lane.
-
-    account         whose dialogs; give the gateway the same one, and they share a token
-    directory       where the journal lives, and nothing else of ours; made if it is not there
-    lane            this process's lane; its keys begin with `lane` and a dash
-    reactor         the process's reactor, or a function that gives it when the flow starts
-    lanes           all processes' lanes, where there are several
-    on_dead_letter  called with what was given up, on the thread that gives it up; it must be quick
-    segment_bytes, on_full      see Journal
-
-    Building it opens nothing. After an orderly end, `undelivered` and `failure` tell what is left.
-    """
-
-    def __init__(
-        self,
-        account: CognigyAccount,
-        settings: DialogSettings,
-        directory: Path,
-        lane: str,
-        reactor: Reactor | Callable[[], Reactor],
-        *,
-        lanes: Sequence[str] = (),
-        on_dead_letter: Tell | None = None,
-        segment_bytes: int = SEGMENT_BYTES,
-        on_full: Callable[[], bool] | None = None,
-    ) -> None:
-        self._account = account
-        self._settings = settings
-        self._directory = directory
-        self._lane = lane
-        self._lanes = {name: index for index, name in enumerate(sorted({lane, *lanes}))}
-        self._reactor = reactor
-        self._on_dead_letter = on_dead_letter
-        self._segment_bytes = segment_bytes
-        self._on_full = on_full
-        self._part: _Partition | None = None
-
-    def list_parts(self) -> list[str]:
-        return [self._lane]
-
-    def part_fn(self, item_key: str) -> int:
-        return self._lanes[item_key.rpartition("-")[0]] if len(self._lanes) > 1 else 0
-
-    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition:
-        settings = self._settings
-        with naming(step_id):
-            journal = Journal(self._directory, self._lane, segment_bytes=self._segment_bytes, on_full=self._on_full)
-            try:
-                if resume_state is not None:
-                    journal.check(Position(resume_state["segment"], resume_state["offset"]))
-                poster = Poster(self._account, settings, self._on_dead_letter)
-                outbox = Outbox("ack", in_flight=settings.parallel, queue=settings.queue, keep=settings.keep)
-                memory = DeliveryMemory(
-                    journal,
-                    {TO: outbox},
-                    ended_for=settings.remember,
-                    on_delivered=poster.count,
-                )
-            except BaseException:
-                journal.close()
-                raise
-        reactor = self._reactor if isinstance(self._reactor, Reactor) else self._reactor()
-        self._part = _Partition(step_id, memory, poster, reactor)
-        return self._part
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Since the process started: posted, delivered, retried, dead_letters, and dropped, which are told too."""
-        return self._part.poster.counts if self._part else Counter()
-
-    @property
-    def undelivered(self) -> int:
-        """Updates that are stored, neither delivered nor given up."""
-        return self._part.memory.pending[TO] if self._part else 0
-
-    def failure(self) -> DeliveryError | None:
-        """What an orderly end left behind, as the error to end with; None if nothing was."""
-        if not self.undelivered:
-            return None
-        return DeliveryError(
-            f"variables of {self.undelivered} dialog turns were not set; they are stored in {self._directory} "
-            "and will be set by the next run with the same --data-dir"
-        )
-
-
-class _Partition(StatefulSinkPartition[Batch, State]):
-    def __init__(self, step_id: str, memory: DeliveryMemory, poster: Poster, reactor: Reactor) -> None:
-        self.memory = memory
-        self.poster = poster
-        self._step_id = step_id
-        self._reactor = reactor
-        reactor.run(poster.start(memory))
-
-    def write_batch(self, values: list[Batch]) -> None:
-        with naming(self._step_id):
-            fresh = self.memory.offer((TO, _Stored.of(update)) for batch in values for update in batch)
-        if fresh:
-            self._reactor.call(self.poster.wake)
-
-    def snapshot(self) -> State:
-        with naming(self._step_id):
-            position = self.memory.sync()
-        return {"version": SNAPSHOT_VERSION, "segment": position.segment, "offset": position.offset}
-
-    def close(self) -> None:
-        with naming(self._step_id):
-            self._reactor.run(self.poster.stop())
-            self.memory.close()
-
-
-class _Stored(DialogUpdate, frozen=True):
+class StoredUpdate(DialogUpdate, frozen=True):
     """An update in the journal, named as one message of its turn that is the only one."""
 
     seq: int = 0
     final: bool = True
 
     @classmethod
-    def of(cls, update: DialogUpdate) -> _Stored:
+    def of(cls, update: DialogUpdate) -> StoredUpdate:
         return cls(*msgspec.structs.astuple(update))
 
 
-_decode = msgspec.json.Decoder(_Stored).decode
+_decode = msgspec.json.Decoder(StoredUpdate).decode
 
 
 class _PostError(Exception):
@@ -268,8 +110,7 @@ class Poster:
         self._account.hold()
         self._tasks = [asyncio.create_task(self._run()) for _ in range(self._settings.parallel)]
 
-    def wake(self) -> None:
-        """There is something new to post."""
+    def wake(self, receivers: set[str]) -> None:
         self._news.set()
 
     async def stop(self) -> None:

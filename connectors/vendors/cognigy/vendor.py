@@ -9,8 +9,7 @@ from typing import Any, Final
 from connectors.vendors.base import Account, Gateway, Place, Vendor
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.contract import Decoder
-from connectors.vendors.cognigy.settings import CognigySettings
-from connectors.vendors.cognigy.variables import DialogSettings
+from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
 
 
 class Cognigy(Vendor):
@@ -78,7 +77,7 @@ class _Account(Account):
         return CognigyGateway(self._account)
 
     def sinks(self, place: Place) -> Mapping[str, Any]:
-        from connectors.vendors.cognigy.variables import DialogSink
+        from connectors.vendors.cognigy.sink import DialogSink
 
         sink = DialogSink(
             self._account,
