@@ -25,7 +25,8 @@ from connectors.log.records import CLOSE, FRAME, MARK, OPEN, SECOND, Header, Rec
 from connectors.simulator.texts import TEXTS, cut
 from connectors.vendors.registry import named
 from flows.engine.policies import Policies
-from flows.replay import replay, vendor_of
+from flows.recordings.vendor import vendor_of
+from flows.replay import replay
 from flows.settings import Settings, parse
 from flows.steps.events import Released
 from flows.steps.reassembly import Reassembly

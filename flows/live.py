@@ -30,8 +30,9 @@ from connectors.errors import SettingsError, TokenweirError
 from connectors.frontend import health
 from connectors.frontend.server import Frontend
 from connectors.frontend.sink import CallerSink
-from connectors.job.detectors import Detector, DetectorSink
+from connectors.job.detectors import Detector, Detectors
 from connectors.job.requests import Admission, SessionRequest
+from connectors.job.sink import DetectorSink
 from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
 from connectors.metrics import DeadLetterRow, DeliveryRow
@@ -103,7 +104,7 @@ class LiveJob:
         )
         if self.frontend is not None:
             self.frontend.delivery = self._delivery
-        self.detectors = DetectorSink(detectors, lane, self.reactor, self.source.running_lane) if detectors else None
+        self.detectors = Detectors(detectors, self.reactor, self.source.running_lane) if detectors else None
         if self.detectors:
             self.source.settled = self.detectors.is_idle
 
@@ -120,7 +121,7 @@ class LiveJob:
             messages={**desktops, **callers, **self._extra},
             rows={"land_metrics": self._metrics()},
             updates=self.own,
-            questions={"ask_detectors": self.detectors} if self.detectors else None,
+            questions={"ask_detectors": DetectorSink(self.detectors, self.source.lane)} if self.detectors else None,
         )
 
     def _metrics(self) -> LandedMetricsSink:

@@ -29,18 +29,12 @@ from connectors.log.source import LogSource
 from connectors.metrics.landing import Landing
 from connectors.metrics.sink import LandedMetricsSink
 from connectors.reactor import Reactor
-from connectors.vendors.base import Vendor
-from connectors.vendors.registry import named
 from flows.engine import runner
 from flows.engine.pipeline import build
+from flows.recordings.vendor import vendor_of
 from flows.settings import Settings, load
 
 Sinks = Mapping[str, FixedPartitionedSink[Any, Any]]
-
-
-def vendor_of(recording: Path) -> Vendor:
-    """The vendor whose frames a recording holds. Raises InputError where it is not one, or not ours."""
-    return named(LogReader(recording).header.vendor, str(recording))
 
 
 def replay(

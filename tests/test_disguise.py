@@ -20,7 +20,7 @@ from flows.recordings.captures import About, from_lines
 from flows.recordings.fakes import Fakes
 from flows.recordings.outcome import outcome
 from flows.recordings.recorder import Wish, is_sampled, keep
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.settings import Settings, load
 
 FOLDER = Path("recordings")

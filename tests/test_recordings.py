@@ -19,7 +19,8 @@ from connectors.log.records import OPEN, encode_message
 from flows.moderation import Moderator, Policy
 from flows.moderation.policy import HELD
 from flows.recordings.outcome import Outcome, outcome
-from flows.replay import replay, vendor_of
+from flows.recordings.vendor import vendor_of
+from flows.replay import replay
 from flows.settings import Settings, load
 from recordings.make import FOLDER, SCENES, SETTINGS, corpus
 

@@ -13,7 +13,7 @@ from connectors.console.printable import printable
 from connectors.errors import InputError
 from flows.recordings import editing
 from flows.recordings.comparison import Comparison, Figures, TurnDifference, quantile
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.settings import Settings, load
 from tokenweir.options import PATH, RECORDINGS
 from tokenweir.output import DIFFERS, explained, out

@@ -14,7 +14,7 @@ from connectors.log.records import FRAME, Record
 from connectors.vendors.decoding import Decoder
 from flows.recordings import captures, editing, recorder, shapes
 from flows.recordings.export import export as export_body
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.settings import load
 from tokenweir.listing import listed
 from tokenweir.options import PATH, RECORDINGS, SETTINGS

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from flows.recordings import editing
 from flows.recordings.variants import Variant
-from flows.replay import outputs, replay, vendor_of
+from flows.recordings.vendor import vendor_of
+from flows.replay import outputs, replay
 from flows.settings import load
 from tokenweir.options import PATH, RECORDINGS, SETTINGS
 from tokenweir.output import explained, out

@@ -25,7 +25,7 @@ from connectors.errors import InputError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, OPEN, Record
 from flows.engine.shard import Shard
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.steps.events import Text
 from flows.steps.reassembly import Characters, Reassembly
 

@@ -13,10 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
-
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.log.lane import Lane
 from connectors.log.records import verdict
@@ -44,8 +42,8 @@ class Detector(Protocol):
         """(start, end, rule) of what it finds, by offsets in the text it was given."""
 
 
-class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
-    """Puts `(key, [Question, …])` to the detectors of their names. One partition a lane; nothing is remembered.
+class Detectors:
+    """Puts questions to the detectors of their names. Nothing is remembered.
 
     lane_of  gives the lane that verdicts go into, once the job runs
 
@@ -55,7 +53,6 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
     def __init__(
         self,
         detectors: Mapping[str, Detector],
-        lane: str,
         reactor: Reactor,
         lane_of: Callable[[], Lane | None],
         *,
@@ -66,17 +63,10 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
         self._asked = 0  # by Bytewax's thread alone, as the next is by the reactor's
         self._answered = 0
         self._detectors = dict(detectors)
-        self._lane = lane
         self._reactor = reactor
         self._lane_of = lane_of
         self._room = asyncio.Semaphore(parallel)
         self._timeout = timeout
-
-    def list_parts(self) -> list[str]:
-        return [self._lane]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Part:
-        return _Part(self)
 
     @property
     def waiting(self) -> int:
@@ -122,16 +112,3 @@ class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):
             return None
         self.counts["answered"] += 1
         return found
-
-
-class _Part(StatefulSinkPartition[Sequence[Question], None]):
-    def __init__(self, sink: DetectorSink) -> None:
-        self._sink = sink
-
-    def write_batch(self, values: list[Sequence[Question]]) -> None:
-        for questions in values:
-            for question in questions:
-                self._sink.ask(question)
-
-    def snapshot(self) -> None:
-        return None

@@ -24,7 +24,7 @@ from connectors.errors import InputError
 from connectors.job.blocklists import DIGEST
 from connectors.log.files import LogReader, lists_beside, parse_created, write_recording, write_whole
 from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SECOND, SESSION_ID, Header, Record
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
 

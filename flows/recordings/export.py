@@ -16,7 +16,7 @@ from connectors.errors import InputError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.sse import Event, encode
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
 

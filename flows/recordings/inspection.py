@@ -18,7 +18,7 @@ from connectors.log.files import LogReader, lists_beside
 from connectors.log.records import OPEN, Record
 from flows.engine.policies import Policies
 from flows.moderation import Moderator, Policy, Span
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.settings import Settings
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly

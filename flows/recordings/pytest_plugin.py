@@ -98,7 +98,7 @@ def replay(pytestconfig: pytest.Config) -> Callable[..., Outcome]:
 
     def run(recording: Path | str, settings: Settings | Path | str | None = None) -> Outcome:
         from flows.recordings.outcome import outcome
-        from flows.replay import vendor_of
+        from flows.recordings.vendor import vendor_of
         from flows.settings import load
 
         path = Path(recording)
@@ -167,7 +167,7 @@ def _difference(before: str, now: str) -> str:
 
 
 def _settings(recording: Path, config: pytest.Config) -> Settings:
-    from flows.replay import vendor_of
+    from flows.recordings.vendor import vendor_of
     from flows.settings import load, parse
 
     named, vendor = config.getoption("--tokenweir-settings"), vendor_of(recording).name

@@ -17,19 +17,22 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from connectors.errors import InputError
-from connectors.job.source import LiveSource
 from connectors.log.files import LogReader, lists_beside, write_recording, write_whole
 from connectors.log.records import Record
 from flows.engine.policies import Policies
 from flows.recordings import editing
 from flows.recordings.disguise import disguise
 from flows.recordings.fakes import Fakes
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.job.source import LiveSource
 
 PACKAGES = ("tokenweir", "bytewax", "msgspec")
 MANIFEST = ".manifest.json"

@@ -33,7 +33,7 @@ from connectors.errors import InputError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, SECOND, Record
 from flows.recordings.export import unbroken
-from flows.replay import vendor_of
+from flows.recordings.vendor import vendor_of
 
 LARGEST_PIECE = 12
 MALFORMED = '{"token": "lost'
