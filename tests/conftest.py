@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +14,10 @@ from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from connectors.vendors.cxone.simulator import SimulatedCXone
-from flows import cxone
-from flows.live import LiveJob
 from flows.settings import Settings, parse
+
+if TYPE_CHECKING:
+    from flows.live import LiveJob
 
 # How long an example takes is the machine's doing: no property measures it, and a busy machine fails none.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,6 +52,8 @@ class OtherSide:
 
     def run(self, data_dir: Path, *streams: str, **sections: dict[str, Any]) -> LiveJob:
         """Run a job of one session a stream, named after it, to its end."""
+        from flows import cxone  # here, because the cores' tests run without Bytewax too
+
         requests = [SessionRequest(session_id=name, prompt=f"stream {name}") for name in streams]
         job = cxone.job(self.settings(data_dir, **sections), requests=requests)
         job.run()

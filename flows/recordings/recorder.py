@@ -10,11 +10,12 @@ Rules
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -150,7 +151,7 @@ def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: 
         records=len(kept),
         sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
         settings=settings_hash(settings),
-        versions={**{name: version(name) for name in PACKAGES}, "python": platform.python_version()},
+        versions={**_installed(), "python": platform.python_version()},
         why=wish.why,
         sample=wish.sample,
         fakes=fakes.counts if fakes is not None else None,
@@ -158,3 +159,12 @@ def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: 
     beside = target.with_name(target.name.removesuffix(".zst").removesuffix(".jsonl") + MANIFEST)
     write_whole(beside, msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return [target]
+
+
+def _installed() -> dict[str, str]:
+    """The versions of `PACKAGES`, without those that are not here: reading needs no Bytewax."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
