@@ -151,6 +151,14 @@ def test_a_manifest_lies_beside_and_a_folder_gets_a_file_a_session(tmp_path: Pat
     assert manifest["recorded"] == "2026-11-21T00:00:00Z"
 
 
+def test_a_manifest_leaves_out_what_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytewax, beyond Python 3.12."""
+    monkeypatch.setattr("flows.recordings.recorder.PACKAGES", ("msgspec", "nothing-of-that-name"))
+    keep(FOLDER / "clean.jsonl", tmp_path / "kept.jsonl", Settings(), Wish(), now=NOW)
+    manifest = json.loads((tmp_path / "kept.manifest.json").read_text())
+    assert manifest["versions"].keys() == {"msgspec", "python"}
+
+
 @given(session=st.text(max_size=20), small=st.floats(0.01, 1), large=st.floats(0.01, 1))
 def test_a_smaller_sample_is_part_of_a_larger_one(session: str, small: float, large: float) -> None:
     if is_sampled(session, min(small, large)):

@@ -128,7 +128,8 @@ def test_no_module_imports_itself_however_far_around() -> None:
 
 
 @pytest.mark.parametrize("pattern", CORES)
-def test_a_core_does_no_io_not_even_through_what_it_imports(pattern: str) -> None:
+def test_a_core_does_no_io(pattern: str) -> None:
+    """Not even through what it imports, in whatever `__init__`."""
     found = {name: TREE.reached(name) for name in TREE.modules if is_of(name, [pattern])}
     assert found
     chains = [chain(reached, each) for reached in found.values() for each in reached if top(each) in IO]
