@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.disk import files
-from connectors.disk.files import first_line, lines, replaced
+from connectors.disk.durable import replaced, write_whole
+from connectors.disk.files import first_line, lines
 from connectors.errors import InputError
-from connectors.log.files import LogReader, write_recording, write_whole
+from connectors.log.files import LogReader, write_recording
 from connectors.log.records import Header, Record
 from tests.disk import full_at
 

@@ -16,7 +16,6 @@ Rules
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 from collections import Counter, defaultdict
@@ -37,9 +36,9 @@ from connectors.delivery.segment import (
     measure,
     read_header,
     read_message,
-    write_all,
     write_segment,
 )
+from connectors.disk.durable import is_full, sync_data, write_all
 from connectors.disk.lock import Lock
 from connectors.errors import DataDirError
 
@@ -48,10 +47,6 @@ __all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
 SEGMENT_BYTES = 16 * 1024 * 1024
 SNAPSHOT_VERSION = 1
 """Of a position, as a sink's snapshot holds it."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-_fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
 
 class Position(NamedTuple):
@@ -102,7 +97,7 @@ class Journal:
             try:
                 self._open()
             except OSError as error:
-                if error.errno not in _FULL or on_full is None or not on_full():
+                if not is_full(error) or on_full is None or not on_full():
                     raise
                 self._open()
         except OSError as error:
@@ -157,7 +152,7 @@ class Journal:
         if self._unsynced:
             self._unsynced = False
             try:
-                _fdatasync(self._fd)
+                sync_data(self._fd)
             except OSError as error:
                 self._unsynced = True
                 raise self._failure("sync", error) from error
@@ -188,7 +183,7 @@ class Journal:
         """
         number = self._newest + 1
         try:
-            _fdatasync(self._fd)
+            sync_data(self._fd)
             header = header_line(self._lane, number, marks)
             lines = b"".join(encode_line(entry) + b"\n" for entry in again)
             before, fd = self._fd, write_segment(self._path(number), header + lines)
@@ -207,7 +202,7 @@ class Journal:
         self._readers.clear()
         if self._fd >= 0:
             with contextlib.suppress(OSError):
-                _fdatasync(self._fd)
+                sync_data(self._fd)
             os.close(self._fd)
             self._fd = -1
         if self._lock is not None:
@@ -219,8 +214,9 @@ class Journal:
     def _open(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = self._lock or self._acquire()
-        for left_over in self._directory.glob(f"delivery-{self._lane}-*.tmp"):
-            left_over.unlink()
+        for pattern in (f".delivery-{self._lane}-*.partial", f"delivery-{self._lane}-*.tmp"):  # the latter until 0.1
+            for left_over in self._directory.glob(pattern):
+                left_over.unlink()
         self._segments = self._find()
         if not self._segments:
             os.close(write_segment(self._path(1), header_line(self._lane, 1, {})))
@@ -280,7 +276,7 @@ class Journal:
                 write_all(self._fd, data)
             except OSError as error:
                 os.ftruncate(self._fd, self._size)  # no half line stays
-                full = error.errno in _FULL
+                full = is_full(error)
                 if attempt == 1 and full and self._on_full is not None and self._on_full():
                     continue
                 raise self._failure("write to", error) from error

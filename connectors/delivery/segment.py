@@ -11,7 +11,6 @@ Rules
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from connectors.delivery.outbox import Mark
+from connectors.disk.durable import partial, replaced
 from connectors.errors import DataDirError
 
 FORMAT = "tokenweir-delivery"
@@ -189,31 +189,16 @@ def write_segment(path: Path, content: bytes) -> int:
 
     Raises OSError; then nothing has changed.
     """
-    temporary = path.with_suffix(".tmp")
-    fd = os.open(temporary, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
+    fd = -1
     try:
-        write_all(fd, content)
-        os.fsync(fd)
-        temporary.replace(path)
+        with replaced(path) as file:
+            file.write(content)
+            fd = os.open(partial(path), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     except OSError:
-        os.close(fd)
-        with contextlib.suppress(OSError):  # the next start removes it
-            temporary.unlink()
+        if fd >= 0:
+            os.close(fd)
         raise
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     return fd
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """`os.write` may write less than it is given."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _damaged(path: Path, line: int) -> DataDirError:

@@ -1,1 +1,1 @@
-"""What is on disk, whatever it holds: whole files, locks, rights, and which folder this is."""
+"""What is on disk, whatever it holds: lines, whole files and their syncing, locks, rights, and which folder this is."""

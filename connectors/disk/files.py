@@ -1,17 +1,15 @@
-"""Files of lines, plain or compressed, read within bounds; and files that are written whole or not at all.
+"""Files of lines, plain or compressed, read within bounds.
 
 Rules
 - A line is at most `LONGEST_LINE` bytes, and a compressed file is decompressed piece by piece with a window of at most
   `MAX_WINDOW`: a small file that holds an enormous one costs no more memory than that.
 - An offset counts the bytes of what is read: of a compressed file, the decompressed ones.
-- What is being written has a name of its own, `.NAME.partial`, which goes when it cannot be finished.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -44,22 +42,6 @@ def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
         number, after = 0, f" after byte {begin}" if begin else ""
         while line := _line(stream, path, f"line {(number := number + 1)}{after}"):
             yield line
-
-
-@contextlib.contextmanager
-def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """A file 0600 to write, which takes `path`'s place, whole and on disk, when the block ends without an error."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.log.files import write_whole
+from connectors.disk.durable import write_whole
 
 
 class _Place(msgspec.Struct, frozen=True):

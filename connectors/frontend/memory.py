@@ -28,6 +28,7 @@ import msgspec
 
 from connectors.delivery.journal import Journal, Stored
 from connectors.delivery.outbox import Mark
+from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown, decode_shown, encode_shown
@@ -173,11 +174,7 @@ def url_key(path: Path) -> bytes:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             drawn = path.with_name(f".{path.name}.{os.getpid()}")
-            fd = os.open(drawn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(fd)
+            write_whole(drawn, secrets.token_bytes(KEY_BYTES))
             try:
                 path.hardlink_to(drawn)  # not where another lane's process was faster
             except FileExistsError:

@@ -16,8 +16,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from connectors.disk.durable import write_whole
 from connectors.errors import InputError, SettingsError
-from connectors.log.files import write_whole
 from connectors.log.lane import Lane
 from connectors.log.records import POLICY, Record
 

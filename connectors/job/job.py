@@ -19,12 +19,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
+from connectors.disk.durable import is_full
 from connectors.errors import DataDirError, TokenweirError, UpstreamError
 from connectors.job.blocklists import Blocklists
 from connectors.job.requests import SessionRequest
 from connectors.log.lane import TICK, Lane
 from connectors.log.records import Record, closed, error, opened
-from connectors.log.reserve import FULL, Reserve
+from connectors.log.reserve import Reserve
 from connectors.log.turns import Turn
 from connectors.vendors.base import Gateway, Outcome
 
@@ -265,7 +266,7 @@ class Job:
             try:
                 return await self._gateway.converse(turn, self.lane)
             except OSError as error:
-                if error.errno not in FULL or not self._reserve:
+                if not is_full(error) or not self._reserve:
                     raise
                 await self._until_room()
 

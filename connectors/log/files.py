@@ -29,11 +29,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.disk.files import COMPRESSED, compressing, first_line, lines, replaced
+from connectors.disk.durable import is_full, replaced, sync_data, sync_path, write_all, write_whole
+from connectors.disk.files import COMPRESSED, compressing, first_line, lines
 from connectors.disk.lock import Lock
 from connectors.errors import DataDirError, InputError
 from connectors.log.records import SECOND, SESSION_ID, Header, Record
-from connectors.log.reserve import FULL
 from connectors.text import from_json, to_json
 
 FORMAT = "tokenweir"
@@ -192,7 +192,7 @@ class LogWriter:
         try:
             self._write(data)
         except OSError as error:
-            if error.errno not in FULL or self._on_full is None or not self._on_full():
+            if not is_full(error) or self._on_full is None or not self._on_full():
                 raise
             self._write(data)
         self._offset += len(data)
@@ -204,15 +204,15 @@ class LogWriter:
         if self._offset + len(data) > self._rotate_bytes and self._offset > self._header_length:
             self._rotate()
         try:
-            _write_all(self._fd, data)
+            write_all(self._fd, data)
         except OSError:
             os.ftruncate(self._fd, self._offset)
             raise
 
     def sync(self) -> None:
-        """Make everything appended so far survive a power cut (fdatasync)."""
+        """Make everything appended so far survive a power cut."""
         with self._lock:
-            os.fdatasync(self._fd)
+            sync_data(self._fd)
 
     def check(self) -> None:
         """Raise DataDirError where the folder is not ours any more."""
@@ -238,7 +238,7 @@ class LogWriter:
         with self._lock:
             fd, self._fd = self._fd, -1  # first: a late append must never meet a number that is another file's by now
             if fd >= 0:
-                os.fdatasync(fd)
+                sync_data(fd)
                 os.close(fd)
                 for lock in self._locks:
                     lock.close()
@@ -249,8 +249,8 @@ class LogWriter:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         line = _encode(self.header) + b"\n"
         try:
-            _write_all(fd, line)
-            _sync_folder(self._folder)
+            write_all(fd, line)
+            sync_path(self._folder)
         except OSError:
             os.close(fd)
             path.unlink()
@@ -261,7 +261,7 @@ class LogWriter:
     def _rotate(self) -> None:
         with self._lock:
             before = self._fd
-            os.fdatasync(before)
+            sync_data(before)
             self._begin(self._number + 1)
             os.close(before)
         if self.fold is not None:
@@ -316,12 +316,6 @@ class Clock:
 
     def _wall(self) -> int:
         return self._wall_ns() // 1000 - self._created_us
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file 0600, whole or not at all, and have it on disk."""
-    with replaced(path) as file:
-        file.write(data)
 
 
 def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
@@ -423,20 +417,6 @@ def whole_length(path: Path) -> int:
                 return begin + found + 1
             end = begin
     return 0
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _check(record: Record, known: set[str]) -> None:

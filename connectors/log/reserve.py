@@ -10,15 +10,14 @@ Rules
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import shutil
 from pathlib import Path
 
-log = logging.getLogger(__name__)
+from connectors.disk.durable import reserve_space
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+log = logging.getLogger(__name__)
 
 
 class Reserve:
@@ -39,7 +38,7 @@ class Reserve:
                 return
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(fd, 0, self._size)
+                reserve_space(fd, self._size)
             finally:
                 os.close(fd)
         except OSError:

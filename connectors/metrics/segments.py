@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from connectors.disk.durable import is_full
 from connectors.errors import SettingsError
-from connectors.log.reserve import FULL
 from connectors.metrics.database import landed_up_to
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row, RunRow
@@ -120,7 +120,7 @@ class SegmentWriter:
         try:
             self._spool.write(self.lane, self._begun, self._parts, self._rows, again=self.again)
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
             excess = max(0, len(self._rows) - MAX_WAITING * self._max_rows)
             del self._rows[:excess]

@@ -13,7 +13,6 @@ Rules
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import os
@@ -25,6 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from connectors.disk.durable import replacing
 from connectors.errors import SettingsError
 from connectors.metrics.tables import AGAIN, RUNS, TABLES, Column, Row, RunRow, Table
 
@@ -137,8 +137,9 @@ class Spool:
 
     def remove_torn(self, lane: str) -> None:
         """Remove what a killed writer of this lane left half written. No glob sees such a file."""
-        for path in self.path.glob(f"*.{lane}.*.tmp"):
-            path.unlink(missing_ok=True)
+        for pattern in (f".*.{lane}.*.partial", f"*.{lane}.*.tmp"):  # the latter until 0.1
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def set_aside_unreadable(self, files: Iterable[SegmentFile]) -> list[Path]:
         """Move files that are no Parquet (a failing disk) to `spool/unreadable/`. For the lander only."""
@@ -153,31 +154,15 @@ class Spool:
                 moved.append(target)
         return moved
 
-    def sync(self) -> None:
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
     def _put(self, frames: Mapping[str, pl.DataFrame]) -> None:
-        """Write files by name and sync them. All are written before the first is synced: that mostly syncs the rest."""
-        with contextlib.ExitStack() as files:
-            written = []
-            for name, frame in frames.items():
+        """Write files by name and sync them: all, before the first is in its place."""
+        with replacing([self.path / name for name in frames]) as files:
+            for frame, file in zip(frames.values(), files, strict=True):
                 content = io.BytesIO()
                 # polars' streaming engine, which write_parquet takes, hands each page from thread to thread; on a busy
                 # machine every one of them waits for its turn.
                 frame.lazy().sink_parquet(content, compression="lz4", engine="in-memory")
-                file = files.enter_context((self.path / f"{name}.tmp").open("wb"))
                 file.write(content.getbuffer())
-                file.flush()
-                written.append(file)
-            for file in written:
-                os.fsync(file.fileno())
-        for name in frames:
-            os.replace(self.path / f"{name}.tmp", self.path / name)
-        self.sync()
 
 
 def check_lane(lane: str) -> str:

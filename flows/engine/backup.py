@@ -25,6 +25,7 @@ from typing import BinaryIO
 import duckdb
 
 from connectors.disk import private
+from connectors.disk.durable import sync_path
 from connectors.errors import DataDirError
 from connectors.log.files import FOLD
 from connectors.metrics.database import FILE as DATABASE
@@ -185,8 +186,4 @@ def _write(path: Path, data: bytes) -> None:
 def _sync(folder: Path) -> None:
     """Have all of it on disk."""
     for path in (*folder.rglob("*"), folder):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_path(path)

@@ -20,9 +20,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from connectors.delivery import journal
+from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.log import resume
-from connectors.log.files import write_whole
 from flows.engine import shard
 from flows.moderation import moderator
 from flows.sentences import splitter

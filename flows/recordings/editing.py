@@ -20,9 +20,10 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.disk.durable import write_whole
 from connectors.errors import InputError
 from connectors.job.blocklists import DIGEST
-from connectors.log.files import LogReader, lists_beside, parse_created, write_recording, write_whole
+from connectors.log.files import LogReader, lists_beside, parse_created, write_recording
 from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SECOND, SESSION_ID, Header, Record
 from flows.recordings.vendor import vendor_of
 from flows.steps.events import Text

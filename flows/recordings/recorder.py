@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from connectors.disk.durable import write_whole
 from connectors.errors import InputError
-from connectors.log.files import LogReader, lists_beside, write_recording, write_whole
+from connectors.log.files import LogReader, lists_beside, write_recording
 from connectors.log.records import Record
 from flows.engine.policies import Policies
 from flows.recordings import editing
