@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from connectors.log.records import Record
 from connectors.vendors.cxone.contract import Decoder
 from flows import cxone
 from flows.engine.shard import Shard
-from flows.engine.store import VERSIONS
+from flows.engine.store import STEPS, VERSIONS, differences, states
 from flows.moderation import Policy
 from flows.steps.base import Core
 from flows.steps.events import Text
@@ -99,6 +102,56 @@ def test_a_store_of_another_version_is_refused_and_its_removal_loses_nothing(oth
     assert side.desktop.transcript("s") == "".join(WORDS)
     assert msgspec.json.decode(stamp.read_bytes()) == VERSIONS
     assert invoke({}, "doctor", tmp_path).exit_code == 0
+
+
+def test_a_sink_whose_snapshot_is_of_another_version_is_refused_before_the_flow_runs(
+    other_side: Start, tmp_path: Path
+) -> None:
+    """Though what is written beside the store says nothing of it."""
+    side = other_side(corpus_of(WORDS), "stall=inf@5")
+    stopped_in_the_middle(side, tmp_path)
+    path = tmp_path / "recovery" / "w00" / "part-0.sqlite3"
+    whole = path.read_bytes()
+    found = states(path.parent)
+    assert found is not None
+    assert found.keys() == STEPS.keys() - {"set_variables"}, "the vendor has no dialogs"
+    for step in found:
+        path.write_bytes(whole)
+        with closing(sqlite3.connect(path)) as database:
+            for rowid, data in database.execute(
+                "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE ? AND ser_change IS NOT NULL", [f"%.{step}"]
+            ).fetchall():
+                later = pickle.dumps({**pickle.loads(data), "version": 9})
+                database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", [later, rowid])
+            database.commit()
+        with pytest.raises(DataDirError, match=rf"{STEPS[step]} 9 \(here 1\).*remove the folder"):
+            cxone.job(side.settings(tmp_path)).run()
+        assert f"{STEPS[step]} 9 (here 1)" in invoke({}, "doctor", tmp_path).stdout
+    path.write_bytes(whole)
+    cxone.job(side.settings(tmp_path)).run()
+    assert side.desktop.transcript("s") == "".join(WORDS)
+
+
+def test_a_version_beside_the_store_is_read_where_its_core_reads_it(tmp_path: Path) -> None:
+    store = tmp_path / "w00"
+    store.mkdir()
+    (store / "part-0.sqlite3").touch()
+    for name in VERSIONS:
+        reads = CORES[name]().reads if name in CORES else ()
+        for version in range(VERSIONS[name] + 2):
+            (tmp_path / "w00.versions").write_bytes(msgspec.json.encode({**VERSIONS, name: version}))
+            assert (differences(store) == "") == (version in (VERSIONS[name], *reads)), (name, version)
+
+
+def test_sums_that_an_older_version_did_not_keep_begin_anew() -> None:
+    """So a field at the end of `Tally` costs a version that is read, and no line to read it by."""
+    session = Session("cxone", OPENED)
+    session.feed(Text(5, "s", 0, "Hi.", 2))
+    *sums, shown = session.snapshot()
+    for kept in range(len(sums) + 1):
+        older = Session("cxone", OPENED)
+        older.restore(Session.upgrade((*sums[:kept], shown), 2))
+        assert older.snapshot() == (*sums[:kept], *Session("cxone", OPENED).snapshot()[kept:])
 
 
 def test_a_store_without_its_versions_is_of_the_first(other_side: Start, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ PROVISIONAL: Final = 8
 MAX_WAITING: Final = 4
 """So many times `max_rows` wait in memory while the disk is full."""
 
+SNAPSHOT_VERSION: Final = 1
+
 
 class SegmentWriter:
     """Writes one lane's rows as segments. One thread at a time; one writer a lane.

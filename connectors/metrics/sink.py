@@ -20,14 +20,12 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.errors import DataDirError
 from connectors.metrics.landing import Landing
-from connectors.metrics.segments import SegmentWriter, last_standing
+from connectors.metrics.segments import SNAPSHOT_VERSION, SegmentWriter, last_standing
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row
 
 AGAIN_FOR: Final = 4
 """Rows of so many snapshots after the source has caught up are still looked up: steps may lag behind it."""
-
-_STATE_VERSION: Final = 1
 
 
 class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
@@ -63,7 +61,7 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
         """
         if resume_state is None:
             after = last_standing(Spool(self._directory), for_part)
-        elif resume_state.get("version") == _STATE_VERSION:
+        elif resume_state.get("version") == SNAPSHOT_VERSION:
             after = int(resume_state["segment"])
         else:
             raise DataDirError(f"step {step_id}: its snapshot is of a later tokenweir; resume with that one")
@@ -97,7 +95,7 @@ class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
     def snapshot(self) -> dict[str, Any]:
         self._replayable = False
         with _naming(self._step_id, self._directory):
-            state = {"version": _STATE_VERSION, "segment": self._writer.flush()}
+            state = {"version": SNAPSHOT_VERSION, "segment": self._writer.flush()}
         if self._writer.again and self._caught_up() and not self._writer.waits:
             self._again_for -= 1
             self._writer.again = self._again_for > 0

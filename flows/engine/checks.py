@@ -112,6 +112,8 @@ def _recovery(data_dir: Path, lane: str, reader: LogReader | None) -> Iterator[F
         if found := store.differences(folder):
             yield Finding("mend", where, store.refusal(folder, found), refused=True)
         states = store.states(folder)
+        if not found and states and (found := store.differences_of(states)):
+            yield Finding("mend", where, store.refusal(folder, found), refused=True)
     except DataDirError as error:
         yield Finding("mend", where, str(error), refused=True)
         return

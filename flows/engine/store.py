@@ -14,6 +14,7 @@ import contextlib
 import io
 import pickle
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from connectors.delivery import journal
 from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.log import resume
+from connectors.metrics import segments
 from flows.engine import shard
 from flows.moderation import moderator
 from flows.sentences import splitter
@@ -33,24 +35,24 @@ from flows.steps.windows import Windows
 
 REMEDY = "nothing is lost: the whole log is read again"
 
+CORES = {"reassembly": Reassembly, "windows": Windows, "release": Release, "session": Session}
+
 VERSIONS = {
     "log": resume.SNAPSHOT_VERSION,
     "delivery": journal.SNAPSHOT_VERSION,
     "dialog": journal.SNAPSHOT_VERSION,
+    "metrics": segments.SNAPSHOT_VERSION,
     "shard": shard.VERSION,
-    "reassembly": Reassembly.version,
-    "windows": Windows.version,
     "sentences": splitter.VERSION,
-    "release": Release.version,
     "moderation": moderator.VERSION,
-    "session": Session.version,
+    **{name: core.version for name, core in CORES.items()},
 }
 """By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
-READS = {"reassembly": Reassembly.reads, "session": Session.reads}
+READS = {name: core.reads for name, core in CORES.items()}
 """Older versions that are read too."""
-STEPS = ("read_log", "deliver", "set_variables", "land_metrics")
-"""Those whose snapshots are positions in files of ours."""
+STEPS = {"read_log": "log", "deliver": "delivery", "set_variables": "dialog", "land_metrics": "metrics"}
+"""Those whose snapshots are positions in files of ours, with their names in `VERSIONS`."""
 
 FILE = "part-0.sqlite3"
 """flows.engine.runner makes a store of one part."""
@@ -72,11 +74,21 @@ def differences(folder: Path) -> str:
     """
     if not _is_made(folder):
         return ""
-    written = _written(folder)
-    names = sorted(VERSIONS.keys() | written.keys())
-    pairs = [(name, written.get(name, 1), VERSIONS.get(name, 1)) for name in names]
-    others = [each for each in pairs if each[1] != each[2] and each[1] not in READS.get(each[0], ())]
-    return ", ".join(f"{name} {theirs} (here {ours})" for name, theirs, ours in others)
+    return _others({**dict.fromkeys(VERSIONS, 1), **_written(folder)})
+
+
+def differences_of(states: Mapping[str, State]) -> str:
+    """The same of these snapshots themselves, whatever LANE.versions says."""
+    return _others({STEPS[step]: state.get("version", 1) for step, state in states.items()})
+
+
+def _others(written: Mapping[str, int]) -> str:
+    others = [
+        f"{name} {theirs} (here {VERSIONS.get(name, 1)})"
+        for name, theirs in sorted(written.items())
+        if theirs != VERSIONS.get(name, 1) and theirs not in READS.get(name, ())
+    ]
+    return ", ".join(others)
 
 
 def _written(folder: Path) -> dict[str, int]:

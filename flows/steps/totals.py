@@ -28,7 +28,11 @@ MAX_SHOWN = 1_000_000
 
 
 class Tally(msgspec.Struct):
-    """The turn's sums so far. Times are log time, None until they happen."""
+    """The turn's sums so far. Times are log time, None until they happen.
+
+    A new one comes last and has a default: so what an older version remembered is restored as it is, and `Session`
+    has only to say that it reads that version.
+    """
 
     first_token: int | None = None
     first_message: int | None = None
@@ -96,11 +100,6 @@ class Session(Core):
     def restore(self, data: tuple[Any, ...]) -> None:
         *sums, shown = data
         self._tally, self._shown = Tally(*sums), list(shown)
-
-    @classmethod
-    def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
-        *sums, shown = data
-        return (*sums, 0, shown)  # tokens_doubtful
 
     def _record(self, event: Record) -> tuple[Output, ...]:
         tally = self._tally
