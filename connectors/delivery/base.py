@@ -28,6 +28,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.delivery.journal import SEGMENT_BYTES, Journal, Position
 from connectors.delivery.ledger import Deliverable, DeliveryMemory
 from connectors.errors import DeliveryError, naming
+from connectors.log.keys import Partitions
 from connectors.reactor import Reactor
 
 State: TypeAlias = dict[str, int]
@@ -74,7 +75,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
     ) -> None:
         self._directory = directory
         self._lane = lane
-        self._lanes = {name: index for index, name in enumerate(sorted({lane, *lanes}))}
+        self._partitions = Partitions(lane, lanes)
         self._reactor = reactor
         self._segment_bytes = segment_bytes
         self._on_full = on_full
@@ -109,7 +110,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
         return [self._lane]
 
     def part_fn(self, item_key: str) -> int:
-        return self._lanes[item_key.rpartition("-")[0]] if len(self._lanes) > 1 else 0
+        return self._partitions.index(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition[Item, SenderT]:
         with naming(step_id):

@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from connectors.log.keys import Partitions
 from connectors.log.records import Message
 from connectors.reactor import Reactor
 
@@ -30,9 +31,11 @@ class Shows(Protocol):
 
 
 class CallerSink(FixedPartitionedSink[Batch, None]):
-    """Hands `(key, [(desktop's name, message), …])` to `callers`. One partition: the process's lane."""
+    """Hands `(key, [(desktop's name, message), …])` to `callers`. One partition a lane (`lanes` are all
+    processes')."""
 
-    def __init__(self, callers: Shows, lane: str, reactor: Reactor) -> None:
+    def __init__(self, callers: Shows, lane: str, reactor: Reactor, *, lanes: Sequence[str] = ()) -> None:
+        self._partitions = Partitions(lane, lanes)
         self._callers = callers
         self._lane = lane
         self._reactor = reactor
@@ -41,7 +44,7 @@ class CallerSink(FixedPartitionedSink[Batch, None]):
         return [self._lane]
 
     def part_fn(self, item_key: str) -> int:
-        return 0
+        return self._partitions.index(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Partition:
         return _Partition(self._callers, self._reactor)

@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from connectors.log.keys import key_of
 from connectors.log.records import CLOSE, OPEN, SECOND, Record
 
 SHARDS = 16
@@ -47,7 +48,7 @@ class Sharder:
         self, lane: str, created: datetime, turns: Iterable[tuple[str, int]] = (), *, resumed: bool = False
     ) -> None:
         self._created = int(created.timestamp() * SECOND)
-        self._keys = [f"{lane}-{shard:02d}" for shard in range(SHARDS)]
+        self._keys = [key_of(lane, shard) for shard in range(SHARDS)]
         self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
         self._marked = [0] * SHARDS
         self._lingers_until = [0] * SHARDS

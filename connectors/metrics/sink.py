@@ -11,14 +11,14 @@ Rules
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.errors import DataDirError
+from connectors.log.keys import Partitions
 from connectors.metrics.landing import Landing
 from connectors.metrics.segments import SNAPSHOT_VERSION, SegmentWriter, last_standing
 from connectors.metrics.spool import Spool, check_lane
@@ -31,17 +31,24 @@ AGAIN_FOR: Final = 4
 class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
     """Bytewax sink for `(key, [row, …])`, rows of any of the types in tables.py.
 
-    One partition, named by its lane, pinned to the process that lists it. In a cluster, lanes end in
-    their number (`w00`, `w01`, …) and keys begin with their lane, so that rows stay at home.
-    Building the sink opens nothing.
+    One partition, named by its lane, pinned to the process that lists it. Building the sink opens nothing.
+
+    lanes      all processes' lanes, where there are several
 
     caught_up  whether the source gives what is new, and has given all that an earlier run may have had. By default
                it never has: then all rows are looked up by their keys, which costs more
     """
 
     def __init__(
-        self, directory: Path, lane: str, *, max_rows: int = 50_000, caught_up: Callable[[], bool] = lambda: False
+        self,
+        directory: Path,
+        lane: str,
+        *,
+        lanes: Sequence[str] = (),
+        max_rows: int = 50_000,
+        caught_up: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._partitions = Partitions(lane, lanes)
         self._caught_up = caught_up
         self._directory = directory
         self._lane = check_lane(lane)
@@ -51,8 +58,7 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
         return [self._lane]
 
     def part_fn(self, item_key: str) -> int:
-        digits = re.search(r"\d+", item_key)
-        return int(digits[0]) if digits else 0
+        return self._partitions.index(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
         """Resume after the segment that the snapshot names; begin anew where there is none.

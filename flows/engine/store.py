@@ -28,6 +28,7 @@ from connectors.metrics import segments
 from flows.engine import shard
 from flows.moderation import moderator
 from flows.sentences import splitter
+from flows.steps.base import Core
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
 from flows.steps.totals import Session
@@ -35,7 +36,12 @@ from flows.steps.windows import Windows
 
 REMEDY = "nothing is lost: the whole log is read again"
 
-CORES = {"reassembly": Reassembly, "windows": Windows, "release": Release, "session": Session}
+CORES: dict[str, type[Core]] = {
+    "reassembly": Reassembly,
+    "windows": Windows,
+    "release": Release,
+    "session": Session,
+}
 
 VERSIONS = {
     "log": resume.SNAPSHOT_VERSION,
