@@ -108,7 +108,7 @@ def row(seq: int, at: int) -> MessageRow:
         tenant=f"tenant-{seq % 7}",
         model="gpt-4",
         released_at=at,
-        closed_by="boundary",
+        closed_by="sentence",
         chars=40 + seq % 90,
         tokens=seq % 25,
         findings=0,

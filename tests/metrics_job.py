@@ -76,7 +76,7 @@ def rows_of(item: int, lane: str) -> list[Row]:
             tenant="acme",
             model="gpt-4",
             released_at=at,
-            closed_by="boundary",
+            closed_by="sentence",
             chars=40 + item % 7,
             tokens=9,
             findings=item % 2,

@@ -20,7 +20,7 @@ from tests import disk
 
 
 def message(session: str, seq: int, *, final: bool = False, text: str = "Good morning. ") -> Message:
-    return Message(session, 0, seq, text, "boundary", final, False, seq)
+    return Message(session, 0, seq, text, "sentence", final, False, seq)
 
 
 def take(memory: DeliveryMemory, desktop: str = "default") -> Entry:

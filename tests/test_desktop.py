@@ -208,7 +208,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 def message(session: str, seq: int, *, text: str | None = None, final: bool = False) -> Message:
     text = f"Sentence {seq}. " if text is None else text
-    return Message(session, 0, seq, text, "boundary", final, False, seq)
+    return Message(session, 0, seq, text, "sentence", final, False, seq)
 
 
 def script(sessions: int, sentences: int, to: str = "default") -> list[Pair]:
@@ -742,7 +742,7 @@ from connectors.log.records import Message
 
 url, confirm, directory = sys.argv[1:]
 pairs = [
-    ("default", Message(f"s-{session}", 0, seq, f"Sentence {seq}. ", "boundary", seq == 39, False, seq))
+    ("default", Message(f"s-{session}", 0, seq, f"Sentence {seq}. ", "sentence", seq == 39, False, seq))
     for seq in range(40) for session in range(10)
 ]
 settings = DesktopSettings(url=url, confirm=confirm, reconnect_min=0.01, reconnect_max=0.05)

@@ -20,7 +20,7 @@ from tests import disk
 
 
 def stored(session: str, seq: int, *, to: str = "default", text: str = "Good morning. ") -> Stored:
-    message = Message(session, 0, seq, text, "boundary", False, False, seq)
+    message = Message(session, 0, seq, text, "sentence", False, False, seq)
     return Stored(to, msgspec.Raw(encode_message(message)))
 
 

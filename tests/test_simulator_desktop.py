@@ -45,7 +45,7 @@ def sentence(seq: int, text: str = "", session: str = "s", turn: int = 0, *, fin
             "turn": turn,
             "seq": seq,
             "text": text or f"{seq}. ",
-            "closed_by": "boundary",
+            "closed_by": "sentence",
             "final": final,
             "fallback": False,
         }

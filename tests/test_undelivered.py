@@ -132,7 +132,7 @@ def test_what_waits_is_counted_by_what_a_start_would_send_where_segments_were_re
     ) as memory:
         late = None
         for seq in range(100):
-            memory.offer([("default", Message("s-1", 0, seq, "The parcel left. ", "boundary", False, False, seq))])
+            memory.offer([("default", Message("s-1", 0, seq, "The parcel left. ", "sentence", False, False, seq))])
             entry = memory.take("default")
             assert entry is not None
             if seq == 2:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -101,10 +101,15 @@ class Header(msgspec.Struct, omit_defaults=True, frozen=True):
     note: str = ""
 
 
+ClosedBy: TypeAlias = Literal["sentence", "clause", "paragraph", "token", "timeout", "max_chars", "end", "error"]
+CLOSED_BY: Final[tuple[ClosedBy, ...]] = get_args(ClosedBy)
+"""What ends a window: what its mode asks for (the first four), silence, its length, the turn's end or its failure."""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, tag="sentence", tag_field="type"):
     """One window of moderated text on its way to a desktop.
 
-    closed_by  what ended the window: sentence, timeout, max_chars, end, error
+    closed_by  what ended the window, one of `CLOSED_BY`; a journal may have a later version's, and is read
     final      the turn's last message (its text may be empty: the end itself is worth a message)
     fallback   the text is ours, not the model's
     t          log time at which it left the flow, microseconds

@@ -34,7 +34,6 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
     One partition, named by its lane, pinned to the process that lists it. Building the sink opens nothing.
 
     lanes      all processes' lanes, where there are several
-
     caught_up  whether the source gives what is new, and has given all that an earlier run may have had. By default
                it never has: then all rows are looked up by their keys, which costs more
     """

@@ -24,6 +24,8 @@ from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
+from connectors.log.records import CLOSED_BY
+
 SCHEMA_VERSION: Final = 2
 """Raise it with every change of a row type below; database.py brings older files up to it."""
 
@@ -53,7 +55,7 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     tenant: Annotated[str | None, "the tenant that the session belongs to"]
     model: Annotated[str | None, "the model that was asked for"]
     released_at: Annotated[Moment, "when the message left the flow"]
-    closed_by: Annotated[str, "what ended the window: boundary, timeout, max_chars, end, error"]
+    closed_by: Annotated[str, f"what ended the window: {', '.join(CLOSED_BY)}"]
     chars: Annotated[int, "characters in the message as shown"]
     tokens: Annotated[int, "vendor tokens that the window took in"]
     findings: Annotated[int, "findings of moderation in the message"]

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from connectors.log.records import Message, Record
+from connectors.log.records import ClosedBy, Message, Record
 from connectors.metrics import Row
 
 
@@ -50,13 +50,13 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Boundary(msgspec.Struct, frozen=True, gc=False):
-    """A window ends before the character at offset `at`; `closed_by` says why (see `Message`)."""
+    """A window ends before the character at offset `at`; `closed_by` says why."""
 
     t: int
     s: str
     n: int
     at: int
-    closed_by: str
+    closed_by: ClosedBy
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):

@@ -21,11 +21,11 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from connectors.log.records import CLOSE, VERDICT, Message, Record
+from connectors.log.records import CLOSE, VERDICT, ClosedBy, Message, Record
 from flows import moderation
 from flows.moderation import Moderator, Policy, Span
 from flows.steps.base import Core
@@ -33,8 +33,8 @@ from flows.steps.events import Boundary, Event, Finding, Question, Released, Tex
 from flows.steps.fallback import FINISHED
 from flows.steps.windows import TIMEOUT, TOKEN
 
-END = "end"
-ERROR = "error"
+END: Final = "end"
+ERROR: Final = "error"
 DEFAULT_DESKTOP = "default"
 JOINED_CHARS = 256
 
@@ -204,7 +204,7 @@ class Release(Core):
             out += self._window(t, boundary.at, boundary.closed_by, boundary.t)
         return out
 
-    def _window(self, t: int, end: int, closed_by: str, proved: int, *, last: bool = False) -> list[Event]:
+    def _window(self, t: int, end: int, closed_by: ClosedBy, proved: int, *, last: bool = False) -> list[Event]:
         """The window from the last one's end to `end`, which a finding across it moves to its own end."""
         if end <= self._begin and not last:
             return []

@@ -16,22 +16,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from connectors.log.records import CLOSE, Record
+from connectors.log.records import CLOSE, ClosedBy, Record
 from flows.sentences import SentenceSplitter
 from flows.steps.base import Core
 from flows.steps.cuts import best_cut, clause_ends, may_have_place
 from flows.steps.events import Boundary, Event, Text
 
-SENTENCE = "sentence"
-CLAUSE = "clause"
-PARAGRAPH = "paragraph"
-TOKEN = "token"
-TIMEOUT = "timeout"
-MAX_CHARS = "max_chars"
+SENTENCE: Final = "sentence"
+CLAUSE: Final = "clause"
+PARAGRAPH: Final = "paragraph"
+TOKEN: Final = "token"
+TIMEOUT: Final = "timeout"
+MAX_CHARS: Final = "max_chars"
 
 OVERFULL = 4
 _BEHIND = r"\s、，；：”’」』）"
@@ -187,7 +187,7 @@ class Windows(Core):
         if length is not None:
             self._cut(t, length, MAX_CHARS, out)
 
-    def _close_at(self, t: int, length: int, closed_by: str, out: list[Event]) -> None:
+    def _close_at(self, t: int, length: int, closed_by: ClosedBy, out: list[Event]) -> None:
         """Close the window there, unless that is behind us, or leaves only white space or a crumb."""
         settings = self._settings
         least = settings.min_chars
@@ -196,7 +196,7 @@ class Windows(Core):
         if length > 0 and len(self._open[:length].strip()) >= max(least, 1):
             self._cut(t, length, closed_by, out)
 
-    def _cut(self, t: int, length: int, closed_by: str, out: list[Event]) -> None:
+    def _cut(self, t: int, length: int, closed_by: ClosedBy, out: list[Event]) -> None:
         self._begin, self._open, self._first = self._begin + length, self._open[length:], False
         out.append(Boundary(t, *self._session, self._begin, closed_by))
 

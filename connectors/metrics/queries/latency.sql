@@ -130,7 +130,7 @@ CREATE OR REPLACE VIEW windows_daily AS
 SELECT
     p.day,                                      -- UTC day on which the messages left the flow
     p.vendor,                                   -- the vendor's gateway
-    p.closed_by,                                -- what ended the window: sentence, timeout, max_chars, end, error
+    p.closed_by, -- what ended the window: sentence, clause, paragraph, token, timeout, max_chars, end, error
     p.messages,                                 -- messages
     p.tokens / p.messages AS tokens_per_message,       -- vendor tokens in a message, mean
     p.chars / p.messages AS chars_per_message,         -- characters in a message, mean
