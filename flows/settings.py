@@ -3,33 +3,33 @@
 Rules
 - `CXONE_CLIENT_SECRET` and its like are the vendors' and users' names (`environment_names`); anything else is
   `TOKENWEIR__SECTION__KEY`. A value that begins with `[` or `{` is read as TOML.
-- An error names the setting, says what it should be, and where it came from; it never shows the value.
+- An error names the setting, says what it should be, and where it came from; it never shows the value (sections.py).
 - Secrets never print.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 
 from connectors.delivery.settings import DesktopSettings
 from connectors.errors import SettingsError
+from connectors.fields import FieldError, check_range
 from connectors.frontend.settings import FrontendSettings
 from connectors.log.settings import LogSettings
 from connectors.metrics.dimensions import Price, SloSettings
 from connectors.metrics.lander import LanderSettings
-from connectors.secret import decode_secret
 from connectors.vendors.base import Vendor
 from connectors.vendors.registry import known
 from flows.moderation import Policy
+from flows.sections import Keys, Origin, dotted, read
 from flows.steps.fallback import FallbackSettings
 from flows.steps.windows import WindowSettings
 
@@ -61,11 +61,9 @@ class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[a-z0-9_]{1,16}", self.lane) is None:
-            raise ValueError("lane should be 1 to 16 small letters, digits or _")
-        if not 0.05 <= self.epoch <= 60:
-            raise ValueError("epoch should be between 0.05 and 60 seconds")
-        if self.max_sessions < 1:
-            raise ValueError("max_sessions should be at least 1")
+            raise FieldError("lane", "should be 1 to 16 small letters, digits or _")
+        check_range(self, "epoch", least=0.05, most=60, unit="seconds")
+        check_range(self, "max_sessions", least=1)
 
 
 class TenantSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,6 +98,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     slo: SloSettings = SloSettings()
     frontend: FrontendSettings = FrontendSettings()
 
+    def __post_init__(self) -> None:
+        for at, vendor in enumerate(self.fallback.vendors or ()):
+            if vendor not in known():
+                raise FieldError(f"fallback.vendors[{at}]", f"should be one of {', '.join(known())}")
+        for model, prices in self.prices.items():
+            days = [price.since for price in prices]
+            for at, day in enumerate(days):
+                if day in days[:at]:
+                    what = "should be another day than that of the entries before it: a day has one price"
+                    raise FieldError(f"{dotted(('prices', model, at))}.since", what)
+
     def of(self, vendor: Vendor) -> dict[str, Any]:
         """A vendor's own sections, by their tables' names."""
         return {name: getattr(self, name, None) or kind() for name, kind in vendor.sections.items()}
@@ -131,68 +140,26 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ, 
     tree: dict[str, Any] = {}
     if path is not None or DEFAULT_FILE.exists():
         tree = _read_toml(path or DEFAULT_FILE)
-    sources: dict[str, str] = {}
-    named = environment_names()
-    for name, value in environment.items():
-        keys = named.get(name) or _section_keys(name)
+    where = str(path or DEFAULT_FILE)
+    names = environment_names()
+    named = [(names.get(name) or _section_keys(name), name, value) for name, value in environment.items()]
+    sources: dict[Keys, str] = {}
+    for keys, name, value in sorted(named, key=lambda each: len(each[0])):  # a table before what is in it
         if keys and value:
-            sources[".".join(keys)] = name
-            _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value))
-    return parse(tree, where=str(path or DEFAULT_FILE), sources=sources, vendor=vendor)
+            _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value), name, Origin(where, sources))
+            sources[keys] = name
+    return parse(tree, where=where, sources=sources, vendor=vendor)
 
 
 def parse(
-    tree: dict[str, Any], *, where: str = "settings", sources: Mapping[str, str] | None = None, vendor: str = ""
+    tree: dict[str, Any], *, where: str = "settings", sources: Mapping[Keys, str] | None = None, vendor: str = ""
 ) -> Settings:
-    """Typed settings from a tree of tables. Raises SettingsError naming setting and source."""
-    tree = _with_tenants(_over(known()[vendor].preset if vendor in known() else {}, tree))
-    try:
-        settings = msgspec.convert(tree, with_vendors(), strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        what, _, at = str(error).partition(" - at `$")
-        path = at.removesuffix("`").lstrip(".")
-        setting, _, inside = path.partition("[")
-        field = inside.rpartition("].")[2]
-        if what.startswith("Invalid enum value"):  # msgspec quotes this one
-            what = f"should be {_choices(path)}"
-        if field:
-            what = f"{field} {what}" if what.startswith("should") else f"{field}: {what}"
-            sources = {key: name for key, name in (sources or {}).items() if key.endswith(f".{field}")} or sources
-    else:
-        setting, what = _endless(settings), "should be a finite number"
-        if not setting:
-            return settings
-    named = [name for key, name in (sources or {}).items() if setting and key.startswith(setting)]
-    place = " and ".join([where, *named]) if not named else " or ".join(named)
-    raise SettingsError(f"{setting or 'settings'}: {what} (from {place})")
+    """Typed settings from a tree of tables. Raises SettingsError naming setting and source.
 
-
-def _endless(value: object, name: str = "") -> str:
-    """The name of the first setting in it that is inf or nan; empty where there is none."""
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else name
-    inner: Iterable[tuple[str, object]] = ()
-    if isinstance(value, msgspec.Struct):
-        inner = ((field, getattr(value, field)) for field in value.__struct_fields__)
-    elif isinstance(value, dict):
-        inner = value.items()
-    elif isinstance(value, tuple | list):
-        return next(filter(None, (_endless(each, name) for each in value)), "")
-    return next(filter(None, (_endless(each, f"{name}.{key}".lstrip(".")) for key, each in inner)), "")
-
-
-def _choices(setting: str) -> str:
-    """What a setting that has a few values may be, such as `"json" or "text"`; named as msgspec does."""
-    kind: Any = with_vendors()
-    for name in re.findall(r"\[\.\.\.\]|[^.\[]+", setting):
-        if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(name)
-    values = [f'"{value}"' for value in get_args(kind) if isinstance(value, str)]
-    return (
-        " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else "one of the values that it may have"
-    )
+    sources  the variables that set some of them, by their keys; `where` is what the rest is from
+    """
+    origin, preset = Origin(where, sources or {}), known()[vendor].preset if vendor in known() else {}
+    return read(with_vendors(), _with_tenants(_over(preset, tree), origin), origin)
 
 
 def _over(preset: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
@@ -205,17 +172,20 @@ def _over(preset: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
     return laid
 
 
-def _with_tenants(tree: dict[str, Any]) -> dict[str, Any]:
+def _with_tenants(tree: dict[str, Any], origin: Origin) -> dict[str, Any]:
     """The tree in which each tenant's policy is everybody's with its own fields instead."""
     tenants, common = tree.get("tenants"), tree.get("moderation", {})
     if not isinstance(tenants, dict) or not isinstance(common, dict):
         return tree
-    merged = {
-        name: {**tenant, "moderation": {**common, **tenant.get("moderation", {})}}
-        if isinstance(tenant, dict) and isinstance(tenant.get("moderation", {}), dict)
-        else tenant
-        for name, tenant in tenants.items()
-    }
+    merged = {}
+    for name, tenant in tenants.items():
+        own = tenant.get("moderation", {}) if isinstance(tenant, dict) else None
+        if not isinstance(own, dict):
+            merged[name] = tenant
+            continue
+        merged[name] = {**tenant, "moderation": {**common, **own}}
+        for field in common.keys() - own.keys():
+            origin.inherit(("tenants", name, "moderation", field), ("moderation", field))
     return {**tree, "tenants": merged}
 
 
@@ -229,15 +199,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not TOML {place[0] if place else ''}".rstrip()) from None
 
 
-def _section_keys(name: str) -> tuple[str, ...] | None:
-    return tuple(name.removeprefix(PREFIX).lower().split("__")) if name.startswith(PREFIX) else None
+def _section_keys(name: str) -> tuple[str, ...]:
+    return tuple(name.removeprefix(PREFIX).lower().split("__")) if name.startswith(PREFIX) else ()
 
 
-def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
-    for key in keys[:-1]:
+def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any, name: str, origin: Origin) -> None:
+    for depth, key in enumerate(keys[:-1], 1):
         table = tree.setdefault(key, {})
         if not isinstance(table, dict):
-            raise SettingsError(f"{'.'.join(keys)}: {key} is not a table in the settings file")
+            source = " and ".join(origin(keys[:depth], table))
+            raise SettingsError(f"{dotted(keys[:depth])} should be a table: {name} sets {dotted(keys)} (from {source})")
         tree = table
     tree[keys[-1]] = value
 
@@ -249,10 +220,6 @@ def _parse(value: str) -> Any:
         return tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return value
-
-
-def _decode(kind: type, value: Any) -> Any:
-    return Path(value) if kind is Path and isinstance(value, str) else decode_secret(kind, value)
 
 
 def _list(value: str) -> list[str]:

@@ -251,7 +251,7 @@ def test_bytewaxs_own_command_line_says_a_bad_setting_in_one_line(vendor: str, t
         check=False,
     )
     assert ended.returncode == 3
-    assert ended.stderr.startswith("tokenweir: window.timeout:")
+    assert ended.stderr.startswith("tokenweir: window.timeout should be a number (from TOKENWEIR__WINDOW__TIMEOUT)")
     assert len(ended.stderr.splitlines()) == 1
 
 

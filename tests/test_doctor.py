@@ -129,8 +129,8 @@ def test_what_is_no_directory_is_said_so(tmp_path: Path) -> None:
 def test_settings_are_checked_where_they_are_named(data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     for text, says in (
-        ('[metrics]\nmemory_limit = "junk"\n', "metrics: memory_limit should be"),
-        ("[log]\nkeep_bytes = -1\n", "log: keep_bytes should be"),
+        ('[metrics]\nmemory_limit = "junk"\n', "metrics.memory_limit should be"),
+        ("[log]\nkeep_bytes = -1\n", "log.keep_bytes should be"),
         ('[moderation]\nremote = ["birds"]\n', "moderation.remote: nobody serves"),
         ('[[moderation.patterns]]\nname = "X"\nregex = "("\n', "moderation.patterns[0].regex"),
         ("[window\n", "is not TOML"),

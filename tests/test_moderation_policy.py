@@ -10,7 +10,6 @@ import pytest
 from connectors.errors import SettingsError
 from flows.moderation import Match, Moderator, Pattern, Policy
 from flows.moderation.plan import plan_of
-from flows.moderation.policy import read_terms
 
 
 class Shouting:
@@ -33,26 +32,29 @@ class Shouting:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"pii": ("EMAIL",)}, r"moderation.pii\[0\]: 'EMAIL' is not a type; known are EMAIL_ADDRESS"),
-        ({"blocklist": ("ok", " - ")}, r"moderation.blocklist\[1\]: a term needs"),
-        ({"actions": {"BLOKED": "flag"}}, "moderation.actions: no category 'BLOKED'"),
-        ({"actions": {"BLOCKED": "explode"}}, "moderation.actions.BLOCKED: 'explode' is none of flag, redact"),
-        ({"marks": {"nothing": ""}}, "moderation.marks: no category"),
-        ({"region": "Germany"}, "moderation.region: no phone"),
-        ({"region": "ZZ"}, "moderation.region: no phone numbers are known"),
-        ({"max_hold_chars": 0}, "moderation.max_hold_chars: at least 1"),
-        ({"max_hold_seconds": 0.0}, "moderation.max_hold_seconds: more than 0"),
-        ({"on_max_hold": "shrug"}, "moderation.on_max_hold: 'shrug' is none of redact, release"),
-        ({"markdown": "eat"}, "moderation.markdown: 'eat' is none of keep, strip"),
-        ({"whitespace": "eat"}, "moderation.whitespace: 'eat' is none of keep, normalise"),
-        ({"patterns": (Pattern("X", r"(?=a)b"),)}, r"moderation.patterns\[0\].regex: RE2 does not take this pattern"),
-        ({"patterns": (Pattern("X", r"a*"),)}, r"moderation.patterns\[0\].regex: the pattern matches the empty text"),
-        ({"patterns": (Pattern("X", r"^ab"),)}, r"moderation.patterns\[0\].regex: \^ has no meaning in a stream"),
-        ({"patterns": (Pattern("X", "ab", 0),)}, r"moderation.patterns\[0\].max_length: 1 to"),
-        ({"patterns": (Pattern("", "ab"),)}, r"moderation.patterns\[0\].name: "),
-        ({"patterns": (Pattern("X", "ab"), Pattern("X", "c"))}, "moderation: two detectors of category 'X'"),
-        ({"detectors": ("no.such:thing",)}, r"moderation.detectors\[0\]: cannot import 'no.such:thing'"),
-        ({"detectors": ("json:loads",)}, r"moderation.detectors\[0\]: 'json:loads' has no category"),
+        ({"pii": ("EMAIL",)}, r"^pii\[0\] should be one of EMAIL_ADDRESS"),
+        ({"blocklist": ("ok", " - ")}, r"^blocklist\[1\] should have at least one letter"),
+        ({"actions": {"BLOKED": "flag"}}, r"^actions\.BLOKED is for no category; there are"),
+        ({"actions": {"BLOCKED": "explode"}}, r"^actions\.BLOCKED should be one of flag, redact"),
+        ({"marks": {"nothing": ""}}, r"^marks\.nothing is for no category"),
+        ({"region": "Germany"}, "^region should be a region"),
+        ({"region": "ZZ"}, "^region should be .* ISO 3166"),
+        ({"max_hold_chars": 0}, "^max_hold_chars should be at least 1"),
+        ({"max_hold_seconds": 0.0}, "^max_hold_seconds should be more than 0"),
+        ({"on_max_hold": "shrug"}, "^on_max_hold should be one of redact, release"),
+        ({"markdown": "eat"}, "^markdown should be one of keep, strip"),
+        ({"whitespace": "eat"}, "^whitespace should be one of keep, normalise"),
+        ({"patterns": (Pattern("X", r"(?=a)b"),)}, r"^patterns\[0\]\.regex is no pattern of RE2's"),
+        ({"patterns": (Pattern("X", r"a*"),)}, r"^patterns\[0\]\.regex matches the empty text"),
+        ({"patterns": (Pattern("X", r"^ab"),)}, r"^patterns\[0\]\.regex cannot serve: \^ has no meaning in a stream"),
+        ({"patterns": (Pattern("X", "ab", 0),)}, r"^patterns\[0\]\.max_length should be between 1 and"),
+        ({"patterns": (Pattern("", "ab"),)}, r"^patterns\[0\]\.name should"),
+        (
+            {"patterns": (Pattern("X", "ab"), Pattern("X", "c"))},
+            "^patterns and detectors should not share the category 'X'",
+        ),
+        ({"detectors": ("no.such:thing",)}, r"^detectors\[0\] should be package.module:name"),
+        ({"detectors": ("json:loads",)}, r"^detectors\[0\] should have category"),
     ],
 )
 def test_errors_name_the_field_and_the_remedy(fields: dict[str, Any], message: str) -> None:
@@ -75,7 +77,7 @@ def test_a_policy_is_read_from_toml() -> None:
     assert Moderator(policy).feed("a@b.de ORD-12 ok") == "[mail] [REDACTED] "
     with pytest.raises(msgspec.ValidationError, match="unknown field `blocklst`"):
         msgspec.toml.decode('blocklst = ["x"]', type=Policy)
-    with pytest.raises(msgspec.ValidationError, match=r"moderation.pii\[0\]"):
+    with pytest.raises(msgspec.ValidationError, match=r"pii\[0\]"):
         msgspec.toml.decode('pii = ["x"]', type=Policy)
 
 
@@ -91,7 +93,3 @@ def test_policies_are_frozen_and_compare_by_value() -> None:
 def test_a_detector_of_the_users_own() -> None:
     moderator = Moderator(Policy(detectors=(f"{__name__}:Shouting",), actions={"SHOUTING": "redact"}))
     assert moderator.feed("please STOP that NOW") + moderator.flush() == "please [REDACTED] that [REDACTED]"
-
-
-def test_a_block_list_file_has_a_term_a_line() -> None:
-    assert read_terms("# a comment\n\n  darn \nson of a gun\ndarn\n#hashtag\n") == ("darn", "son of a gun", "#hashtag")

@@ -22,8 +22,9 @@ as TOML, such as `["one", "two"]`. These have names of their own besides:
 
 {chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in environment_names().items())}
 
-An error names the setting and where it came from, never its value. Cognigy's preset lies beneath the settings of
-`run cognigy`: blocked terms are marked `[FILTERED]`, markdown is stripped, white space is normalised.
+An error names the setting, what it should be, and the file or the variables that it came from, never its value.
+Cognigy's preset lies beneath the settings of `run cognigy`: blocked terms are marked `[FILTERED]`, markdown is
+stripped, white space is normalised.
 
 This page is what `python -m tokenweir.manual` prints. Each promise of it is named in [promises.md](promises.md), with
 the tests that hold it.

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
 from connectors.delivery.outbox import Confirm, Outbox
-from connectors.errors import SettingsError
+from connectors.fields import FieldError, check_range
 from connectors.secret import Secret
 
 
@@ -37,7 +37,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ping_timeout       seconds to wait for their pongs
     drain_timeout      seconds that an orderly end waits for what is not confirmed yet
 
-    Raises SettingsError for a value out of range.
+    Raises FieldError for a value out of range.
     """
 
     url: str
@@ -61,18 +61,13 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         try:
             parse_uri(self.url)
         except (InvalidURI, ValueError):
-            raise SettingsError("desktop url: not a WebSocket address; give one like ws://host:port/path") from None
+            raise FieldError("url", "should be a WebSocket address, such as ws://host:port/path") from None
         if self.format == "text" and self.confirm == "ack":
-            raise SettingsError('desktop confirm: a text desktop cannot acknowledge; use "pong" or "none"')
-        for name in ("queue", "in_flight", "backlog", "keep"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"desktop {name}: must be at least 1")
-        for name in ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"desktop {name}: must be more than 0 seconds")
-        for name in ("hello_timeout", "ping_interval", "drain_timeout"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"desktop {name}: must not be negative")
+            raise FieldError("confirm", 'should be "pong" or "none": a text desktop cannot acknowledge', "format")
+        check_range(self, "queue", "in_flight", "backlog", "keep", least=1)
+        waits = ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout")
+        check_range(self, *waits, above=0, unit="seconds")
+        check_range(self, "hello_timeout", "ping_interval", "drain_timeout", least=0, unit="seconds")
 
     def __repr__(self) -> str:
         return f"DesktopSettings({self.address}, format={self.format!r}, confirm={self.confirm!r})"

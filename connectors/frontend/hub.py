@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import msgspec
 
 from connectors.errors import TokenweirError
+from connectors.fields import check_range
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown
 from connectors.frontend.turn import DONE, MESSAGE_COST, Archive, Caller, NoArchive, ShownTurn
@@ -61,12 +62,8 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     cancelled_text: str = "The request was cancelled."
 
     def __post_init__(self) -> None:
-        for name in ("overall_timeout", "idle_timeout", "resume_grace", "replay_for"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} should be a number of seconds, 0 or more")
-        for name in ("max_kept_turns", "max_kept_chars", "max_turn_chars", "max_callers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
+        check_range(self, "overall_timeout", "idle_timeout", "resume_grace", "replay_for", least=0, unit="seconds")
+        check_range(self, "max_kept_turns", "max_kept_chars", "max_turn_chars", "max_callers", least=1)
 
 
 class UnknownTurnError(TokenweirError):

@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from connectors.fields import FieldError, check_range
 from connectors.frontend.hub import HubSettings
 from connectors.frontend.tickets import MIN_KEY_BYTES
 from connectors.secret import Secret
@@ -65,33 +66,32 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
 
     def __post_init__(self) -> None:
         HubSettings.__post_init__(self)
-        if not 0 <= self.port <= 65_535:
-            raise ValueError("port should be between 0 and 65535")
-        if not all(TOKEN_NAME.fullmatch(name) for name in self.tokens):
-            raise ValueError("tokens: a name is 1 to 64 letters, digits, _ and -")
+        check_range(self, "port", least=0, most=65_535)
+        for name in self.tokens:
+            if not TOKEN_NAME.fullmatch(name):
+                raise FieldError("tokens", "should have names of 1 to 64 letters, digits, _ and -")
         given = [token.reveal() for token in (self.token, *self.tokens.values()) if token]
         if not all(self.tokens.values()) or len(set(given)) < len(given):
-            raise ValueError("tokens: each should be a text of its own")
-        if not all(HOST.fullmatch(host) for host in self.hosts):
-            raise ValueError("hosts should be like llm.example.org or 10.0.0.7, without https:// and port, or *")
+            raise FieldError("tokens", "should each be a text of its own", "token")
         if not given and not is_loopback(self.host):
-            raise ValueError("token is needed where host is not loopback: set TOKENWEIR__FRONTEND__TOKEN")
+            raise FieldError("token", "is needed where host is not loopback: set TOKENWEIR__FRONTEND__TOKEN", "host")
+        for at, host in enumerate(self.hosts):
+            if not HOST.fullmatch(host):
+                raise FieldError(
+                    f"hosts[{at}]", "should be like llm.example.org or 10.0.0.7, without https:// and port, or *"
+                )
         if self.url_key and len(self.url_key.reveal().encode()) < MIN_KEY_BYTES:
-            raise ValueError(f"url_key should be at least {MIN_KEY_BYTES} bytes")
+            raise FieldError("url_key", f"should be at least {MIN_KEY_BYTES} bytes")
         if self.public_url and not PUBLIC_URL.fullmatch(self.public_url):
-            raise ValueError("public_url should begin with https:// or http:// and a host")
-        if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
-            raise ValueError("allowed_origins should be like https://example.org, without a path, or *")
-        if self.max_request_bytes < 1_024:
-            raise ValueError("max_request_bytes should be at least 1024")
-        for name in ("max_connections", "max_connections_per_address"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
-        for name in ("heartbeat", "keep_alive", "request_timeout", "send_timeout", "stalled_after", "url_ttl"):
-            if not 0.01 <= getattr(self, name) <= 86_400:
-                raise ValueError(f"{name} should be between 0.01 and 86400 seconds")
-        if not 0 <= self.retry <= 3_600:
-            raise ValueError("retry should be between 0 and 3600 seconds")
+            raise FieldError("public_url", "should begin with https:// or http:// and a host")
+        for at, origin in enumerate(self.allowed_origins):
+            if not ORIGIN.fullmatch(origin):
+                raise FieldError(f"allowed_origins[{at}]", "should be like https://example.org, without a path, or *")
+        check_range(self, "max_request_bytes", least=1_024)
+        check_range(self, "max_connections", "max_connections_per_address", least=1)
+        waits = ("heartbeat", "keep_alive", "request_timeout", "send_timeout", "stalled_after", "url_ttl")
+        check_range(self, *waits, least=0.01, most=86_400, unit="seconds")
+        check_range(self, "retry", least=0, most=3_600, unit="seconds")
 
 
 def is_loopback(host: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from connectors.fields import check_range
+
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[log] of the settings.
@@ -20,6 +22,6 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     reserve_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
-        for name, least in (("rotate_bytes", 1), ("keep_bytes", 0), ("max_waiting", 2), ("reserve_bytes", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} should be at least {least}")
+        check_range(self, "rotate_bytes", least=1)
+        check_range(self, "keep_bytes", "reserve_bytes", least=0)
+        check_range(self, "max_waiting", least=2)

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from connectors.errors import SettingsError
+from connectors.fields import FieldError, check_range
 from connectors.metrics.tables import Column, comments_sql, quoted
 
 MAX_PRICE: Final = Decimal(1_000_000)
@@ -41,9 +42,9 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def __post_init__(self) -> None:
         for name, price in (("prompt", self.prompt), ("completion", self.completion)):
             if not (price.is_finite() and 0 <= price < MAX_PRICE and price == round(price, PLACES)):
-                raise SettingsError(f"{name} should be from 0 to below {MAX_PRICE}, with up to {PLACES} decimal places")
+                raise FieldError(name, f"should be from 0 to below {MAX_PRICE}, with up to {PLACES} decimal places")
         if not re.fullmatch("[A-Z]{3}", self.currency):
-            raise SettingsError('currency should be three capitals (ISO 4217), such as "EUR"')
+            raise FieldError("currency", 'should be three capitals (ISO 4217), such as "EUR"')
 
 
 Prices: TypeAlias = Mapping[str, Sequence[Price]]
@@ -63,9 +64,7 @@ class SloSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     on_desktop: float = 5.0
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            if not 0 < getattr(self, name) <= 86_400:
-                raise SettingsError(f"{name} should be more than 0 seconds and at most a day")
+        check_range(self, *self.__struct_fields__, above=0, most=86_400, unit="seconds")
 
 
 _PRICES: Final = (

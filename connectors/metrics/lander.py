@@ -28,6 +28,7 @@ import msgspec
 
 from connectors.disk.lock import Lock
 from connectors.errors import SettingsError
+from connectors.fields import FieldError, check_range
 from connectors.metrics.database import opened_for_landing, prepare, transaction
 from connectors.metrics.segments import PROVISIONAL
 from connectors.metrics.spool import Run, SegmentFile, Spool
@@ -60,16 +61,13 @@ class LanderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     retain_days: float | None = None
 
     def __post_init__(self) -> None:
-        if self.interval <= 0:
-            raise SettingsError("interval should be above 0 seconds")
-        if self.patience < 0:
-            raise SettingsError("patience should not be below 0 seconds")
-        if self.max_files < 1:
-            raise SettingsError("max_files should be at least 1")
+        check_range(self, "interval", above=0, unit="seconds")
+        check_range(self, "patience", least=0, unit="seconds")
+        check_range(self, "max_files", least=1)
         if _bytes(self.memory_limit) < _LEAST_MEMORY:
-            raise SettingsError("memory_limit should be a size of at least 16MB, such as 256MB or 1GiB")
-        if self.retain_days is not None and self.retain_days <= 0:
-            raise SettingsError("retain_days should be above 0, or left out to keep everything")
+            raise FieldError("memory_limit", "should be a size of at least 16MB, such as 256MB or 1GiB")
+        if self.retain_days is not None and not self.retain_days > 0:
+            raise FieldError("retain_days", "should be more than 0, or left out to keep everything")
 
 
 def _bytes(size: str) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from connectors.fields import FieldError, check_range
+
 
 class SSESettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a vendor's own section is made of, beside its own fields.
@@ -34,13 +36,8 @@ class SSESettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
-            raise ValueError("base_url should begin with https:// or http://")
-        for name in ("connect_timeout", "retry_base", "retry_cap", "retry_total"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} should be more than 0 seconds")
-        for name in ("idle_timeout", "max_restarts", "max_retries"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} should not be negative")
-        for name in ("max_event_bytes", "max_connections"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
+            raise FieldError("base_url", "should begin with https:// or http://")
+        check_range(self, "connect_timeout", "retry_base", "retry_cap", "retry_total", above=0, unit="seconds")
+        check_range(self, "idle_timeout", least=0, unit="seconds")
+        check_range(self, "max_restarts", "max_retries", least=0)
+        check_range(self, "max_event_bytes", "max_connections", least=1)

@@ -22,6 +22,7 @@ from connectors.delivery.segment import measure, read_header
 from connectors.disk import private
 from connectors.disk.identity import Identity
 from connectors.errors import DataDirError, InputError, SettingsError, TokenweirError
+from connectors.fields import FieldError
 from connectors.log.files import LogReader, Position, whole_length
 from connectors.metrics.spool import SegmentFile, Spool
 from flows.engine import store
@@ -72,7 +73,10 @@ def check_settings(settings: Settings, detectors: Container[str] = ()) -> None:
                     f"{section}.remote: nobody serves the detector {name!r}, and text would wait for it for ever; "
                     "leave it out, or start the job from Python with it in `detectors` (docs/moderation.md)"
                 )
-        plan_of(policy)  # what cannot be compiled is told now, not at the first turn
+        try:
+            plan_of(policy)  # what cannot be compiled is told now, not at the first turn
+        except FieldError as error:
+            raise SettingsError(f"{section}.{error}") from None
 
 
 def of_lane(data_dir: Path, lane: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Callable
 
-from connectors.errors import SettingsError
+from connectors.fields import FieldError
 from flows.moderation.detectors.base import DIGITS, Detector
 from flows.moderation.detectors.blocklist import BlocklistDetector
 from flows.moderation.detectors.card import CardDetector
@@ -59,21 +59,22 @@ def _detectors(policy: Policy) -> list[Detector]:
         if name in _BUILT_IN:
             made.append(_BUILT_IN[name](policy))
         elif name in SHAPES:
-            made.append(PatternDetector(name, *SHAPES[name], field=f"moderation.pii {name}"))
+            made.append(PatternDetector(name, *SHAPES[name], field=f"pii {name}"))
         else:
             shape, check = NATIONAL_IDS[name]
             trigger = DIGITS if r"\d" in shape else None  # without a digit of its own it may be all letters
-            made.append(PatternDetector(name, shape, 32, f"moderation.pii {name}", check, trigger))
+            made.append(PatternDetector(name, shape, 32, f"pii {name}", check, trigger))
     if policy.blocklist:
         made.append(BlocklistDetector(policy.blocklist, policy.allow))
     for i, p in enumerate(policy.patterns):
-        made.append(PatternDetector(p.name, p.regex, p.max_length, f"moderation.patterns[{i}].regex"))
+        made.append(PatternDetector(p.name, p.regex, p.max_length, f"patterns[{i}].regex"))
     for i, path in enumerate(policy.detectors):
-        made.append(_users_own(path, f"moderation.detectors[{i}]"))
+        made.append(_users_own(path, f"detectors[{i}]"))
     seen: set[str] = set()
     for detector in made:
         if detector.category in seen:
-            raise SettingsError(f"moderation: two detectors of category {detector.category!r}; rename one")
+            what = f"and detectors should not share the category {detector.category!r}; rename one"
+            raise FieldError("patterns", what, "detectors", "pii")
         seen.add(detector.category)
     return made
 
@@ -84,13 +85,12 @@ def _users_own(path: str, field: str) -> Detector:
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"{field}: cannot import {path!r} ({type(error).__name__}); write package.module:name"
-        ) from None
+        what = f"should be package.module:name, of what can be imported ({type(error).__name__})"
+        raise FieldError(field, what) from None
     detector = found() if isinstance(found, type) else found
     for attribute in ("category", "bound", "trigger", "scan"):
         if not hasattr(detector, attribute):
-            raise SettingsError(f"{field}: {path!r} has no {attribute}; see flows.moderation.detectors.base.Detector")
+            raise FieldError(field, f"should have {attribute}; see flows.moderation.detectors.base.Detector")
     own: Detector = detector
     return own
 

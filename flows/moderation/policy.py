@@ -1,7 +1,7 @@
 """The policy: what is looked for, and what happens to what is found. Plain settings, TOML in shape.
 
 Rules
-- Frozen, unknown fields are refused, every error names its field and the remedy (`SettingsError`).
+- Frozen, unknown fields are refused, every error names its field and the remedy (`FieldError`).
 - What is compiled from a policy (automata, regular expressions) is built once for it and shared: `plan.py`.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from connectors.errors import SettingsError
+from connectors.fields import FieldError, check_range
 from flows.moderation.detectors.national import NATIONAL_IDS
 from flows.moderation.detectors.pattern import PatternDetector
 from flows.moderation.detectors.secrets import SHAPES
@@ -38,11 +38,11 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_length: int = 128
 
     def validate(self, field: str) -> None:
-        """Raise `SettingsError` for what cannot serve; `field` is the pattern's own name in the settings."""
+        """Raise FieldError for what cannot serve; `field` is where the pattern stands in the policy."""
         if not self.name:
-            raise SettingsError(f"{field}.name: give the pattern a name; its findings carry it")
+            raise FieldError(f"{field}.name", "should be a name; the pattern's findings carry it")
         if not 1 <= self.max_length <= 4096:
-            raise SettingsError(f"{field}.max_length: 1 to 4096 characters")
+            raise FieldError(f"{field}.max_length", "should be between 1 and 4096 characters")
         PatternDetector(self.name, self.regex, self.max_length, f"{field}.regex")
 
 
@@ -83,36 +83,33 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         self.validate()
 
     def validate(self) -> None:
-        """Raise `SettingsError` for the first field that is wrong. Done on construction."""
+        """Raise FieldError for the first field that is wrong. Done on construction."""
         known = PII_TYPES + OPT_IN_TYPES
         for i, name in enumerate(self.pii):
             if name not in known:
-                raise SettingsError(f"moderation.pii[{i}]: {name!r} is not a type; known are {', '.join(known)}")
+                raise FieldError(f"pii[{i}]", f"should be one of {', '.join(known)}")
         for field, terms in (("blocklist", self.blocklist), ("allow", self.allow)):
             for i, term in enumerate(terms):
                 if WORD.search(term) is None:
-                    raise SettingsError(f"moderation.{field}[{i}]: a term needs at least one letter or digit")
+                    raise FieldError(f"{field}[{i}]", "should have at least one letter or digit")
         for i, pattern in enumerate(self.patterns):
-            pattern.validate(f"moderation.patterns[{i}]")
+            pattern.validate(f"patterns[{i}]")
         categories = {*known, BLOCKED, HELD, *(p.name for p in self.patterns), *self.remote}
         for field, table in (("actions", self.actions), ("marks", self.marks)):
             for category in table:
                 if category not in categories and not self.detectors:  # those name their own
-                    there = ", ".join(sorted(categories))
-                    raise SettingsError(f"moderation.{field}: no category {category!r}; there are {there}")
+                    what = f"is for no category; there are {', '.join(sorted(categories))}"
+                    raise FieldError(f"{field}.{category}", what, "patterns", "remote")
         for category, action in self.actions.items():
-            _one_of(f"moderation.actions.{category}", action, Action)
-        _one_of("moderation.markdown", self.markdown, Markdown)
-        _one_of("moderation.whitespace", self.whitespace, WhiteSpace)
-        _one_of("moderation.on_max_hold", self.on_max_hold, OnMaxHold)
+            _one_of(f"actions.{category}", action, Action)
+        _one_of("markdown", self.markdown, Markdown)
+        _one_of("whitespace", self.whitespace, WhiteSpace)
+        _one_of("on_max_hold", self.on_max_hold, OnMaxHold)
         if self.region and self.region not in BY_REGION:
-            raise SettingsError(
-                f"moderation.region: no phone numbers are known of {self.region!r}; write it as in ISO 3166: GB"
-            )
-        if self.max_hold_chars < 1:
-            raise SettingsError("moderation.max_hold_chars: at least 1")
-        if not 0 < self.max_hold_seconds <= 3600:  # as long as a closed turn may linger (connectors/log/shards.py)
-            raise SettingsError("moderation.max_hold_seconds: more than 0, and at most 3600")
+            raise FieldError("region", "should be a region with national phone numbers, as in ISO 3166: GB")
+        check_range(self, "max_hold_chars", least=1)
+        # as long as a closed turn may linger (connectors/log/shards.py)
+        check_range(self, "max_hold_seconds", above=0, most=3_600, unit="seconds")
 
     def action(self, category: str) -> Action:
         return self.actions.get(category, "redact")
@@ -121,12 +118,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         return self.marks.get(category, self.mark)
 
 
-def read_terms(text: str) -> tuple[str, ...]:
-    """The terms of a block list file: one a line, blank lines and lines that begin with `# ` left out."""
-    lines = (line.strip() for line in text.splitlines())
-    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("# ")))
-
-
 def _one_of(field: str, value: object, kind: object) -> None:
     if value not in get_args(kind):
-        raise SettingsError(f"{field}: {value!r} is none of {', '.join(get_args(kind))}")
+        raise FieldError(field, f"should be one of {', '.join(get_args(kind))}")

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import re2  # type: ignore[import-untyped]  # it comes without annotations
 
-from connectors.errors import SettingsError
+from connectors.fields import FieldError
 from flows.sentences import lines, rules
 from flows.sentences.languages import Kind, Language, language_of
 from flows.sentences.lines import Line
@@ -279,10 +279,11 @@ def _compile(patterns: tuple[str, ...]) -> tuple[Any, ...]:
             re2.compile(pattern, options)
             compiled.append(re2.compile(f"(?:{pattern})$", options))
         except re2.error as e:
-            raise SettingsError(f"flush_overrides[{i}] is no RE2 pattern ({_reason(e)}): mend or remove it") from None
+            raise FieldError(f"flush_overrides[{i}]", f"is no RE2 pattern ({_reason(e)}): mend or remove it") from None
     return tuple(compiled)
 
 
 def _reason(error: Exception) -> str:
     reason = error.args[0] if error.args else ""
-    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    words = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    return words.partition(": ")[0]  # what follows is the pattern's own text

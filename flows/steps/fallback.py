@@ -8,10 +8,14 @@ Rules
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
+from connectors.fields import FieldError
 from connectors.vendors.base import Vendor
 
+CODE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
 FINISHED = "finished"
 CANCELLED = "cancelled"
 
@@ -33,6 +37,12 @@ class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     vendors: tuple[str, ...] | None = None
     texts: dict[str, Texts] = {}
+
+    def __post_init__(self) -> None:
+        for code in self.texts:
+            if CODE.fullmatch(code) is None:  # `text` would never find it
+                what = 'should be named by a language, in small letters and with a dash, such as de-at; or "default"'
+                raise FieldError(f"texts.{code}", what)
 
     def serves(self, vendor: Vendor) -> bool:
         """Whether a vendor's failed turns get one."""

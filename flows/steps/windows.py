@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from connectors.fields import FieldError, check_range
 from connectors.log.records import CLOSE, ClosedBy, Record
 from flows.sentences import SentenceSplitter
 from flows.steps.base import Core
@@ -65,14 +66,11 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     flush_overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "first_timeout"):
-            if not 0 <= (getattr(self, name) or 0) <= 86_400:
-                raise ValueError(f"{name} should be between 0 (never) and 86400 seconds")
-        if not 1 <= self.max_chars <= 65_536:
-            raise ValueError("max_chars should be between 1 and 65536")
+        check_range(self, "timeout", "first_timeout", least=0, most=86_400, unit="seconds (0: never)")
+        check_range(self, "max_chars", least=1, most=65_536)
         for name in ("min_chars", "first_min_chars"):
             if not 0 <= (getattr(self, name) or 0) <= self.max_chars:
-                raise ValueError(f"{name} should be between 0 and max_chars")
+                raise FieldError(name, "should be between 0 and max_chars", "max_chars")
         self.splitter(self.language)
 
     def splitter(self, language: str) -> SentenceSplitter:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.fields import FieldError, check_range
 from connectors.secret import Secret
 
 PLACEHOLDERS: Final = ("prompt", "session_id", "turn", "dialog_id", "model", "language", "tenant")
@@ -61,25 +62,19 @@ class CognigySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
-            raise ValueError("base_url should begin with https:// or http://")
+            raise FieldError("base_url", "should begin with https:// or http://")
         if self.environment and not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", self.environment):
-            raise ValueError("environment should be a part of a host name")
-        if not 0 <= self.temperature <= 2:
-            raise ValueError("temperature should be between 0 and 2")
-        for name in ("connect_timeout", "retry_base", "retry_cap", "retry_total"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} should be more than 0 seconds")
-        for name in ("idle_timeout", "overall_timeout", "max_reconnects", "max_retries"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} should not be negative")
-        for name in ("max_tokens", "max_dialogs", "max_message_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
+            raise FieldError("environment", "should be a part of a host name")
+        check_range(self, "temperature", least=0, most=2)
+        check_range(self, "connect_timeout", "retry_base", "retry_cap", "retry_total", above=0, unit="seconds")
+        check_range(self, "idle_timeout", "overall_timeout", least=0, unit="seconds")
+        check_range(self, "max_reconnects", "max_retries", least=0)
+        check_range(self, "max_tokens", "max_dialogs", "max_message_bytes", least=1)
         fill(self.template, dict.fromkeys(PLACEHOLDERS, ""))
 
 
 def fill(template: Any, values: dict[str, str]) -> Any:
-    """The template with its placeholders filled, at any depth. Raises ValueError for one that is not among `values`."""
+    """The template with its placeholders filled, at any depth. Raises FieldError for one that is not among `values`."""
     if isinstance(template, str):
         return _PLACEHOLDER.sub(lambda found: _value(found[1], values), template)
     if isinstance(template, dict):
@@ -91,7 +86,9 @@ def fill(template: Any, values: dict[str, str]) -> Any:
 
 def _value(name: str, values: dict[str, str]) -> str:
     if name not in values:
-        raise ValueError(f"template: {{{name}}} is not known; use {', '.join(f'{{{each}}}' for each in values)}")
+        raise FieldError(
+            "template", f"should use {', '.join(f'{{{each}}}' for each in values)}, and no other name in braces"
+        )
     return values[name]
 
 
@@ -123,12 +120,7 @@ class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     response_chars: int = 1_000_000
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "retry_base", "retry_cap", "retry_total", "remember"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} should be more than 0 seconds")
-        for name in ("max_retries", "drain_timeout"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} should not be negative")
-        for name in ("parallel", "queue", "keep", "response_chars"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1")
+        check_range(self, "timeout", "retry_base", "retry_cap", "retry_total", "remember", above=0, unit="seconds")
+        check_range(self, "max_retries", least=0)
+        check_range(self, "drain_timeout", least=0, unit="seconds")
+        check_range(self, "parallel", "queue", "keep", "response_chars", least=1)

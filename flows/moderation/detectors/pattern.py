@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import re2  # type: ignore[import-untyped]  # google-re2 ships no types
 
-from connectors.errors import SettingsError
+from connectors.fields import FieldError
 from flows.moderation.beginnings import beginning
 from flows.moderation.detectors.base import Scan
 from flows.moderation.findings import Match
@@ -44,11 +44,11 @@ class PatternDetector:
         self._most = max_length
         self._whole = _compile(regex, field)
         if self._whole.fullmatch(""):
-            raise SettingsError(f"{field}: the pattern matches the empty text; let it match at least one character")
+            raise FieldError(field, "matches the empty text; let it match at least one character")
         try:
             begun = beginning(regex)
         except ValueError as error:
-            raise SettingsError(f"{field}: {error}") from None
+            raise FieldError(field, f"cannot serve: {error}") from None
         self._begun = _compile(f"(?:{begun})\\z", field)
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
@@ -107,4 +107,5 @@ def _compile(regex: str, field: str) -> re2._Regexp:
     except re2.error as error:
         reason = error.args[0] if error.args else "not a pattern"
         reason = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
-        raise SettingsError(f"{field}: RE2 does not take this pattern: {reason}") from None
+        what = reason.partition(": ")[0]  # what follows is the pattern's own text
+        raise FieldError(field, f"is no pattern of RE2's: {what}") from None
