@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -108,6 +108,8 @@ def _value(kind: Any, value: Any, origin: Origin, keys: Keys) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return read(kind, value, origin, keys)
     inside, arguments = get_origin(kind), get_args(kind)
+    if inside in (Union, UnionType) and value is not None and len(one := set(arguments) - {NoneType}) == 1:
+        return _value(one.pop(), value, origin, keys)
     if inside is dict:
         if not isinstance(value, Mapping):
             raise _error(dotted(keys), f"should be a table, [{dotted(keys)}]", origin(keys, value))

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from connectors.delivery.sink import DesktopSink
 from connectors.frontend.sink import CallerSink
 from connectors.log.keys import key_of, lane_of
-from connectors.log.source import SHARDS
-from connectors.metrics import MetricsSink
+from connectors.log.shards import SHARDS
+from connectors.metrics.sink import MetricsSink
 from connectors.metrics.spool import Spool
 from connectors.metrics.tables import TABLES, MessageRow
 from connectors.reactor import Reactor
 from connectors.vendors.cognigy.account import CognigyAccount
-from connectors.vendors.cognigy.settings import CognigySettings
-from connectors.vendors.cognigy.variables import DialogSettings, DialogSink
+from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
+from connectors.vendors.cognigy.sink import DialogSink
 
 LANES = ["cxone", "eu_1", "05"]
 
@@ -37,8 +37,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.testing import cluster_main
 
 from connectors.log.keys import key_of
-from connectors.log.source import SHARDS
-from connectors.metrics import MetricsSink
+from connectors.log.shards import SHARDS
+from connectors.metrics.sink import MetricsSink
 from tests.metrics_job import rows_of
 
 directory, number = Path(sys.argv[1]), int(sys.argv[2])

@@ -15,7 +15,7 @@ from connectors.delivery.connection import DesktopSettings
 from connectors.errors import SettingsError
 from flows.engine.checks import check_settings
 from flows.sections import Keys, dotted
-from flows.settings import Settings, load, parse
+from flows.settings import load, parse, with_vendors
 from flows.steps.windows import WindowSettings
 
 VALUE = "hush-7731"
@@ -46,7 +46,7 @@ def tables(kind: Any, value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, type[
             yield from tables(get_args(kind)[0], each, (*keys, at))
 
 
-TABLES = list(tables(Settings, BASE))
+TABLES = list(tables(with_vendors(), BASE))
 FIELDS = [((*keys, field.name), field.type) for keys, kind in TABLES for field in msgspec.structs.fields(kind)]
 
 
@@ -56,7 +56,8 @@ def has(kind: Any, *numbers: type) -> bool:
 
 
 def of_another_type(kind: Any) -> Any:
-    return VALUE if get_origin(kind) in (dict, tuple) or kind in [each for _, each in TABLES] else [VALUE]
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return VALUE if get_origin(kinds[0]) in (dict, tuple) or kind in [each for _, each in TABLES] else [VALUE]
 
 
 WRONG = {

@@ -141,7 +141,7 @@ class Session(Core):
 
     def _show(self, event: Released) -> tuple[DeadLetterRow, ...]:
         """Keep a message for the dialog, as far as there is room; a row where there was not, the first time."""
-        if not self._request.get("dialog_id"):
+        if not (self._max_shown and self._request.get("dialog_id")):
             return ()
         text, size = event.message.text, len(event.message.text)
         room = self._max_shown - (self._tally.chars_sent - size)

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, Record, encode_message
 from connectors.log.shards import Item, Sharder, shard_of
 from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine.kept import KeptSink
 from flows.engine.pipeline import build
 from flows.engine.shard import Shard
 from flows.moderation import Moderator, Policy
-from flows.recordings.vendor import CXONE
 from flows.settings import Settings
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
@@ -173,7 +173,7 @@ def run(items: Iterable[Any], tuned: Settings, recovery: RecoveryConfig | None =
     """The items through the real dataflow: each session's messages, as bytes, and its rows."""
     shown, rows = KeptSink(), KeptSink()
     source, lists = TestingSource(items, 3), Path("no-lists")
-    flow = build(source, CXONE, tuned, lists=lists, messages={"show": shown}, rows={"rows": rows})
+    flow = build(source, VENDOR, tuned, lists=lists, messages={"show": shown}, rows={"rows": rows})
     run_main(flow, epoch_interval=timedelta(0) if recovery else None, recovery_config=recovery)
     out: dict[str, list[Any]] = defaultdict(list)
     for _, message in shown.items:

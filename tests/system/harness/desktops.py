@@ -60,7 +60,7 @@ class Desktop(msgspec.Struct, frozen=True):
 
 DESKTOPS: Final = {
     "acks": Desktop("ack=2", ACK, 10, goes="resets"),
-    "crashes": Desktop("ack=5,slow=0.05", ACK, 4, goes="crashes", needs="away", vendors=("cxone",)),
+    "crashes": Desktop("ack=5,slow=0.05", ACK, 1, goes="crashes", needs="away", vendors=("cxone",)),
     "pongs": Desktop("ack=0", PONG, 3, goes="resets"),
     "slow": Desktop("ack=0,slow=0.03", PONG, 1),
     "plain": Desktop("", PONG, 2, {"format": "text"}, goes="resets", needs="plain"),
