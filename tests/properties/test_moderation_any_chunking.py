@@ -85,6 +85,7 @@ FOUND = (
     # The end of a piece, or of a window, was taken for the end of the text.
     (pattern(r"\b\d+\b", 4), "12345a 1"),
     (pattern(r"a{5}\b", 5), "a" * 20 + " "),
+    ("pii", "::a:" + "8" * 62 + "R"),
     # What begins inside a match held the text behind the match.
     (pattern("aab|aba[^c]*c", 9), "bcaaba "),
     # The last word may still grow: into a look-alike, out of an invisible beginning, from a digit to a letter.

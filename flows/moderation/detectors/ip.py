@@ -20,6 +20,7 @@ _V4 = re.compile(
 )
 _V4_OPEN = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}\.?(?:/[0-9]{0,2})?\Z")
 _VERSION = re.compile(r"\b(?:version|ver|release|build|firmware|section|chapter)[ .:]{0,2}\Z", re.IGNORECASE)
+_V6_WINDOW = 45 + 16 + 4 + 1
 _V6_RUN = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z]{0,15})?(?:/[0-9]{0,3})?")
 _V6_HEAD = re.compile(r"(?<![0-9A-Za-z_:.])(?=[0-9A-Fa-f]{0,4}(?::|\Z))")
 _V6_PARTS = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?(?:(/(?:12[0-8]|1[01]\d|[1-9]?\d)))?(?![0-9A-Za-z_])")
@@ -36,7 +37,7 @@ _CUE = re.compile(
 
 class IpDetector:
     category = "IP_ADDRESS"
-    bound = 45 + 16 + 4 + 2
+    bound = _V6_WINDOW + 1
     trigger = DIGITS + ":"
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
@@ -75,11 +76,11 @@ def _v6(text: str, start: int, final: bool) -> Scan:
     head = _V6_HEAD.search(text, start)
     while head is not None and head.start() < size:
         begin = head.start()
-        run = _V6_RUN.match(text, begin, begin + 66)
+        run = _V6_RUN.match(text, begin, begin + _V6_WINDOW)
         if run is None:
             if not final:
                 return found, begin
-        elif run.end() == size and not final and size - begin < 66:
+        elif run.end() == size and not final and size - begin < _V6_WINDOW:
             return found, begin
         elif end := _v6_end(text, begin):
             found.append(Match(begin, end, "v6"))
@@ -89,7 +90,8 @@ def _v6(text: str, start: int, final: bool) -> Scan:
 
 def _v6_end(text: str, begin: int) -> int:
     """The end of the IPv6 address that begins there, 0 if none does."""
-    for parts in (_V6_PARTS.match(text, begin), _V6_BARE.match(text, begin)):
+    limit = begin + _V6_WINDOW  # what is behind it was not there when this was decided, or might not have been
+    for parts in (_V6_PARTS.match(text, begin, limit), _V6_BARE.match(text, begin, limit)):
         if parts is None:
             continue
         address = parts[1]
