@@ -35,6 +35,8 @@ from connectors.job.requests import Admission, SessionRequest
 from connectors.job.sink import DetectorSink
 from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
+from connectors.log.pressure import Pressure
+from connectors.log.records import DEFAULT_DESKTOP
 from connectors.metrics import DeadLetterRow, DeliveryRow
 from connectors.metrics.landing import Landing
 from connectors.metrics.sink import LandedMetricsSink
@@ -74,6 +76,7 @@ class LiveJob:
         account = vendor.account(settings.of(vendor))
         self.frontend = self._frontend() if serve else None
         self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
+        self._pressure = Pressure({name: each.max_pause for name, each in settings.desktops.items()})
         self.source = LiveSource(
             vendor.name,
             data_dir / "log" / lane,
@@ -86,6 +89,7 @@ class LiveJob:
             max_sessions=settings.job.max_sessions,
             once=once,
             blocklists=_blocklist_files(settings),
+            pressure=self._pressure,
             on_start=self._on_start,
         )
         self.desktops = DesktopSink(
@@ -94,6 +98,7 @@ class LiveJob:
             lane,
             self.reactor,
             on_delivered=self._note,
+            on_pressure=self._on_pressure,
             on_open=self._follow,
             on_close=self.landing.unfollow,
             on_full=self.source.reserve.release,
@@ -185,6 +190,15 @@ class LiveJob:
         private.close_to_others(self.settings.job.data_dir)
         self.landing.start()  # Bytewax builds the sinks when the first row comes: a service may wait long
 
+    def _on_pressure(self, name: str, pressed: bool) -> None:
+        """Such calls may overtake each other, so what holds is asked for when they have come to the reactor."""
+        if pressed:
+            log.warning(
+                "%d messages wait for the desktop %r (its setting `backlog`): its sessions' streams are not read%s",
+                *(self.settings.desktops[name].backlog, name, _for_how_long(self.settings.desktops[name].max_pause)),
+            )
+        self.reactor.call(lambda: self._pressure.update(self.desktops.pressure))
+
     def _note_dead_letter(self, letter: DeadLetter) -> None:
         """What was given up of the vendor's own, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
@@ -216,6 +230,10 @@ class LiveJob:
 
     def _note(self, delivered: list[Delivered]) -> None:
         self.landing.note(_rows(delivered))
+
+
+def _for_how_long(max_pause: float) -> str:
+    return f" for {max_pause:g} s, or until half are left" if max_pause else " until half are left"
 
 
 def _rows(delivered: list[Delivered]) -> list[DeliveryRow]:
@@ -260,7 +278,7 @@ def service(vendor: Vendor) -> Dataflow:
 def check_desktops(settings: Settings, requests: Iterable[SessionRequest]) -> None:
     """Raise SettingsError for a request to a desktop that the settings lack."""
     for request in requests:
-        name = request.desktop or "default"
+        name = request.desktop or DEFAULT_DESKTOP
         if name not in settings.desktops:
             known = ", ".join(sorted(settings.desktops)) or "none"
             raise SettingsError(

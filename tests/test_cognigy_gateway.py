@@ -706,6 +706,21 @@ def test_a_flow_that_falls_behind_pauses_the_socket(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_desktop_that_falls_behind_pauses_the_socket_and_that_is_not_counted_against_the_vendor(
+    against: Against,
+) -> None:
+    async def test(side: Side) -> None:
+        side.lane._pressure.update({"default"})
+        asyncio.get_running_loop().call_later(1.0, side.lane._pressure.update, ())
+        began = time.monotonic()
+        assert await side.converse() == Outcome("finished")
+        assert time.monotonic() - began >= 1.0
+        assert side.lane.pauses == 1
+        assert side.text() == "".join(TOKENS)
+
+    against(test, idle_timeout=0.4, overall_timeout=0.8)
+
+
 def test_what_customers_read_and_the_secrets_are_in_no_log(against: Against, caplog: pytest.LogCaptureFixture) -> None:
     async def test(side: Side) -> None:
         await side.converse(prompt="stream s")

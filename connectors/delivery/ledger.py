@@ -92,7 +92,8 @@ class DeliveryMemory:
     idle_for      the same, for a turn that never ended
     noting        whether somebody calls `note`; at most `MAX_UNNOTED` settled lines wait for that
     on_delivered  called with what was settled, on the thread that settled it; it must be quick, and call nothing here
-    on_pressure   called with a desktop's name and whether it is pressed, when that changes
+    on_pressure   called with a desktop's name and whether it is pressed, when that changes; by several threads, in no
+                  certain order: `pressed` says what holds
 
     Raises DataDirError for a journal that cannot be read.
     """
@@ -301,7 +302,7 @@ class DeliveryMemory:
     def _begin(self) -> None:
         for to, outbox in self._outboxes.items():
             outbox.counts = Counts()
-            if outbox.pressed:
+            if outbox.pressed and to in self._known:
                 self._pressed.add(to)
             if outbox.pending and to not in self._known:
                 log.warning("%d messages are stored for the desktop %r, which the settings lack", outbox.pending, to)

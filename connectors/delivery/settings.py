@@ -25,7 +25,9 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     authorization      the Authorization header of the handshake; empty for none
     queue              messages held in memory; the rest waits on disk
     in_flight          messages sent and not yet acknowledged, at most; `queue` is a bound of theirs too
-    backlog            waiting messages from which on the desktop is "pressed", until half of them are left
+    backlog            waiting messages from which on the desktop is "pressed", until half of them are left: its
+                       sessions' sockets are not read …
+    max_pause          … for this many seconds at most, each time; 0: for as long as it is pressed
     keep               waiting messages from which on new ones are dropped, and counted
     connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
     confirm_timeout    seconds without progress while something is under way; then the connection is made anew
@@ -47,6 +49,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     queue: int = 512
     in_flight: int = 128
     backlog: int = 10_000
+    max_pause: float = 30.0
     keep: int = 1_000_000
     connect_timeout: float = 10.0
     confirm_timeout: float = 30.0
@@ -67,7 +70,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         check_range(self, "queue", "in_flight", "backlog", "keep", least=1)
         waits = ("connect_timeout", "confirm_timeout", "reconnect_min", "reconnect_max", "ping_timeout")
         check_range(self, *waits, above=0, unit="seconds")
-        check_range(self, "hello_timeout", "ping_interval", "drain_timeout", least=0, unit="seconds")
+        check_range(self, "hello_timeout", "max_pause", "ping_interval", "drain_timeout", least=0, unit="seconds")
 
     def __repr__(self) -> str:
         return f"DesktopSettings({self.address}, format={self.format!r}, confirm={self.confirm!r})"

@@ -98,6 +98,9 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
         )
         if self._on_open is not None:
             self._on_open(memory)
+        if self._on_pressure is not None:
+            for name in memory.pressed:  # by what earlier processes left
+                self._on_pressure(name, True)
         return memory, DesktopConnections(self._desktops)
 
     def named(self, item: Addressed) -> Addressed:

@@ -25,6 +25,7 @@ from connectors.job.job import Frontend, Job
 from connectors.job.requests import SessionRequest
 from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.log.lane import Lane
+from connectors.log.pressure import Pressure
 from connectors.log.records import OPEN, Record
 from connectors.log.reserve import Reserve
 from connectors.log.resume import State, fold, position_of
@@ -50,6 +51,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     requests  sessions to begin; `frontend` lets callers begin more, until `stop`
     once        see Job
     blocklists  files of terms by tenant, "" for everybody's
+    pressure    desktops that fall behind, for whose sake sockets are left unread
     on_start    called when the flow starts and the lane is ours
     """
 
@@ -67,6 +69,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         max_sessions: int = 1_000,
         once: bool = False,
         blocklists: Mapping[str, Path] | None = None,
+        pressure: Pressure | None = None,
         on_start: Callable[[], None] = lambda: None,
     ) -> None:
         self.job: Job | None = None
@@ -82,6 +85,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._max_sessions = max_sessions
         self._once = once
         self._on_start = on_start
+        self._pressure = pressure
         self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
         self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
         self.settled: Callable[[], bool] | None = None
@@ -134,7 +138,8 @@ class LiveSource(FixedPartitionedSource[Item, State]):
             self._frontend.open({*turns.open, *list(begun)[-MAX_UNFINISHED:]})
         writer.fold = turns.snapshot
         self._begun = reader.end()
-        lane = Lane(writer, Clock(reader.created, turns.last), turns, max_waiting=settings.max_waiting)
+        clock = Clock(reader.created, turns.last)
+        lane = Lane(writer, clock, turns, max_waiting=settings.max_waiting, pressure=self._pressure)
         self._partition = LivePartition(
             lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard, lambda: self._stopped
         )

@@ -6,6 +6,7 @@ Rules
 - A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
   the log gets one only after a second without a record, and as the last line of an orderly end. So the flow is never
   more than a second ahead of the log, and a start goes on a second after it: not even a kill breaks the promise.
+- A turn is not read either while its desktop is too far behind (pressure.py).
 - When more than half of `max_waiting` records wait for the flow, `ready` keeps sockets unread until a quarter does:
   those of tenants that have more than their even share of them, so that one's flood does not starve another
   (tenants are counted in `TENANTS` drawers, by their names' hash).
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from connectors.log.files import Clock, LogWriter, Position
+from connectors.log.pressure import Pressure
 from connectors.log.records import SECOND, Record
 from connectors.log.turns import Turn, Turns
 
@@ -47,7 +49,15 @@ class Lane:
     `turns` is the fold over everything logged before, and goes on with every append.
     """
 
-    def __init__(self, writer: LogWriter, clock: Clock, turns: Turns, *, max_waiting: int = 50_000) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        clock: Clock,
+        turns: Turns,
+        *,
+        max_waiting: int = 50_000,
+        pressure: Pressure | None = None,
+    ) -> None:
         self.turns = turns
         self.pauses = 0
         self._writer = writer
@@ -55,6 +65,7 @@ class Lane:
         self._last_logged = clock.now() if turns.last is None else turns.last
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
+        self._pressure = pressure or Pressure()
         self._handed_on = [0] * (TENANTS + 1)
         self._taken = [0] * (TENANTS + 1)
         self._finished = False
@@ -77,14 +88,18 @@ class Lane:
         self._handed_on[ALL] += len(stamped)
         self._queue.put(Batch(stamped, now, position, tenant))
 
+    def is_ready(self, turn: Turn) -> bool:
+        """Whether `ready` would return at once."""
+        return not (self._is_full(_tenant(turn), self._max_waiting) or self._pressure.holds(turn))
+
     async def ready(self, turn: Turn) -> None:
-        """Return when the flow has room for this turn. Await it before reading more from its socket."""
-        tenant = _tenant(turn)
-        if not self._is_full(tenant, self._max_waiting):
+        """Return when flow and desktop have room for this turn. Await it before reading more from its socket."""
+        if self.is_ready(turn):
             return
         self.pauses += 1
-        while self._is_full(tenant, self._max_waiting // 2):
+        while self._is_full(_tenant(turn), self._max_waiting // 2):
             await asyncio.sleep(TICK)
+        await self._pressure.passed(turn)
 
     @property
     def waiting(self) -> int:

@@ -29,6 +29,9 @@ RESTARTED: Final = "restarted"
 SECOND: Final = 1_000_000
 """A second, in `t`."""
 
+DEFAULT_DESKTOP: Final = "default"
+"""Where a turn's messages go whose request names no desktop."""
+
 SESSION_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}")
 """What a session id may be: it appears in URLs, SSE ids, file names and log lines."""
 

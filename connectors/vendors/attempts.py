@@ -134,6 +134,21 @@ class TurnAttempts:
                 if outcome := await self._prepare_again(problem):
                     return outcome
 
+    async def ready(self, *limits: asyncio.Timeout) -> None:
+        """Return when more may be read. The time that takes counts against none of these limits, nor the turn's own."""
+        if self.lane.is_ready(self.turn):
+            return
+        ends = [limit.when() for limit in limits]
+        for limit in limits:
+            limit.reschedule(None)
+        began = time.monotonic()
+        await self.lane.ready(self.turn)
+        waited = time.monotonic() - began
+        self.ends_at += waited
+        for limit, end in zip(limits, ends, strict=True):
+            if end is not None:
+                limit.reschedule(end + waited)
+
     def progressed(self) -> None:
         """Tokens came."""
         self.token_came = True

@@ -10,7 +10,8 @@ Rules
 - 401 refreshes an access token, where there is one, and tries once more; so does one later attempt of the turn. 429
   waits as it is told, `max_retries` times in a row, and slows the whole account down; other 4xx, an `error` event, and
   a message that says the vendor failed, end the turn.
-- Every byte moves the idle limit on, a comment's too. Sockets are read only while the flow has room.
+- Every byte moves the idle limit on, a comment's too. Sockets are read only while flow and desktop have room; what
+  time that takes is not the vendor's.
 """
 
 from __future__ import annotations
@@ -197,9 +198,8 @@ class _Attempts(TurnAttempts):
         async for chunk in stream.chunks():
             if self._log(sse.feed(chunk)):
                 return
-            limit.reschedule(None)
-            await self.lane.ready(self.turn)
             limit.reschedule(clock() + idle if idle else None)
+            await self.ready(limit)
         raise AttemptError("ended", UpstreamError(f"{self.name}: the stream ended before the answer did"))
 
     def _log(self, events: Sequence[Event]) -> bool:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.log.records import CLOSE, VERDICT, ClosedBy, Message, Record
+from connectors.log.records import CLOSE, DEFAULT_DESKTOP, VERDICT, ClosedBy, Message, Record
 from flows import moderation
 from flows.moderation import Moderator, Policy, Span
 from flows.steps.base import Core
@@ -35,7 +35,7 @@ from flows.steps.windows import TIMEOUT, TOKEN
 
 END: Final = "end"
 ERROR: Final = "error"
-DEFAULT_DESKTOP = "default"
+
 JOINED_CHARS = 256
 
 

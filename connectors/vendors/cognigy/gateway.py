@@ -9,7 +9,8 @@ Rules
 - 401 refreshes the token and tries once more; 429 waits as it is told, `max_retries` times in a row, and slows the
   whole account down; other 4xx, and an `error` message, end the turn.
 - A silence of `idle_timeout` and a turn of `overall_timeout` are told apart in the log; both close as `timeout`.
-- The socket is read only while the flow has room. We send no pings: while it is not read, no pong could arrive.
+- The socket is read only while flow and desktop have room; what time that takes is not the vendor's. We send no
+  pings: while it is not read, no pong could arrive.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class _Attempts(TurnAttempts):
                 self.refusals.reset()
                 await self._ask(socket)
                 try:
-                    await self._read(socket)
+                    await self._read(socket, overall)
                 finally:  # a slow goodbye shall not change how the turn ended
                     if not overall.expired():
                         overall.reschedule(None)
@@ -228,7 +229,7 @@ class _Attempts(TurnAttempts):
         values = {name: str(known[name]) if known.get(name) is not None else "" for name in PLACEHOLDERS}
         await socket.send(msgspec.json.encode(fill(self._settings.template, values)), text=True)
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _read(self, socket: ClientConnection, overall: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished. Raises AttemptError or ConnectionClosed."""
         idle, clock = self._settings.idle_timeout, asyncio.get_running_loop().time
         try:
@@ -239,7 +240,7 @@ class _Attempts(TurnAttempts):
                     limit.reschedule(None)
                     if self._log(*from_bytes(message)):
                         return
-                    await self.lane.ready(self.turn)
+                    await self.ready(overall)
         except TimeoutError:
             fault = UpstreamError(f"{self.name}: nothing came for {idle:g} s (cognigy.idle_timeout)")
             raise AttemptError("idle_timeout", fault) from None
