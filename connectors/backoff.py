@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
 import msgspec
 
@@ -234,12 +233,6 @@ class Limiter:
             asked = now + min(retry_after, settings.obeyed) + jitter * settings.first
             state.paused_until = max(state.paused_until or now, asked)
         state.steps_from = state.paused_until or now
-
-    def breaker(self, now: float) -> Literal["closed", "open", "half-open"]:
-        """The breaker's position, for people."""
-        if self.state.open_until is None:
-            return "closed"
-        return "open" if now < self.state.open_until else "half-open"
 
     def _paused(self, now: float) -> bool:
         return self.state.paused_until is not None and now < self.state.paused_until

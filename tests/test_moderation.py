@@ -133,7 +133,6 @@ def test_plans_are_shared_by_moderators_of_a_policy() -> None:
 def test_text_waits_for_the_verdict_of_a_remote_detector() -> None:
     moderator = Moderator(Policy(remote=("TOXIC",)))
     assert moderator.feed("You are bad. Really a@b.de bad ") == ""
-    assert moderator.unjudged("TOXIC") == (0, "You are bad. Really a@b.de bad ")
     spans = moderator.verdict("TOXIC", 13, [(8, 11, "insult")])
     assert [s.text for s in spans] == ["You are ", "[REDACTED]", ". "]
     assert moderator.verdict("TOXIC", 13, [(0, 3, "late")]) == []  # the first verdict counts

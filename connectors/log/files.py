@@ -164,7 +164,6 @@ class LogWriter:
         self._rotate_bytes = rotate_bytes
         self._fd = -1
         self._lock = threading.Lock()
-        self.bytes_written = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._locks = _own(folder)
         header = self._repair([number for number, _ in _numbered(folder)])
@@ -196,7 +195,6 @@ class LogWriter:
                 raise
             self._write(data)
         self._offset += len(data)
-        self.bytes_written += len(data)
         return self.position
 
     def _write(self, data: bytes) -> None:

@@ -123,11 +123,6 @@ class Moderator:
             self._found.sort()
         return self._release(self._text, cut - base, end - base)
 
-    def unjudged(self, remote: str) -> tuple[int, str]:
-        """The offset up to which a remote detector has judged, and the text after it."""
-        judged = self._judged[remote]
-        return judged, self._text[judged - self._base :]
-
     def verdict(self, remote: str, upto: int, matches: Iterable[tuple[int, int, str]]) -> list[Span]:
         """A remote detector's verdict on the text before offset `upto`: (start, end, rule) of what it found there.
 
