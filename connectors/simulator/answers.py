@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -84,6 +84,9 @@ class Answer(msgspec.Struct, frozen=True):
     first: int = 0
     attempt: int = 0
     stop: int | None = None
+
+    NAMED: ClassVar[bool] = True
+    """Whether its events have ids."""
 
     @property
     def begin(self) -> int:
@@ -181,7 +184,7 @@ class Answer(msgspec.Struct, frozen=True):
         faults = self.faults
         comment = _COMMENT if faults.comments and number % faults.comments == 0 else b""
         context = b""
-        if faults.ids.style not in ("none", "data") and number % faults.ids.every == 0:
+        if self.NAMED and faults.ids.style not in ("none", "data") and number % faults.ids.every == 0:
             context = b"id: %b\n" % self._id(number).encode()
         between = b"\n" if faults.lines else b""
         data = b"\n".join(between.join(message) for message in messages)
