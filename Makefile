@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 	$(BIN)/tokenweir demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

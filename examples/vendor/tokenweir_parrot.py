@@ -37,7 +37,7 @@ class _Message(msgspec.Struct):
 
 
 class Decoder(decoding.Decoder):
-    """One turn's frames to deltas: `_read` for what is well formed, `_convert` for an object that was parsed already."""
+    """One turn's frames to deltas: `_read` for what is well formed, `_convert` for an object that was parsed."""
 
     def _read(self, text: str, frame_id: str | None) -> Delta:
         return _delta(msgspec.json.decode(text, type=_Message))
