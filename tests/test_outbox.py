@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.delivery.outbox import Confirm, Entry, Mark, Outbox, Run
@@ -351,6 +351,7 @@ def test_any_interleaving_is_shown_once_and_in_order(
     st.integers(1, 12),
     st.integers(1, 6),
 )
+@example("ack", [("offer", 0, 1), ("offer", 2, 1), ("restart", 0, 0), ("ack", 2, 0), ("restart", 0, 0)], 1, 1)
 def test_a_message_comes_whenever_one_waits_and_the_window_has_room(
     confirm: Confirm, steps: list[tuple[str, int, int]], in_flight: int, queue: int
 ):
@@ -379,8 +380,8 @@ def test_a_message_comes_whenever_one_waits_and_the_window_has_room(
             desk.outbox = Outbox(confirm, in_flight=in_flight, queue=queue)
             for mark in marks:
                 desk.outbox.restore(mark, 0.0)
-            for place in places:
-                assert desk.outbox.stored(desk.disk[place], 0.0)
+            # One that was acknowledged while only the disk held it is among the places, and passed over.
+            assert sum(desk.outbox.stored(desk.disk[place], 0.0) for place in places) == desk.outbox.pending
         take()
     while take():
         assert desk.outbox.under_way <= min(in_flight, queue)

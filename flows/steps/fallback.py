@@ -3,7 +3,7 @@
 Rules
 - A turn that ends without its answer gets one last message, marked as a fallback; what was shown stays.
 - A turn that its caller cancelled gets none.
-- The texts are the vendor's contract's (DESIGN.md, section 7) unless the settings say others, per language.
+- The texts are the vendor's contract's (docs/vendors.md) unless the settings say others, per language.
 """
 
 from __future__ import annotations

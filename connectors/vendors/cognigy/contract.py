@@ -1,4 +1,4 @@
-"""What NICE Cognigy.AI sends, decoded (DESIGN.md section 7): a core, used by the gateway client and by the flow.
+"""What NICE Cognigy.AI sends, decoded (docs/vendors.md): a core, used by the gateway client and by the flow.
 
 Rules
 - A message is JSON: {"tokens": [...], "done", "usage": {"prompt_tokens", "completion_tokens", "total_tokens"}?,

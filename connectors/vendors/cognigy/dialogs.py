@@ -1,7 +1,7 @@
 """Which configuration each dialog has, and who may start a stream in it.
 
 Rules
-- The stream's hand-shake names no dialog (DESIGN.md section 7), so a stream gets the configuration that the gateway
+- The stream's hand-shake names no dialog (docs/vendors.md), so a stream gets the configuration that the gateway
   has at that moment. Therefore one start at a time in a dialog: from before its configuration is put until its socket
   is open, first come first served. Different dialogs start side by side; where the gateway knows only the account's
   latest configuration, they have to take turns too (`one_at_a_time`). Each process orders its own starts only.

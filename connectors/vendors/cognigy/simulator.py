@@ -1,7 +1,7 @@
 """A Cognigy.AI gateway on loopback: OAuth by JSON, configurations, WebSocket streams, dialog variables, and faults.
 
 Rules
-- It speaks the vendor's contract (DESIGN.md, section 7) and refuses what the contract does not allow, with a
+- It speaks the vendor's contract (docs/vendors.md) and refuses what the contract does not allow, with a
   status and a line of JSON that says why.
 - A hand-shake names no dialog: it belongs to the dialog that was configured last. Without any, it is refused (409).
   A stream whose name is the dialog's id is what that dialog gets, else turns.py says. With `first_message` the

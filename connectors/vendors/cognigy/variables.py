@@ -1,4 +1,4 @@
-"""A dialog's variables at the end of a turn: what is posted to Cognigy.AI's dialog API, and how (DESIGN.md section 7).
+"""A dialog's variables at the end of a turn: what is posted to Cognigy.AI's dialog API, and how (docs/vendors.md).
 
 Rules
 - An update is named by (session_id, turn) and posted until a 2xx is recorded; then never again, and if it must be

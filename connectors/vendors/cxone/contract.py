@@ -1,4 +1,4 @@
-"""What NICE CXone sends, decoded (DESIGN.md section 7): a core, used by the gateway client and by the flow.
+"""What NICE CXone sends, decoded (docs/vendors.md): a core, used by the gateway client and by the flow.
 
 Rules
 - A frame's data is JSON: {"token", "finished", "context_id"?, "data"?}. Fields we do not know are carried in the
