@@ -323,7 +323,7 @@ class Outbox:
             yield Mark(session_id, turn, state.confirmed.next, final, ahead)
 
     def places(self) -> Iterator[int]:
-        """Where the messages that are not confirmed are stored; of those that only the disk holds, confirmed ones too."""
+        """Where the messages that are not confirmed are stored; of those that only the disk holds, all."""
         for entry in (*self._under_way.values(), *self._queue):
             yield entry.place
         yield from self._spilled
