@@ -18,7 +18,7 @@ from flows.moderation import Moderator, Policy
 from flows.moderation.detectors.base import open_word
 
 LONGEST_WORD = 64
-"""As `open_word` has it; a bracket and a plus may stand before it."""
+"""As `open_word` has it; a bracket may stand before it, and a word that a plus ends before that."""
 
 
 def holding(policy: Policy) -> Policy:
@@ -70,7 +70,7 @@ class Hold:
         moved[batch.first] = True
         since = np.maximum.accumulate(np.where(moved, np.arange(len(held)), 0))
         late = (held > 0) & (batch.times[since].astype(np.int64) + self._hold < batch.next_time)
-        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - LONGEST_WORD - 2
+        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - 2 * LONGEST_WORD - 1
         late[batch.last] = False
         numbers: list[int] = np.unique(batch.stream_of[late]).tolist()
         return numbers
@@ -104,11 +104,8 @@ def _before_open_words(batch: Batch) -> Ints:
     here = np.arange(1, batch.length + 1, dtype=np.int32)
     word = np.append(np.int32(0), np.maximum.accumulate(np.where(closed, here, np.int32(0))))
     end = batch.token_end
-    begin = word[end]
-    codes, whole = batch.codes, end - begin <= LONGEST_WORD
-    begin = np.where(whole, begin, end - LONGEST_WORD)
-    bracket = whole & (codes[begin - 1] == ord("("))
-    begin -= bracket
-    plus = (codes[begin - 1] == ord("+")) & (bracket | ~whole)
-    begin -= plus
-    return begin.astype(np.int32)
+    begin = np.maximum(word[end], end - LONGEST_WORD)
+    bracket = (begin == word[end]) & (batch.codes[begin - 1] == ord("("))
+    before = begin - bracket
+    plus = bracket & (batch.codes[before - 1] == ord("+"))
+    return np.where(plus, np.maximum(word[before], before - LONGEST_WORD), before).astype(np.int32)

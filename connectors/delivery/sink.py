@@ -98,10 +98,12 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
         )
         if self._on_open is not None:
             self._on_open(memory)
+        return memory, DesktopConnections(self._desktops)
+
+    def opened(self, memory: DeliveryMemory) -> None:
         if self._on_pressure is not None:
             for name in memory.pressed:  # by what earlier processes left
                 self._on_pressure(name, True)
-        return memory, DesktopConnections(self._desktops)
 
     def named(self, item: Addressed) -> Addressed:
         return item

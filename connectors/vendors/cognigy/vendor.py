@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.base import Account, Gateway, Place, Vendor
-from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.contract import Decoder
 from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
 
@@ -68,6 +67,8 @@ class _Account(Account):
     """Streams and dialog updates share one account, and so one access token."""
 
     def __init__(self, settings: CognigySettings, dialog: DialogSettings) -> None:
+        from connectors.vendors.cognigy.account import CognigyAccount
+
         self._account = CognigyAccount(settings)
         self._dialog = dialog
 
