@@ -108,4 +108,5 @@ def _before_open_words(batch: Batch) -> Ints:
     bracket = (begin == word[end]) & (batch.codes[begin - 1] == ord("("))
     before = begin - bracket
     plus = bracket & (batch.codes[before - 1] == ord("+"))
-    return np.where(plus, np.maximum(word[before], before - LONGEST_WORD), before).astype(np.int32)
+    opens: Ints = np.where(plus, np.maximum(word[before], before - LONGEST_WORD), before).astype(np.int32)
+    return opens
