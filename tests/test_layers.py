@@ -66,7 +66,6 @@ ADAPTERS: Final = {
 }
 """They import Bytewax, as may every `sink`, `source` and `playback` of the connectors."""
 RUNNING: Final = {
-    *("analytics.tuning.command", "connectors.commands", "flows.demo", "flows.recordings.commands"),
     *("flows.recordings.comparison", "flows.recordings.outcome"),
 }
 """They run flows, or are of the command line, and so need Bytewax through what they import."""
