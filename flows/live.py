@@ -219,7 +219,7 @@ class LiveJob:
     def _delivery(self) -> dict[str, Any]:
         """What has not been delivered, for /health."""
         own = {step: {"waiting": sink.undelivered} for step, sink in self.own.items()}
-        return {"desktops": health.desktops(self.desktops.everyone()), **own}
+        return {"desktops": health.desktops(self.desktops.everyone()), "own": own}
 
     def _make_room(self) -> bool:
         return self.source.reserve.release()

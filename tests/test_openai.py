@@ -138,6 +138,7 @@ def test_a_wrong_key_is_told_with_the_setting_and_never_shown(tmp_path: Path) ->
         job = LiveJob(VENDOR, settings, requests=[SessionRequest(session_id="s", prompt="stream words")])
         job.run()
     assert job.outcomes == {"refused": 1}
+    assert server.counts["status_401"] == 1, "there is no access token to renew"
     [fault] = job.faults
     assert "OPENAI_API_KEY" in str(fault)
     assert "wrong-key" not in str(fault)

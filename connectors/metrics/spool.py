@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from connectors.disk.durable import replacing
+from connectors.disk.durable import replacing, sync_path
 from connectors.errors import SettingsError
 from connectors.metrics.tables import AGAIN, RUNS, TABLES, Column, Row, RunRow, Table
 
@@ -163,6 +163,7 @@ class Spool:
                 # machine every one of them waits for its turn.
                 frame.lazy().sink_parquet(content, compression="lz4", engine="in-memory")
                 file.write(content.getbuffer())
+        sync_path(self.path)  # a snapshot names them next
 
 
 def check_lane(lane: str) -> str:

@@ -63,7 +63,12 @@ class Gateway(Protocol):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """Something for a vendor that was given up, at this moment (wall clock, microseconds), for a reason in one word."""
+    """Something for a vendor that was given up.
+
+    at      wall clock, microseconds
+    reason  in one word; of Cognigy's variables: status_<code>, rate_limited, queue_full, dialog_id (none that a path
+            can hold), credentials, failed (an error of ours), or the kind of an HttpError: connect, tls, timeout …
+    """
 
     session_id: str
     turn: int

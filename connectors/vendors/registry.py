@@ -23,6 +23,11 @@ from connectors.vendors.base import Vendor
 
 GROUP: Final = "tokenweir.vendors"
 
+RESERVED: Final = frozenset(
+    "job desktops window fallback moderation blocklist_file tenants log metrics prices slo frontend".split()  # noqa: SIM905  # one line to read
+)
+"""Sections of everybody's; tests hold this to flows.settings.Settings."""
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 log = logging.getLogger(__name__)
@@ -60,8 +65,15 @@ def _check(vendor: object, found: Mapping[str, Vendor]) -> None:
         raise TypeError("an entry point must give an instance of a subclass of Vendor")
     if not _NAME.fullmatch(vendor.name):
         raise ValueError("its name should be small letters, digits and _")
+    if not (vendor.title and vendor.about):
+        raise ValueError("its title and about should say what it is")
     if vendor.name in found:
         raise ValueError(f"there is a vendor {vendor.name!r} already")
-    taken = {section for each in found.values() for section in each.sections} & set(vendor.sections)
-    if taken:
+    if taken := {section for each in found.values() for section in each.sections} & set(vendor.sections):
         raise ValueError(f"its section [{min(taken)}] is another vendor's")
+    if reserved := RESERVED & set(vendor.sections):
+        raise ValueError(f"its section [{min(reserved)}] is tokenweir's own")
+    if variables := {name for each in found.values() for name in each.environment} & set(vendor.environment):
+        raise ValueError(f"its variable {min(variables)} is another vendor's")
+    for kind in vendor.sections.values():
+        kind()  # every setting needs a default: other vendors' jobs have this section, too

@@ -184,7 +184,8 @@ class _Attempts(TurnAttempts):
             remedy = self._gateway.remedy(status)
             fault = CredentialsError(f"the vendor refused a valid token (status {status}){why}: {remedy}")
         first, self._unauthorized = not self._unauthorized, self._unauthorized or status == 401
-        if status == 401 and first:  # the renewed token was revoked at once, by another turn's mishap perhaps
+        renews = self._gateway.auth is not None
+        if status == 401 and first and renews:  # its new token was revoked at once, by another turn's mishap perhaps
             raise AttemptError("status", fault, status=status)
         if 400 <= status < 500 and status not in (408, 425):
             raise AttemptError("status", fault, status=status, reason="refused")
