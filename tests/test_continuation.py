@@ -222,6 +222,29 @@ def test_a_vendor_that_is_set_to_repeat_is_told_by_its_text_too(naming: str, bac
         assert played(connections, resumes="repeats") == ("".join(words), 2 * back, 0)
 
 
+@given(
+    st.sampled_from(["groups", "one", "none", "counting", "unique"]),
+    st.lists(st.integers(0, 20), max_size=8),
+    st.integers(3, 12),
+    st.booleans(),
+)
+@example("one", [15, 1, 2, 7], 12, True)
+def test_a_vendor_that_repeats_is_told_wherever_its_repetitions_are_cut_off(
+    naming: str, breaks: list[int], back: int, split: bool
+) -> None:
+    """Each connection begins `back` tokens before the end of what was sent, and breaks when it likes."""
+    name = NAMINGS[naming](4)
+    furthest, connections = 0, []
+    for count in [*breaks, len(words)]:
+        begin = max(0, furthest - back)
+        end = min(begin + count, len(words))
+        connections.append([Frame((words[at],), name(at), int(at < furthest)) for at in range(begin, end)])
+        furthest = max(furthest, end)
+    out = played(connections, split=split, resumes="repeats")
+    assert out.text == "".join(words)
+    assert not out.doubtful
+
+
 def test_a_whole_group_that_comes_again_is_dropped_however_short_where_the_vendor_is_set_to_repeat() -> None:
     first = [Frame(("one ",), "a"), Frame(("two ",), "a"), Frame(("no ",), "b")]
     again = [Frame(("no ",), "b", 1), Frame(("more",), "b")]

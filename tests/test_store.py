@@ -49,6 +49,10 @@ SHAPES = {
         "(bool, (str, int, bool), (bytes, str), ((str, bool, ((list, bytes), bool, bool, NoneType, int, NoneType), "
         "(int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
     ),
+    ("reassembly", 4): (
+        "(bool, (str, int, bool), (bytes, str), ((str, bool, ((list, bytes), bool, bool, NoneType, int, NoneType), "
+        "(int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
+    ),
     ("windows", 2): "(dict, int, int, str, bool, NoneType)",
     ("release", 2): (
         "((int, str, (int, int, int, bool), dict, dict, NoneType, list), list, list, bytes, (int, int, int, bool), "

@@ -9,6 +9,8 @@ Rules
   ids are one a frame; where frames share one (vendors/resumption.py), it may be the rest of its frames, or all.
 - The id of an earlier frame whose text never came tells nothing: ids that begin anew with every connection do that.
 - While a frame to come may still tell, text that agrees waits: for `MAX_WAITING` frames, or to the turn's end.
+- Where a vendor that "repeats" is cut off in what is too short to tell, the next connection tells: one that is a
+  repetition up to the end of what was received has that text again, behind or before that end. So it is shown once.
 - The setting `resumes` comes with the continuation's `open`. "exact" drops nothing. "repeats" also drops text that
   reaches the end of what was received, if it is at least `MIN_REPEATED_TOKENS` tokens or `MIN_REPEATED_CHARS`
   characters long (of ids of their own that are new: `MIN_NEW_ID_CHARS` too), or is all that came under the id that
@@ -22,7 +24,6 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-from flows.steps import received
 from flows.steps.frame_ids import follows
 from flows.steps.overlap import Overlap
 from flows.steps.received import HISTORY as HISTORY
@@ -72,6 +73,7 @@ class Continuation:
         self._resumes = resumes
         self._overlap = Overlap(self._received.text, carried)
         self._waiting: list[Frame] = []
+        self._undecided: list[Frame] = []  # of connections before, which were cut off too early to tell
         self._released: list[Frame] = []  # let through while their text still agrees
         self._behind = False  # in a repetition, as ids prove
         self._before: str | None = None  # the id of the frame before
@@ -95,14 +97,19 @@ class Continuation:
         learnt   what the account's vendor was seen to do
         """
         carried: list[int] = []
+        undecided: list[Frame] = []
         if self._is_cut_off():
             carried = [place + self._overlap.matched for place in self._overlap.places or ()]
             verdict = Verdict(repeated=_count(self._take_waiting())) + self._end()
+        elif self._is_undecided():
+            undecided = self._take_undecided() + self._take_waiting()
+            verdict = self._end()
         else:
             verdict = self.flush()
         self._received.kind.connect()
         self._received.learn(learnt)
         self._begin(resumes, carried)
+        self._undecided = undecided
         self.resuming = bool(self._overlap.received)
         return verdict
 
@@ -127,7 +134,7 @@ class Continuation:
             return Verdict()
         if self._behind:
             return self._drop(len(self._waiting))
-        verdict = Verdict()
+        verdict = Verdict() if self._waiting else self._pass_undecided()
         if self._waiting:
             verdict = self._decide() if self._resumes == "repeats" else self._release()
         return verdict + self._end(cut=True) if self.resuming else verdict
@@ -141,6 +148,7 @@ class Continuation:
                 list(self._waiting),
                 list(self._released),
                 (self._behind, self._before, self._tokens, self._repeated),
+                list(self._undecided),
             )
         return (self._received.snapshot(), seam)
 
@@ -150,7 +158,14 @@ class Continuation:
         self.resuming = seam is not None
         if seam is None:
             return
-        self._resumes, (text, places, matched, unsure, carried), self._waiting, self._released, rest = seam
+        (
+            self._resumes,
+            (text, places, matched, unsure, carried),
+            self._waiting,
+            self._released,
+            rest,
+            self._undecided,
+        ) = seam
         self._overlap = Overlap(text, carried)
         self._overlap.places, self._overlap.matched, self._overlap.unsure = places, matched, unsure
         self._behind, self._before, self._tokens, self._repeated = rest
@@ -275,9 +290,10 @@ class Continuation:
 
     def _release(self) -> Verdict:
         """Let through what waits, and look on whether it agrees to the end."""
+        before = self._pass_undecided()
         waiting = self._take_waiting()
         self._released += waiting
-        verdict = Verdict(fresh=_tokens(waiting))
+        verdict = before + Verdict(fresh=_tokens(waiting))
         return verdict if self._overlap.goes_on else verdict + self._end()
 
     def _decide(self) -> Verdict:
@@ -307,21 +323,26 @@ class Continuation:
 
     def _drop_chars(self, length: int) -> Verdict:
         """The first `length` characters of what waits came before; the rest is new, and so is all that follows."""
+        again = length > 0
         for place, (tokens, frame_id) in enumerate(self._waiting):
             for number, token in enumerate(tokens):
                 if len(token) > length:
                     self._waiting[place] = ((token[length:], *tokens[number + 1 :]), frame_id)
-                    return Verdict(repeated=number) + self._drop(place)
+                    return Verdict(repeated=number) + self._drop(place, again=again)
                 length -= len(token)
-        return self._drop(len(self._waiting))
+        return self._drop(len(self._waiting), again=again)
 
-    def _drop(self, frames: int) -> Verdict:
-        """The same by frames."""
+    def _drop(self, frames: int, *, again: bool = False) -> Verdict:
+        """The same by frames; `again` where a part of the next one came before too."""
         waiting = self._take_waiting()
         fresh = waiting[frames:]
         if self._behind and frames:
             self._received.same_ids = True
-        verdict = Verdict(repeated=_count(waiting[:frames]), fresh=_tokens(fresh)) + self._end()
+        if again or frames or self._behind:
+            before = Verdict(repeated=_count(self._take_undecided()))
+        else:
+            before = self._pass_undecided()
+        verdict = before + Verdict(repeated=_count(waiting[:frames]), fresh=_tokens(fresh)) + self._end()
         for tokens, frame_id in fresh:
             self._received.add(tokens, None if self._received.knows(frame_id) else frame_id)
         return verdict
@@ -341,26 +362,28 @@ class Continuation:
             self._received.doubt()
         return Verdict(doubtful=doubtful)
 
+    def _is_undecided(self) -> bool:
+        """Whether the connection broke where its text could be a repetition, and is too short to be taken for one."""
+        if not self.resuming or self._behind or self._resumes != "repeats" or not self._waiting:
+            return False
+        return self._overlap.goes_on and len(self._undecided) + len(self._waiting) <= MAX_WAITING
+
+    def _pass_undecided(self) -> Verdict:
+        """Let through what connections before were cut off in: nothing says that it came before."""
+        undecided = self._take_undecided()
+        for tokens, frame_id in undecided:
+            self._received.add(tokens, None if self._received.knows(frame_id) else frame_id)
+        if undecided:
+            self._received.doubt()
+        return Verdict(doubtful=_count(undecided), fresh=_tokens(undecided))
+
+    def _take_undecided(self) -> list[Frame]:
+        undecided, self._undecided = self._undecided, []
+        return undecided
+
     def _take_waiting(self) -> list[Frame]:
         waiting, self._waiting = self._waiting, []
         return waiting
-
-
-def upgrade(data: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What reassembly's version 2 kept of a turn, as it is kept now."""
-    recent, ids, ids_tell, last_id, doubt = data
-    seam: tuple[Any, ...] | None = None
-    if doubt is not None:
-        told, text, waiting, matched, places, carried = doubt
-        frames = [((token,), frame_id) for token, frame_id in waiting]
-        seam = (
-            "auto",
-            (text, places if waiting else None, matched, False, carried),
-            frames,
-            [],
-            (told, None, len(frames), None),
-        )
-    return (received.upgrade(recent, ids, ids_tell, last_id), seam)
 
 
 def _tokens(frames: Iterable[Frame]) -> list[str]:

@@ -19,11 +19,11 @@ from typing import Any
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.text import as_raw, byte_tokens
 from connectors.vendors.decoding import Decoder as Decoder  # flows.engine.pipeline takes it from here
-from flows.steps import continuation
 from flows.steps.base import Core
 from flows.steps.continuation import Continuation, Verdict
 from flows.steps.events import DeadLetter, Event, Repeated, Text, Usage
 from flows.steps.fallback import FINISHED
+from flows.steps.older import upgrade
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -32,8 +32,8 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class Reassembly(Core):
     """One turn's frames to `Text` events; everything else passes through in its place."""
 
-    version = 3
-    reads = (2,)
+    version = 4
+    reads = (2, 3)
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -65,7 +65,7 @@ class Reassembly(Core):
     @classmethod
     def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
         opened, json, characters, kept = data
-        return (opened, (*json, False), characters, continuation.upgrade(kept))
+        return (opened, json if version == 3 else (*json, False), characters, upgrade(kept, version))
 
     def _frame(self, frame: Record) -> list[Event]:
         if frame.e == "error" or not isinstance(frame.d, str):

@@ -103,16 +103,3 @@ class Received:
         self.forgot = self.forgot or len(text) > HISTORY
         self._recent = [text[-HISTORY:]]
         self._chars = len(self._recent[0])
-
-
-def upgrade(recent: str, ids: tuple[Any, ...], ids_tell: bool, last_id: str | None) -> tuple[Any, ...]:
-    """What reassembly's version 2 kept of this, as it is kept now."""
-    runs, hashes = ids
-    known = sum(last - first + 1 for _, first, last in runs) + len(hashes) // 8
-    return (
-        recent,
-        len(recent) >= HISTORY,
-        (ids, ids_tell, False, last_id, None, last_id),
-        (min(known, OWN), False, None),
-        (0, None, False, False),
-    )
