@@ -55,7 +55,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     confirm_timeout: float = 30.0
     hello_timeout: float = 0.5
     reconnect_min: float = 0.25
-    reconnect_max: float = 1.0
+    reconnect_max: float = 0.5
     ping_interval: float = 20.0
     ping_timeout: float = 20.0
     drain_timeout: float = 3.0

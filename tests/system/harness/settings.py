@@ -51,7 +51,7 @@ def write_settings(
     for name, table in more.items():
         tree[name] = {**tree.get(name, {}), **table}
     for name, each in world.desktops.items():
-        settings = {"url": each.url + vendor, "reconnect_max": 0.5, **DESKTOPS[name].settings, **(desktop or {})}
+        settings = {"url": each.url + vendor, **DESKTOPS[name].settings, **(desktop or {})}
         tree[f"desktops.{name}"] = settings
     path = data_dir.with_name(f"{data_dir.name}-{vendor}.toml")
     path.write_text("".join(f"[{name}]\n{_toml(table)}" for name, table in tree.items()), encoding="utf-8")
