@@ -3,7 +3,8 @@
 Rules
 - They live in the file, as tables do, so that every client has them, whichever way the job was started. That is
   why they are here, and the lander's, and not in analytics/: only a job may write to the file.
-- They are plain SQL, run in the order of FILES, and may be run again. Nothing newer than DuckDB 1.0 can read.
+- They are plain SQL, run in the order of FILES, and may be run again. Nothing newer than DuckDB 1.0 can read, and no
+  UNPIVOT: 1.5.0 to 1.5.3 cannot bind a view that holds one. tests/test_old_clients.py asks such clients.
 - A view's comment is written as COMMENT ON; a column's is the remark that ends its line in the view's own list.
 """
 

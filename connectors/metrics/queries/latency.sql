@@ -70,13 +70,14 @@ SELECT p.measure, p.turns, p.q[1] AS p50_ms, p.q[2] AS p95_ms, p.q[3] AS p99_ms
 FROM (
     SELECT u.measure, count(*) AS turns, percentiles(u.ms) AS q
     FROM (
-        SELECT f.first_token_ms, f.first_sentence_ms, f.on_desktop_ms
+        SELECT
+            unnest(['first_token', 'first_sentence', 'on_desktop']) AS measure,
+            unnest([f.first_token_ms, f.first_sentence_ms, f.on_desktop_ms]) AS ms
         FROM first_sentences AS f
         WHERE (since IS NULL OR f.started_at >= since) AND (until IS NULL OR f.started_at < until)
             AND (of_tenant IS NULL OR f.tenant = of_tenant)
-    ) UNPIVOT (ms FOR measure IN (
-        first_token_ms AS 'first_token', first_sentence_ms AS 'first_sentence', on_desktop_ms AS 'on_desktop'
-    )) AS u
+    ) AS u
+    WHERE u.ms IS NOT NULL
     GROUP BY u.measure
 ) AS p
 ORDER BY list_position(['first_token', 'first_sentence', 'on_desktop'], p.measure);
@@ -97,11 +98,13 @@ SELECT
 FROM (
     SELECT u.day, u.vendor, u.part, count(*) AS turns, percentiles(u.ms) AS q, sum(u.ms) AS ms
     FROM (
-        SELECT utc_day(f.hour) AS day, f.vendor, f.vendor_ms, f.window_ms, f.moderation_ms, f.delivery_ms
+        SELECT
+            utc_day(f.hour) AS day, f.vendor,
+            unnest(['vendor', 'window', 'moderation', 'delivery']) AS part,
+            unnest([f.vendor_ms, f.window_ms, f.moderation_ms, f.delivery_ms]) AS ms
         FROM first_sentences AS f
-    ) UNPIVOT (ms FOR part IN (
-        vendor_ms AS 'vendor', window_ms AS 'window', moderation_ms AS 'moderation', delivery_ms AS 'delivery'
-    )) AS u
+    ) AS u
+    WHERE u.ms IS NOT NULL
     GROUP BY ALL
 ) AS p;
 COMMENT ON VIEW latency_shares_daily IS 'What the time to the first sentence was spent on, per day and vendor';
@@ -113,13 +116,15 @@ SELECT
 FROM (
     SELECT u.vendor, u.part, count(*) AS turns, percentiles(u.ms) AS q, sum(u.ms) AS ms
     FROM (
-        SELECT f.vendor, f.vendor_ms, f.window_ms, f.moderation_ms, f.delivery_ms
+        SELECT
+            f.vendor,
+            unnest(['vendor', 'window', 'moderation', 'delivery']) AS part,
+            unnest([f.vendor_ms, f.window_ms, f.moderation_ms, f.delivery_ms]) AS ms
         FROM first_sentences AS f
         WHERE (since IS NULL OR f.started_at >= since) AND (until IS NULL OR f.started_at < until)
             AND (of_tenant IS NULL OR f.tenant = of_tenant)
-    ) UNPIVOT (ms FOR part IN (
-        vendor_ms AS 'vendor', window_ms AS 'window', moderation_ms AS 'moderation', delivery_ms AS 'delivery'
-    )) AS u
+    ) AS u
+    WHERE u.ms IS NOT NULL
     GROUP BY u.vendor, u.part
 ) AS p
 ORDER BY p.vendor, list_position(['vendor', 'window', 'moderation', 'delivery'], p.part);
