@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -344,8 +345,30 @@ def test_as_many_streams_as_may_be_open_and_no_more(other_side: Start, tmp_path:
         send(connection, service.stream_url("a"))
         read_until(connection, b"id: a/0/-1")
         answer = service.ask("GET", service.stream_url("b"))
-        assert answer.status_code == 429
-        assert "frontend.max_callers" in error_of(answer)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert b"frontend.max_callers" in answer.content
+        assert answer.content.endswith(b"\nretry: 50\n\n")
+        assert SSEDecoder().feed(answer.content) == []  # a browser comes again, with the id that it had
+        assert service.job.running == 1
+
+
+def test_in_a_full_house_a_caller_reads_on_in_place_of_its_half_open_connection(
+    other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(WORDS), "stall=inf@4")
+    with serving(side, tmp_path, {"max_callers": 1}) as service, contextlib.ExitStack() as held:
+        half_open = held.enter_context(connected(service))
+        send(half_open, service.stream_url("a"))
+        read_until(half_open, b"id: a/0/-1")
+        for place in (-1, 0):  # from the start, and after what it has: the one that came before is in the way again
+            back = held.enter_context(connected(service))
+            send(back, service.stream_url("a"), headers=f"Last-Event-ID: a/0/{place}\r\n")
+            read_until(back, b"data: The parcel left. " if place < 0 else b"id: a/0/0\n\n")
+            while half_open.recv(65_536):  # to its end
+                pass
+            assert service.frontend.hub.callers == 1
+            half_open = back
+        assert service.frontend.hub.counts["replaced"] == 2
         assert service.job.running == 1
 
 

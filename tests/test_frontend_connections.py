@@ -137,13 +137,20 @@ def test_half_requests_lock_nobody_out(other_side: Start, tmp_path: Path) -> Non
 
 def test_where_all_are_being_answered_one_more_is_told_so(other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS), "stall=inf@4")
-    with serving(side, tmp_path, {"max_connections": 1}) as service, connected(service) as stream:
+    settings = {"max_connections": 1, "allowed_origins": ["http://a"]}
+    with serving(side, tmp_path, settings) as service, connected(service) as stream:
         send(stream, service.stream_url("s-1"))
         read_until(stream, b"data: The parcel")
         answer = service.ask("GET", "/health")
         assert answer.status_code == 503
         assert "frontend.max_connections" in error_of(answer)
         assert answer.headers["retry-after"] == "1"
+        again = service.ask(
+            "GET", service.stream_url("s-1"), headers={"Last-Event-ID": "s-1/0/0", "Origin": "http://a"}
+        )
+        assert (again.status_code, again.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert again.headers["access-control-allow-origin"] == "http://a"  # without it the page would not read it
+        assert again.content.endswith(b"(frontend.max_connections, max_connections_per_address)\nretry: 50\n\n")
         assert service.frontend.hub.callers == 1
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.frontend.hub import MESSAGE_COST, Caller, FullError, Hub, HubSettings, UnknownTurnError
+from connectors.frontend.hub import MESSAGE_COST, Caller, FullError, Hub, HubSettings, State, UnknownTurnError
 from connectors.frontend.ids import Key, Place, event_id, parse_event_id
 from connectors.frontend.shown import Shown
 from connectors.frontend.stream import CHUNK, chunks
@@ -34,6 +34,12 @@ def publish(hub: Hub, texts: Iterable[str], *, key: tuple[str, int] = KEY, now: 
     for seq, text in enumerate(texts):
         final = seq == len(texts) - 1
         hub.publish(message(seq, text, key=key, final=final, closed_by="end" if final else "sentence"), now)
+
+
+def begin(hub: Hub, *texts: str) -> None:
+    """A turn that is under way."""
+    for seq, text in enumerate(texts):
+        hub.publish(message(seq, text), 0)
 
 
 def join(hub: Hub, after: int = -1, *, key: tuple[str, int] = KEY, now: float = 0.0, attends: bool = True) -> Caller:
@@ -403,6 +409,63 @@ def test_callers_are_bounded() -> None:
     hub.leave(caller, 0)
     hub.check_room(callers=1)
     assert hub.counts["refused"] == 2
+
+
+def resume(hub: Hub, after: int, *, key: Key = KEY, attends: bool = True) -> Caller:
+    return hub.join(key, after, 0, lambda: None, attends=attends, resumes=True)
+
+
+def test_in_a_full_house_a_caller_that_comes_back_gets_the_place_of_its_old_connection() -> None:
+    hub = Hub(HubSettings(max_callers=3))
+    begin(hub, "One. ", "Two. ")
+    hub.open(OTHER, 0)
+    old, behind, other = join(hub), join(hub), hub.join(OTHER, -1, 0, lambda: None)
+    old.take()
+    new = resume(hub, 1)
+    assert (old.closed, old.replaced, old.over, behind.closed, other.closed) == (True, True, True, False, False)
+    assert hub.callers == 3
+    hub.leave(old, 0)  # when the server finds it dead at last
+    assert hub.callers == 3
+    assert hub.state(KEY) == State("running", 2, 10, 2)
+    publish(hub, ["One. ", "Two. ", "Three."])
+    assert [event.data for event in new.take()] == ["Three.", "One. Two. Three."]
+    assert hub.counts["replaced"] == 1
+
+
+def test_of_whoever_was_replaced_for_another_nobody_loses_anything() -> None:
+    """A dead connection's caller may get a living one's place first; that one then gets the dead one's."""
+    hub = Hub(HubSettings(max_callers=2))
+    begin(hub, "One. ")
+    living, dead = join(hub), join(hub)
+    for each in (living, dead):
+        each.take()
+    back = resume(hub, 0)
+    assert living.replaced
+    living_again = resume(hub, 0)
+    assert dead.replaced
+    assert not back.closed
+    assert not living_again.closed
+
+
+@pytest.mark.parametrize("resumed", [{"after": 1}, {"after": 0, "key": OTHER}, {"after": 0, "attends": False}])
+def test_nobody_else_has_to_make_room(resumed: dict[str, Any]) -> None:
+    """Who was not given so much, reads another turn, or reads it in another way, is another."""
+    hub = Hub(HubSettings(max_callers=1))
+    begin(hub, "One. ", "Two. ")
+    hub.open(OTHER, 0)
+    caller = join(hub)
+    caller.take(max_chars=1)
+    with pytest.raises(FullError, match="max_callers"):
+        resume(hub, **resumed)
+    assert not caller.closed
+
+
+def test_where_there_is_room_nobody_is_replaced() -> None:
+    hub = Hub(HubSettings(max_callers=2))
+    hub.open(KEY, 0)
+    caller = join(hub)
+    resume(hub, -1)
+    assert not caller.closed
 
 
 def test_closing_sends_callers_away_without_an_end() -> None:

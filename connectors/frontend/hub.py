@@ -9,6 +9,9 @@ Rules
 - However long an answer is, it goes on: of a turn, and of all turns, only so much is in memory; the rest is read back
   from the archive (turn.py).
 - An ended turn is kept for `replay_for`. What bounds cut short is counted in `counts`.
+- Where no more streams may be open, a caller that comes back gets the place of its old connection, which nobody knows
+  to be dead yet. No id says which that is: it is the oldest one of that turn that was given what the caller has. Where
+  that was another's, who is still there, that one comes back alike, and finds the dead one next.
 - What is shown, and how it ends, is told to `keep` before any caller can take it; `restore` goes on from that in the
   next process. There a turn under way counts as unattended until a caller comes.
 """
@@ -45,7 +48,7 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     max_kept_chars    characters kept of all turns, and 64 more a message: above it the longest-ended turns are
                       forgotten; then the oldest messages of turns under way leave memory, and are read from disk
     max_turn_chars    the same of one turn: above it its oldest messages leave memory, and are read from disk
-    max_callers       streams open at once
+    max_callers       streams open at once; for one more see docs/operations.md
     timeout_text, error_text, cancelled_text   what `error` says
     """
 
@@ -93,8 +96,8 @@ class State(NamedTuple):
 class Hub:
     """All turns. `counts`: messages shown, repeated, late (after the end), headless (what came before them is not
     known), unkept (no room for their turn), archived (out of memory); turns restored, lost (restored with a gap), done,
-    error, forgotten (to make room), abandoned, overall_timeout, idle_timeout; callers refused, and cut_off (what they
-    want next cannot be read any more).
+    error, forgotten (to make room), abandoned, overall_timeout, idle_timeout; callers refused, replaced, and
+    cut_off (what they want next cannot be read any more).
 
     keep     is called with all that `restore` will want
     archive  has what `keep` was called with, before any caller takes it
@@ -217,11 +220,21 @@ class Hub:
         turn = self._running.get(key)
         return turn is not None and turn.attended_at is not None
 
-    def join(self, key: Key, after: int, now: float, wake: Callable[[], object], *, attends: bool = True) -> Caller:
+    def join(
+        self,
+        key: Key,
+        after: int,
+        now: float,
+        wake: Callable[[], object],
+        *,
+        attends: bool = True,
+        resumes: bool = False,
+    ) -> Caller:
         """Begin to read a turn strictly after event `after`; -1 for all of it. Give the caller back to `leave`.
 
         `wake` is called whenever there may be more to take. With `attends` the turn is given up when the caller, and
-        all that attend it, have gone. Raises UnknownTurnError, FullError.
+        all that attend it, have gone. `resumes`: it has read this turn before, on a connection that it lost.
+        Raises UnknownTurnError, FullError.
         """
         self._forget_expired(now)
         turn = self._running.get(key) or self._ended.get(key)
@@ -234,11 +247,11 @@ class Hub:
                 f"session {key[0]} turn {key[1]}: what comes after that event is not kept any more "
                 "(frontend.max_turn_chars); begin its next turn"
             )
-        if self._callers >= self._settings.max_callers:
+        if self._callers >= self._settings.max_callers and not (resumes and self._replace(turn, after, attends, now)):
             raise self._refusal(f"{self._settings.max_callers} streams are open (frontend.max_callers)")
         caller = Caller(turn, after, wake, self._cut_off, attends=attends)
         caller.closed = self.closed
-        turn.callers.add(caller)
+        turn.callers[caller] = None
         self._callers += 1
         if attends:
             if turn.attended_at is None:
@@ -252,7 +265,7 @@ class Hub:
         turn = caller.turn
         if caller not in turn.callers:
             return
-        turn.callers.remove(caller)
+        del turn.callers[caller]
         self._callers -= 1
         turn.attending -= caller.attends
         if caller.attends and not turn.attending:
@@ -359,6 +372,17 @@ class Hub:
         if turn := self._running.pop(key, None):
             self._drop(turn)
             self.counts["lost"] += 1
+
+    def _replace(self, turn: ShownTurn, after: int, attends: bool, now: float) -> bool:
+        """End the old connection of a caller that has come back to the turn; False where there is none."""
+        old = next((each for each in turn.callers if each.attends == attends and each.passed(after)), None)
+        if old is None:
+            return False
+        old.closed = old.replaced = True
+        self.leave(old, now)
+        self.counts["replaced"] += 1
+        old.wake()
+        return True
 
     def _refusal(self, what: str) -> FullError:
         self.counts["refused"] += 1

@@ -14,7 +14,7 @@ import contextlib
 from typing import Final, Literal, TypeAlias
 
 import h11
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.frontend.answers import json_answer
@@ -28,6 +28,7 @@ except ImportError:  # Windows has no such limits
 Phase: TypeAlias = Literal["arriving", "idle", "answering"]
 
 LATE: Final = b'{"error":"the request did not come whole (frontend.request_timeout)"}'
+CROWDED: Final = "as many connections are open as may be (frontend.max_connections, max_connections_per_address)"
 JSON: Final = [(b"content-type", b"application/json"), (b"connection", b"close")]
 
 
@@ -35,6 +36,7 @@ class PatientProtocol(H11Protocol):
     """One connection. What it takes of uvicorn's own class, tests hold."""
 
     connections_open: Connections
+    crowded: ASGIApp
     limits: dict[Phase, float]
 
     _phase: Phase = "arriving"
@@ -44,7 +46,7 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         self._enter("arriving")
         if not self.connections_open.admit(self, self.client[0] if self.client else ""):
-            self.app = _crowded  # one too many
+            self.app = self.crowded  # one too many
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections_open.leave(self)
@@ -104,15 +106,18 @@ class PatientProtocol(H11Protocol):
             self.transport.abort()
 
 
-async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
-    """In the application's place where a connection is one too many."""
-    error = {"error": "as many connections are open as may be (frontend.max_connections, max_connections_per_address)"}
-    await json_answer(503, error, {"Connection": "close", "Retry-After": "1"})(scope, receive, send)
+async def crowded_answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is answered where a connection is one too many."""
+    await json_answer(503, {"error": CROWDED}, {"Connection": "close", "Retry-After": "1"})(scope, receive, send)
 
 
-def protocol(connections: Connections, request_timeout: float, keep_alive: float) -> type[PatientProtocol]:
+def protocol(
+    connections: Connections, crowded: ASGIApp, request_timeout: float, keep_alive: float
+) -> type[PatientProtocol]:
+    """The class of all connections. `crowded` answers, in the application's place, those that are too many."""
     limits: dict[Phase, float] = {"arriving": request_timeout, "idle": keep_alive}
-    return type("Protocol", (PatientProtocol,), {"connections_open": connections, "limits": limits})
+    members = {"connections_open": connections, "crowded": staticmethod(crowded), "limits": limits}
+    return type("Protocol", (PatientProtocol,), members)
 
 
 def affordable(wanted: int) -> int:

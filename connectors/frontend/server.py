@@ -17,11 +17,9 @@ Rules
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import re
-import socket
 import sys
 import time
 from collections import Counter
@@ -36,23 +34,23 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from connectors.delivery.journal import Journal
-from connectors.errors import SettingsError
 from connectors.frontend import access
 from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
 from connectors.frontend.asked import body_of, fields_of, last_place, path_session, require
 from connectors.frontend.connections import Connections
 from connectors.frontend.guard import Guard
-from connectors.frontend.hub import Caller, Hub, Overdue
+from connectors.frontend.hub import Caller, FullError, Hub, Overdue
 from connectors.frontend.ids import BEFORE_FIRST, Key, Place
+from connectors.frontend.listener import listening
 from connectors.frontend.memory import SEGMENT_BYTES, CallerMemory, url_key
-from connectors.frontend.protocol import affordable, protocol
+from connectors.frontend.protocol import CROWDED, affordable, crowded_answer, protocol
 from connectors.frontend.settings import FrontendSettings
 from connectors.frontend.shown import Shown
-from connectors.frontend.stream import HEADERS, EventStream, goodbye
+from connectors.frontend.stream import STOPS, EventStream, no_place
 from connectors.frontend.tickets import Tickets
 from connectors.job.job import Job
 from connectors.job.requests import Admission, SessionRequest, parse_request
@@ -143,7 +141,7 @@ class Frontend:
     async def serve(self, job: Job) -> None:
         """Serve until cancelled. Raises SettingsError where the address cannot be had."""
         assert self._memory is not None, "open comes first: it brings the key that signs"
-        with self._listen() as listener:
+        with listening(self._settings) as listener:
             host, port = listener.getsockname()[:2]
             self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             server = uvicorn.Server(self._config(job))
@@ -160,49 +158,36 @@ class Frontend:
                 server.should_exit = True
                 await asyncio.wait((serving, sweeping, *self._closing), timeout=2 * STOP_TIMEOUT)
 
-    def _listen(self) -> socket.socket:
-        host, port = self._settings.host, self._settings.port
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, port), family=family, backlog=1_024)
-        except OSError as error:
-            raise SettingsError(
-                f"cannot listen on {host}:{port} ({error.strerror}); "
-                "set FRONTEND_HOST and FRONTEND_PORT to an address that is free"
-            ) from None
-        with contextlib.suppress(AttributeError):  # Linux has it; accepted sockets inherit it
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._settings.send_timeout * 1_000))
-        return listener
-
     def _config(self, job: Job) -> uvicorn.Config:
         settings = self._settings
         most = affordable(settings.max_connections)
         if most < settings.max_connections:
             log.warning("at most %d connections: the process may have no more descriptors (ulimit -n)", most)
         self.connections.most = most
-        app = Starlette(
-            routes=[
-                Route("/sessions", self._begin, methods=["POST"]),
-                Route("/sessions/{session_id}", self._tell, methods=["GET"]),
-                Route("/sessions/{session_id}", self._stop, methods=["DELETE"]),
-                Route("/stream", self._stream, methods=["GET"]),
-                Route("/health", self._health, methods=["GET"]),
-            ],
-            middleware=[Middleware(Guard, access.Hosts(settings), self.counts), access.cors(settings)],
-            exception_handlers=EXPLAIN,
+        app = self._app(
+            Route("/sessions", self._begin, methods=["POST"]),
+            Route("/sessions/{session_id}", self._tell, methods=["GET"]),
+            Route("/sessions/{session_id}", self._stop, methods=["DELETE"]),
+            Route("/stream", self._stream, methods=["GET"]),
+            Route("/health", self._health, methods=["GET"]),
         )
         app.state.job = job
+        crowded = self._app(Route("/stream", self._crowded_stream, methods=["GET"]), Mount("/", crowded_answer))
         return uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
-            http=protocol(self.connections, settings.request_timeout, settings.keep_alive),
+            http=protocol(self.connections, crowded, settings.request_timeout, settings.keep_alive),
             ws="none",
             server_header=False,
             timeout_keep_alive=math.ceil(settings.keep_alive) + 1,  # the protocol's own, which counts, comes first
             timeout_graceful_shutdown=STOP_TIMEOUT,
         )
+
+    def _app(self, *routes: BaseRoute) -> Starlette:
+        guard = Middleware(Guard, access.Hosts(self._settings), self.counts)
+        return Starlette(routes=routes, middleware=[guard, access.cors(self._settings)], exception_handlers=EXPLAIN)
 
     async def _begin(self, request: Request) -> Response:
         begins = self._admit(request)
@@ -241,19 +226,28 @@ class Frontend:
         if request.method != "GET":  # HEAD comes with GET, and would begin a turn
             raise HTTPException(405)
         if self.hub.closed:
-            return Response(goodbye(self._settings.retry), headers=_text(HEADERS))
+            return no_place(STOPS, self._settings.retry)
+        try:
+            return await self._read(request)
+        except FullError as error:
+            return no_place(str(error), self._settings.retry)
+
+    async def _read(self, request: Request) -> ASGIApp:
         job, query = _job(request), fields_of(request)
         if "signature" in query:
             access.check_origin(request, self._settings)
             key = self._tickets.check(query, time.time())
-            place = last_place(request, *key) or Place(key, BEFORE_FIRST)
-            return await self._follow(job, place, attends=False)
+            return await self._follow(job, key, last_place(request, *key), attends=False)
         begins = self._admit(request)
         require(query, "session_id", "dialog_id")
         wanted = parse_request(msgspec.json.encode(query))
         access.check_session(wanted.session_id, begins)
-        place = last_place(request, wanted.session_id) or Place(self._next_turn(job, wanted), BEFORE_FIRST)
-        return await self._follow(job, place, attends=self._is_attended(job, place.key))
+        last = last_place(request, wanted.session_id)
+        key = last.key if last else self._next_turn(job, wanted)
+        return await self._follow(job, key, last, attends=self._is_attended(job, key))
+
+    async def _crowded_stream(self, request: Request) -> Response:
+        return no_place(CROWDED, self._settings.retry)
 
     async def _health(self, request: Request) -> Response:
         """200 while the flow takes records, 503 when it has not for `stalled_after` seconds."""
@@ -315,10 +309,10 @@ class Frontend:
         self.hub.check_room(callers=1)
         return self._open(job, wanted, attended=True)
 
-    async def _follow(self, job: Job, place: Place, *, attends: bool) -> ASGIApp:
-        """The stream after `place`; 204, which stops an EventSource, where all was said."""
-        wake = asyncio.Event()
-        caller = self.hub.join(place.key, place.seq, _now(), wake.set, attends=attends)
+    async def _follow(self, job: Job, key: Key, last: Place | None, *, attends: bool) -> ASGIApp:
+        """The turn's stream after `last`; 204, which stops an EventSource, where all was said."""
+        wake, place = asyncio.Event(), last or Place(key, BEFORE_FIRST)
+        caller = self.hub.join(*place, _now(), wake.set, attends=attends, resumes=last is not None)
         try:
             await _sync(job)
         except BaseException:
@@ -381,10 +375,6 @@ def _asked(turn: Turn) -> dict[str, Any]:
 
 async def _sync(job: Job) -> None:
     await asyncio.to_thread(job.lane.sync)
-
-
-def _text(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in headers}
 
 
 def _job(request: Request) -> Job:

@@ -5,7 +5,8 @@ Rules
   is read while it is sent. A caller that reads slowly costs about `CHUNK` bytes twice, and one event.
 - The first bytes go at once and carry an id, so that a browser that loses the stream comes back to this turn.
 - Silence is broken by a comment every `heartbeat`.
-- When the server stops, a comment says so, and `retry` when to come back.
+- When the server stops, a comment says so, and `retry` when to come back. So it is where no place is free: an
+  EventSource takes any other status than 200 for the end, and asks no more.
 - However it ends, the hub is told.
 """
 
@@ -16,6 +17,7 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from connectors.frontend.hub import Caller
@@ -24,6 +26,7 @@ from connectors.frontend.turn import Done, LostError, Shows
 from connectors.sse import encode
 
 COMMENT: Final = b":\n\n"
+STOPS: Final = "the server stops; the turn goes on when it is back: reconnect"
 CHUNK: Final = 64 << 10
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -65,8 +68,8 @@ class EventStream:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await _write(send, f"retry: {self._retry * 1000:.0f}\nid: {event_id(*self._place)}\n\n".encode())
             await self._pump(send)
-            if self._caller.closed:
-                await _write(send, goodbye(self._retry))
+            if self._caller.closed and not self._caller.replaced:
+                await _write(send, come_again(STOPS, self._retry))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._leave(self._caller)
@@ -102,9 +105,15 @@ class EventStream:
         self._wake.set()
 
 
-def goodbye(retry: float) -> bytes:
-    """What a stream says last when the server stops. Whoever reads it comes back with the id it has."""
-    return f": the server stops; the turn goes on when it is back: reconnect\nretry: {retry * 1000:.0f}\n\n".encode()
+def come_again(why: str, retry: float) -> bytes:
+    """A stream's last words, or all of it. Whoever reads it comes back with the id it has."""
+    return f": {why}\nretry: {retry * 1000:.0f}\n\n".encode()
+
+
+def no_place(why: str, retry: float) -> Response:
+    """A whole stream that says nothing but when to come again."""
+    headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache", "Connection": "close"}
+    return Response(come_again(why, retry), headers=headers)
 
 
 def chunks(events: Iterable[Shows]) -> Iterator[bytes]:

@@ -98,7 +98,7 @@ class ShownTurn:
         self.first = 0
         self.size = 0
         self.whole = 0
-        self.callers: set[Caller] = set()
+        self.callers: dict[Caller, None] = {}  # the longest there first
         self.attending = 0
         self.shown_at = now
         self.attended_at: float | None = None
@@ -181,8 +181,9 @@ class ShownTurn:
 class Caller:
     """One connection's place in a turn. Made by `Hub.join`, given back to `Hub.leave`.
 
-    attends  the turn is given up when none of these is there
-    closed   the server stops: the caller shall come back
+    attends   the turn is given up when none of these is there
+    closed    its stream ends here, and the caller shall come back: the server stops
+    replaced  or it has come back already, on another connection
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class Caller:
         self.wake = wake
         self.attends = attends
         self.closed = False
+        self.replaced = False
         self.turn = turn
         self._next = after + 1
         self._lost = lost
@@ -200,6 +202,10 @@ class Caller:
     def finished(self) -> bool:
         """All was said."""
         return self.turn.end is not None and self._next > self.turn.count
+
+    def passed(self, seq: int) -> bool:
+        """Whether it was given event `seq`."""
+        return self._next > seq
 
     @property
     def over(self) -> bool:

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from connectors.reactor import Reactor
-from tests.callers import serving
+from tests.callers import serving, until
 from tests.conftest import OtherSide, corpus_of
+from tests.test_frontend import connected, read_until, send
 
 Start = Callable[..., OtherSide]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -90,13 +91,18 @@ class Page:
 
 
 class CuttingProxy:
-    """A TCP proxy that cuts the first connection, both ways, once `mark` has passed through it to the caller."""
+    """A TCP proxy that cuts the first connection once `mark` has passed through it to the caller.
 
-    def __init__(self, port: int, mark: bytes) -> None:
+    half  the caller's side alone: the server is not told
+    """
+
+    def __init__(self, port: int, mark: bytes, *, half: bool) -> None:
         self.requests: list[bytes] = []
         self.cuts = 0
         self._port = port
         self._mark = mark
+        self._half = half
+        self._kept: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -107,6 +113,8 @@ class CuttingProxy:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
+        for writer in self._kept:
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -117,7 +125,10 @@ class CuttingProxy:
             pass
         finally:
             up.cancel()
-            upstream_writer.transport.abort()
+            if self._half and not self._kept and self.cuts:
+                self._kept.append(upstream_writer)
+            else:
+                upstream_writer.transport.abort()
             writer.close()
 
     async def _pass_up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,7 +136,8 @@ class CuttingProxy:
             while data := await reader.read(65_536):
                 self.requests.append(data)
                 writer.write(data)
-            writer.close()
+            if not self._half:
+                writer.close()
 
     async def _pass_down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         passed = b""
@@ -155,13 +167,15 @@ def browsing(url: str, profile: Path) -> Iterator[None]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-def test_a_browser_that_is_cut_off_reads_the_whole_text_once(other_side: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("half", [False, True], ids=["and the server knows", "and the server's house is full of it"])
+def test_a_browser_that_is_cut_off_reads_the_whole_text_once(half: bool, other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(SENTENCES), speed=1, token_interval=0.05)
     reactor = Reactor()
-    with Page() as page, serving(side, tmp_path / "data", {"allowed_origins": [page.url]}) as service:
+    settings = {"max_callers": 1, "send_timeout": 600.0}
+    with Page() as page, serving(side, tmp_path / "data", {"allowed_origins": [page.url], **settings}) as service:
         direct = urlsplit(service.address).port
         assert direct is not None
-        proxy = CuttingProxy(direct, b"sentence 4")
+        proxy = CuttingProxy(direct, b"sentence 4", half=half)
         try:
             port = reactor.run(proxy.start())
             page.stream_url = service.stream_url("browser-1").replace(f":{direct}/", f":{port}/")
@@ -170,8 +184,8 @@ def test_a_browser_that_is_cut_off_reads_the_whole_text_once(other_side: Start, 
             reactor.run(proxy.close())
         finally:
             reactor.close()
-        turns = service.job.outcomes.total()
-    assert proxy.cuts == 1
+        turns, replaced = service.job.outcomes.total(), service.frontend.hub.counts["replaced"]
+    assert (proxy.cuts, replaced) == (1, half)
     assert "".join(told["tokens"]).rstrip() == WHOLE
     assert [each.rstrip() for each in told["done"]] == [WHOLE]
     assert told["errors"] == []
@@ -179,3 +193,21 @@ def test_a_browser_that_is_cut_off_reads_the_whole_text_once(other_side: Start, 
     resumed = [request for request in proxy.requests if b"last-event-id: browser-1/0/" in request.lower()]
     assert len(resumed) == 2
     assert (turns, side.gateway.counts["starts"]) == (1, 1)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+def test_a_browser_that_finds_no_place_comes_again_until_there_is_one(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of({"s": SENTENCES, "long": SENTENCES}), {"long": "stall=inf@3"})
+    with Page() as page, serving(side, tmp_path / "data", {"allowed_origins": [page.url], "max_callers": 1}) as service:
+        page.stream_url = service.stream_url("browser-1")
+        with contextlib.ExitStack() as held:
+            other = held.enter_context(connected(service))
+            send(other, service.stream_url("other", stream="long"))
+            read_until(other, b"id: other/0/-1")
+            with browsing(page.url, tmp_path / "profile"):
+                until(lambda: service.frontend.hub.counts["refused"] >= 2)
+                held.close()
+                told = page.told.get(timeout=60)
+    assert [each.rstrip() for each in told["done"]] == [WHOLE]
+    assert told["errors"] == []
+    assert told["opens"] >= 3
