@@ -21,6 +21,7 @@ from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, run_main
 
 from connectors.errors import DataDirError
+from connectors.log.records import Summary
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
@@ -29,7 +30,6 @@ from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
 from connectors.vendors.cognigy.simulator import SimulatedCognigy
 from connectors.vendors.cognigy.sink import DialogSink
-from connectors.vendors.cognigy.variables import DialogUpdate
 
 WAIT = 20.0
 Vendors = Callable[..., SimulatedCognigy]
@@ -68,12 +68,12 @@ def quick(**changed: Any) -> DialogSettings:
     return DialogSettings(**{"retry_base": 0.01, **changed})
 
 
-def update(number: int, turn: int = 0, dialog: str | None = None, response: str | None = None) -> DialogUpdate:
+def update(number: int, turn: int = 0, dialog: str | None = None, response: str | None = None) -> Summary:
     text = f"Answer {number}, turn {turn}. " if response is None else response
-    return DialogUpdate(f"s-{number}", turn, dialog or f"d-{number}", text, 12, turn, 12 + turn)
+    return Summary(0, f"s-{number}", turn, dialog or f"d-{number}", text, 12, turn, 12 + turn)
 
 
-def run(sink: DialogSink, updates: Sequence[DialogUpdate], batch: int = 7) -> None:
+def run(sink: DialogSink, updates: Sequence[Summary], batch: int = 7) -> None:
     flow = Dataflow("variables")
     items = [("w00-03", updates[start : start + batch]) for start in range(0, len(updates), batch)]
     op.output("dialog", op.input("in", flow, TestingSource(items)), sink)
@@ -358,14 +358,14 @@ from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import CognigySettings
 from connectors.vendors.cognigy.settings import DialogSettings
 from connectors.vendors.cognigy.sink import DialogSink
-from connectors.vendors.cognigy.variables import DialogUpdate
+from connectors.log.records import Summary
 from connectors.reactor import Reactor
 from connectors.secret import Secret
 
 url, client, secret, directory = sys.argv[1:]
 account = CognigyAccount(CognigySettings(base_url=url, client_id=client, client_secret=Secret(secret)))
 updates = [
-    DialogUpdate(f"s-{number}", turn, f"d-{number}", f"Answer {number}, turn {turn}. ", 12, turn, 12 + turn)
+    Summary(0, f"s-{number}", turn, f"d-{number}", f"Answer {number}, turn {turn}. ", 12, turn, 12 + turn)
     for turn in range(4) for number in range(50)
 ]
 settings = DialogSettings(retry_base=0.01, parallel=4)

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.log.records import FRAME, VERDICT, Record
+from connectors.log.records import FRAME, VERDICT, Question, Record
 from connectors.vendors.cxone.contract import Decoder
 from flows.moderation import Policy
 from flows.steps.base import Core
-from flows.steps.events import Event, Question
+from flows.steps.events import Event
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
 from flows.steps.totals import Session

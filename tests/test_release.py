@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.log.records import Message, Record
+from connectors.log.records import Message, Question, Record
 from flows.moderation import Moderator, Policy
-from flows.steps.events import Boundary, Event, Finding, Output, Question, Released, Text
+from flows.steps.events import Boundary, Event, Finding, Output, Released, Text
 from flows.steps.release import Release
 
 OPEN = Record(0, "s", 3, "open", d={"desktop": "west"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable
 
-from connectors.log.records import Message, Record
+from connectors.log.records import Message, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
-from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
 from flows.steps.totals import Session
 
 CREATED = 1_795_176_000_000_000

@@ -144,7 +144,7 @@ def _read_recording(path: Path) -> Iterator[Stream | str]:
                 turns[key].texts.append((event.t, event.text))
                 turns[key].tokens += event.tokens
             elif type(event) is Record and event.k == OPEN:
-                turns.setdefault(key, _Turn(event.d if isinstance(event.d, dict) else {}))
+                turns.setdefault(key, _Turn(event.fields))
             elif type(event) is Record and event.k == CLOSE and key in turns:
                 yield _turn(key[0], turns.pop(key), event.t)
     for _ in turns:

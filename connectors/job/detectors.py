@@ -14,25 +14,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from connectors.log.lane import Lane
-from connectors.log.records import verdict
+from connectors.log.records import Question, verdict
 from connectors.reactor import Reactor
 
 MAX_WAITING = 10_000
 
 log = logging.getLogger(__name__)
-
-
-class Question(NamedTuple):
-    """Clean text of a turn from offset `start` on."""
-
-    session_id: str
-    turn: int
-    detector: str
-    start: int
-    text: str
 
 
 class Detector(Protocol):
@@ -90,7 +80,7 @@ class Detectors:
         upto = question.start + len(question.text)
         try:
             if lane := self._lane_of():
-                lane.append(verdict(question.session_id, question.turn, question.detector, upto, findings))
+                lane.append(verdict(question.s, question.n, question.detector, upto, findings))
         finally:
             self._answered += 1
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from connectors.job.detectors import Detectors, Question
+from connectors.job.detectors import Detectors
+from connectors.log.records import Question
 
 
 class DetectorSink(FixedPartitionedSink[Sequence[Question], None]):

@@ -58,6 +58,16 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     d: str | dict[str, Any] | None = None
     b: bool = False
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """`d`, where that is an object as it should be; else nothing."""
+        return self.d if isinstance(self.d, dict) else {}
+
+    @property
+    def reason(self) -> str:
+        """Why a turn closed."""
+        return str(self.fields.get("reason", ""))
+
 
 def opened(session_id: str, turn: int, request: dict[str, Any]) -> Record:
     """A record to append to a lane, which stamps its `t`; so too the functions below."""
@@ -128,6 +138,33 @@ class Message(msgspec.Struct, frozen=True, gc=False, tag="sentence", tag_field="
     fallback: bool
     t: int
     moderated: tuple[str, ...] = ()
+
+
+class Summary(msgspec.Struct, frozen=True, gc=False):
+    """What a turn leaves its vendor: the text that was shown, a fallback included, and its usage.
+
+    s, n, t  its session and turn, and the log time of its end; so too below
+    """
+
+    t: int
+    s: str
+    n: int
+    dialog_id: str
+    response: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log."""
+
+    t: int
+    s: str
+    n: int
+    detector: str
+    start: int
+    text: str
 
 
 encode_message = msgspec.json.Encoder().encode

@@ -84,7 +84,7 @@ class Sharder:
         if record.k != OPEN:
             return record
         self._open[shard].add((record.s, record.n))
-        request = dict(record.d) if isinstance(record.d, dict) else {}
+        request = dict(record.fields)
         skew = request.pop("skew", 0)
         created = self._created - (skew if isinstance(skew, int) else 0)
         request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": created}

@@ -74,9 +74,9 @@ class Turns:
             self._close(record)
         elif kind == ERROR:
             turn = self.open.get((record.s, record.n))
-            if turn is not None and isinstance(record.d, dict):
-                turn.restarts = record.d.get("retry", turn.restarts)
-                turn.resumed += record.d.get("kind") == RESTARTED
+            if turn is not None:
+                turn.restarts = record.fields.get("retry", turn.restarts)
+                turn.resumed += record.fields.get("kind") == RESTARTED
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; the last `t` and everything that `restore` needs."""
@@ -114,7 +114,7 @@ class Turns:
     def _open(self, record: Record) -> None:
         key = (record.s, record.n)
         if key not in self.open:
-            self.open[key] = Turn(record.s, record.n, record.d if isinstance(record.d, dict) else {})
+            self.open[key] = Turn(record.s, record.n, record.fields)
             self._newest[record.s] = record.n
             self._ended.pop(record.s, None)
 

@@ -93,7 +93,7 @@ class Place(NamedTuple):
 
 
 class OwnSink(Protocol):
-    """A Bytewax sink of lists of DialogUpdate, of which these are asked beside."""
+    """A Bytewax sink of lists of Summary (connectors/log/records.py), of which these are asked beside."""
 
     @property
     def undelivered(self) -> int:

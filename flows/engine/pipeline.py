@@ -19,16 +19,14 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors.job import detectors
-from connectors.log.records import Message, Record
+from connectors.log.records import Message, Question, Record, Summary
 from connectors.metrics import Row
 from connectors.vendors.base import Vendor
-from connectors.vendors.cognigy.variables import DialogUpdate
 from flows.engine.policies import Policies
 from flows.engine.shard import Shard
 from flows.settings import Settings
 from flows.steps.base import Core
-from flows.steps.events import Question, Released, Summary
+from flows.steps.events import Released
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
 from flows.steps.totals import Session
@@ -59,7 +57,7 @@ def build(
     lists     folder of the block lists that the log names
     messages  step id to a sink of lists of (desktop, Message)
     rows      step id to a sink of lists of metric rows
-    updates   step id to a sink of lists of DialogUpdate
+    updates   step id to a sink of lists of Summary
     questions step id to a sink of lists of Question, for remote detectors
     """
     flow = Dataflow(vendor.name)
@@ -115,8 +113,7 @@ def _send(
 
 
 def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Record) -> Release:
-    request = opened.d if isinstance(opened.d, dict) else {}
-    language = request.get("language") or settings.window.language
+    language = opened.fields.get("language") or settings.window.language
     fallback = settings.fallback
     if not fallback.serves(vendor):
         return Release(policies.of(opened), opened)
@@ -131,25 +128,9 @@ def _rows(value: Value) -> list[Row] | None:
     return [event for event in value[0] if isinstance(event, _ROWS)] or None
 
 
-def _updates(value: Value) -> list[DialogUpdate] | None:
-    return [
-        DialogUpdate(
-            each.s,
-            each.n,
-            each.dialog_id,
-            each.response,
-            each.prompt_tokens,
-            each.completion_tokens,
-            each.total_tokens,
-        )
-        for each in value[0]
-        if type(each) is Summary
-    ] or None
+def _updates(value: Value) -> list[Summary] | None:
+    return [event for event in value[0] if type(event) is Summary] or None
 
 
-def _questions(value: Value) -> list[detectors.Question] | None:
-    return [
-        detectors.Question(each.s, each.n, each.detector, each.start, each.text)
-        for each in value[0]
-        if type(each) is Question
-    ] or None
+def _questions(value: Value) -> list[Question] | None:
+    return [event for event in value[0] if type(event) is Question] or None

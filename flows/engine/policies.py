@@ -30,7 +30,7 @@ class Policies:
 
     def of(self, opened: Record) -> Policy:
         """The policy of a turn. Raises InputError where its block list is not kept."""
-        request = opened.d if isinstance(opened.d, dict) else {}
+        request = opened.fields
         tenant, digest = request.get("tenant"), request.get("blocklist")
         own = isinstance(tenant, str) and tenant in self._settings.tenants  # those without settings share one entry
         return self._policy(tenant if own else None, None if digest is None else str(digest))

@@ -206,10 +206,12 @@ class _Turn:
         return [self._opened(record) if record.k == OPEN else record for record in made]
 
     def _opened(self, record: Record) -> Record:
-        prompt = record.d.get("prompt") if isinstance(record.d, dict) else None
-        if not isinstance(prompt, str) or not isinstance(record.d, dict):
+        prompt = record.fields.get("prompt")
+        if not isinstance(prompt, str):
             return record
-        return msgspec.structs.replace(record, d={**record.d, "prompt": self._faked(prompt, self._findings(prompt))})
+        return msgspec.structs.replace(
+            record, d={**record.fields, "prompt": self._faked(prompt, self._findings(prompt))}
+        )
 
     def _faked(self, text: str, findings: Sequence[Finding], *, proved: bool = False) -> str:
         """The text with a fake for each personal finding; `proved`, so that exactly these are found again."""

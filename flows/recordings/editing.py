@@ -97,7 +97,7 @@ def summarise(path: Path) -> Summary:
         last = record.t
         key = (record.s, record.n)
         if record.k == OPEN and key not in turns:
-            request = record.d if isinstance(record.d, dict) else {}
+            request = record.fields
             turn = TurnSummary(*key, record.t / SECOND)
             turn.model, turn.tenant = request.get("model") or "", request.get("tenant") or ""
             turns[key] = turn, Reassembly(vendor.decoder())
@@ -107,8 +107,8 @@ def summarise(path: Path) -> Summary:
         turn.frames += record.k == FRAME
         turn.breaks += record.k == ERROR
         turn.seconds = record.t / SECOND - turn.begun
-        if record.k == CLOSE and isinstance(record.d, dict):
-            turn.ended = str(record.d.get("reason", ""))
+        if record.k == CLOSE:
+            turn.ended = record.reason
         for event in core.feed(record):
             if isinstance(event, Text):
                 turn.tokens += event.tokens

@@ -59,6 +59,6 @@ def unbroken(records: Sequence[Record], recording: Path) -> Iterator[Record]:
             opened = True
             yield record
         elif record.k == CLOSE:
-            if isinstance(record.d, dict) and record.d.get("reason") == "finished":
+            if record.reason == "finished":
                 yield Record(record.t, record.s, record.n, FRAME, d=write("", True))
             yield record

@@ -1,4 +1,4 @@
-"""What travels between the steps, beside the log's own open, error and close records.
+"""What travels between the steps, beside what the log and what goes out is made of (connectors/log/records.py).
 
 Rules
 - Everything names its session `s`, its turn `n` and the log time `t` at which it became true.
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from connectors.log.records import ClosedBy, Message, Record
+from connectors.log.records import ClosedBy, Message, Question, Record, Summary
 from connectors.metrics import Row
 
 
@@ -59,17 +59,6 @@ class Boundary(msgspec.Struct, frozen=True, gc=False):
     closed_by: ClosedBy
 
 
-class Question(msgspec.Struct, frozen=True, gc=False):
-    """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log."""
-
-    t: int
-    s: str
-    n: int
-    detector: str
-    start: int
-    text: str
-
-
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """Something moderation found in message `seq`, by its offsets in the clean text. Never the value itself."""
 
@@ -102,19 +91,6 @@ class Released(msgspec.Struct, frozen=True, gc=False):
     began: int
     proved: int
     findings: int
-
-
-class Summary(msgspec.Struct, frozen=True, gc=False):
-    """What a turn leaves in its dialog: the text that was shown, a fallback included, and its usage."""
-
-    t: int
-    s: str
-    n: int
-    dialog_id: str
-    response: str
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):

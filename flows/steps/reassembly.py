@@ -123,7 +123,7 @@ class Reassembly(Core):
             self._opened = True
             return [event]
         out = self._drop_half_message(event)
-        known = event.d if isinstance(event.d, dict) else {}
+        known = event.fields
         learnt = known.get("learnt")
         learnt = learnt if isinstance(learnt, list) else ()
         out += self._settle(event, self._continuation.resume(str(known.get("resumes")), learnt))
@@ -132,7 +132,7 @@ class Reassembly(Core):
     def _close(self, event: Record) -> list[Event]:
         out = self._drop_half_message(event)
         out += self._settle(event, self._continuation.flush())
-        if _reason(event) != FINISHED:
+        if event.reason != FINISHED:
             out += [self._dead_letter(event, "half a character")] if self._characters.drop() else []
         elif tail := self._characters.flush():
             out.append(Text(event.t, event.s, event.n, tail, 0))
@@ -210,7 +210,3 @@ class Characters:
 def _spelt(tokens: Iterable[str]) -> list[str]:
     """Raw tokens with each byte that is no UTF-8 as a token of its own."""
     return [piece for token in tokens for piece in byte_tokens(token)]
-
-
-def _reason(close: Record) -> object:
-    return close.d.get("reason") if isinstance(close.d, dict) else None

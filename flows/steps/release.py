@@ -25,11 +25,11 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.log.records import CLOSE, DEFAULT_DESKTOP, VERDICT, ClosedBy, Message, Record
+from connectors.log.records import CLOSE, DEFAULT_DESKTOP, VERDICT, ClosedBy, Message, Question, Record
 from flows import moderation
 from flows.moderation import Moderator, Policy, Span
 from flows.steps.base import Core
-from flows.steps.events import Boundary, Event, Finding, Question, Released, Text
+from flows.steps.events import Boundary, Event, Finding, Released, Text
 from flows.steps.fallback import FINISHED
 from flows.steps.windows import TIMEOUT, TOKEN
 
@@ -48,8 +48,7 @@ class Release(Core):
     version = 2
 
     def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
-        request = opened.d if isinstance(opened.d, dict) else {}
-        self._desktop = request.get("desktop") or DEFAULT_DESKTOP
+        self._desktop = opened.fields.get("desktop") or DEFAULT_DESKTOP
         self._policy = policy
         self._fallback = fallback
         self._session = (opened.s, opened.n)
@@ -160,7 +159,7 @@ class Release(Core):
         return [Question(t, *self._session, detector, start, text) for detector in self._policy.remote]
 
     def _verdict(self, event: Record) -> list[Event]:
-        verdict = event.d if isinstance(event.d, dict) else {}
+        verdict = event.fields
         if verdict.get("detector") in self._policy.remote and verdict["findings"] is None:
             self._keep(self._moderator.release_held())
         elif verdict.get("detector") in self._policy.remote:
@@ -182,8 +181,8 @@ class Release(Core):
         self._closing, self.deadline = None, None
         event = Record(t, close.s, close.n, CLOSE, d=close.d)
         out = self._release(t)
-        finished = _reason(event) == FINISHED
-        said = not finished and self._fallback(_reason(event)) != ""
+        finished = event.reason == FINISHED
+        said = not finished and self._fallback(event.reason) != ""
         out += self._window(event.t, self._fed, END if finished else ERROR, event.t, last=not said)
         if said:
             out.append(self._last_word(event))
@@ -191,7 +190,7 @@ class Release(Core):
 
     def _last_word(self, close: Record) -> Released:
         """The final message of a turn that failed: the fallback, or nothing but the end."""
-        text = self._fallback(_reason(close))
+        text = self._fallback(close.reason)
         message = Message(*self._session, self._seq, text, ERROR, True, bool(text), close.t)
         self._seq += 1
         return Released(close.t, *self._session, message, self._desktop, 0, close.t, close.t, 0)
@@ -258,10 +257,6 @@ class Release(Core):
             at += 3
         del arrivals[:at]
         return began, tokens
-
-
-def _reason(close: Record) -> str:
-    return str(close.d.get("reason")) if isinstance(close.d, dict) else ""
 
 
 def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:

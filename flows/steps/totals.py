@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 
-from connectors.log.records import CLOSE, ERROR, OPEN, Record
+from connectors.log.records import CLOSE, ERROR, OPEN, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from flows.steps.base import Core
-from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Summary, Text, Usage
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
 
 CHARS_PER_TOKEN = 4
 FLAG = "flag"
@@ -58,7 +58,7 @@ class Session(Core):
 
     def __init__(self, vendor: str, opened: Record, max_shown: int = MAX_SHOWN) -> None:
         self._vendor = vendor
-        self._request: dict[str, Any] = opened.d if isinstance(opened.d, dict) else {}
+        self._request = opened.fields
         self._created = int(self._request.get("created", 0))
         self._started = opened.t
         self._tally = Tally()
@@ -152,7 +152,7 @@ class Session(Core):
         return (DeadLetterRow(event.s, event.n, self._created + event.t, "set_variables", "response_cut"),)
 
     def _error(self, event: Record) -> ErrorRow:
-        problem = event.d if isinstance(event.d, dict) else {}
+        problem = event.fields
         return ErrorRow(
             session_id=event.s,
             turn=event.n,
@@ -208,7 +208,7 @@ class Session(Core):
             usage_estimated=tally.usage is None,
             interruptions=tally.interruptions,
             restarts=tally.opens - 1,
-            outcome=event.d.get("reason", "") if isinstance(event.d, dict) else "",
+            outcome=event.reason,
             error_kind=tally.error_kind,
             tokens_doubtful=tally.tokens_doubtful,
         )

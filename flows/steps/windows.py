@@ -84,7 +84,7 @@ class Windows(Core):
     version = 2
 
     def __init__(self, settings: WindowSettings, opened: Record) -> None:
-        request = opened.d if isinstance(opened.d, dict) else {}
+        request = opened.fields
         self._session = (opened.s, opened.n)
         self._settings = settings
         self._mode = request.get("window") or settings.mode

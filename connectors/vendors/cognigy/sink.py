@@ -17,14 +17,15 @@ from connectors.delivery.journal import SEGMENT_BYTES, Journal
 from connectors.delivery.ledger import DeliveryMemory
 from connectors.delivery.outbox import Outbox
 from connectors.errors import DeliveryError
+from connectors.log.records import Summary
 from connectors.reactor import Reactor
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import DialogSettings
-from connectors.vendors.cognigy.variables import TO, DialogUpdate, Poster, StoredUpdate, Tell
+from connectors.vendors.cognigy.variables import TO, Poster, StoredUpdate, Tell
 
 
-class DialogSink(StoringSink[DialogUpdate, Poster]):
-    """Posts `(key, [DialogUpdate, …])` to the dialog API.
+class DialogSink(StoringSink[Summary, Poster]):
+    """Posts `(key, [Summary, …])` to the dialog API.
 
     account         whose dialogs; give the gateway the same one, and they share a token
     directory       where the journal lives, and nothing else of ours
@@ -59,7 +60,7 @@ class DialogSink(StoringSink[DialogUpdate, Poster]):
         memory = DeliveryMemory(journal, {TO: outbox}, ended_for=settings.remember, on_delivered=poster.count)
         return memory, poster
 
-    def named(self, item: DialogUpdate) -> tuple[str, StoredUpdate]:
+    def named(self, item: Summary) -> tuple[str, StoredUpdate]:
         return TO, StoredUpdate.of(item)
 
     @property

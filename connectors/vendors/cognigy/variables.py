@@ -27,6 +27,7 @@ from connectors.delivery.ledger import Delivered, DeliveryMemory, wall_clock
 from connectors.delivery.outbox import Entry
 from connectors.errors import CredentialsError, DataDirError, SettingsError
 from connectors.http import HttpError, StatusError
+from connectors.log.records import Summary
 from connectors.vendors.attempts import Gate
 from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
@@ -42,8 +43,11 @@ READ_AGAIN_AFTER: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
-    """What a turn leaves in its dialog: the text that was shown, a fallback included, and what it cost."""
+Tell: TypeAlias = Callable[[DeadLetter], object]
+
+
+class StoredUpdate(msgspec.Struct, frozen=True, gc=False):
+    """A turn's summary as the journal has it, named as one message of its turn that is the only one."""
 
     session_id: str
     turn: int
@@ -52,6 +56,13 @@ class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    seq: int = 0
+    final: bool = True
+
+    @classmethod
+    def of(cls, summary: Summary) -> StoredUpdate:
+        _, *fields = msgspec.structs.astuple(summary)
+        return cls(*fields)
 
     def variables(self) -> dict[str, list[dict[str, str | int]]]:
         """The body of the request."""
@@ -62,20 +73,6 @@ class DialogUpdate(msgspec.Struct, frozen=True, gc=False):
             "llm_total_tokens": self.total_tokens,
         }
         return {"variables": [{"name": name, "value": value} for name, value in values.items()]}
-
-
-Tell: TypeAlias = Callable[[DeadLetter], object]
-
-
-class StoredUpdate(DialogUpdate, frozen=True):
-    """An update in the journal, named as one message of its turn that is the only one."""
-
-    seq: int = 0
-    final: bool = True
-
-    @classmethod
-    def of(cls, update: DialogUpdate) -> StoredUpdate:
-        return cls(*msgspec.structs.astuple(update))
 
 
 _decode = msgspec.json.Decoder(StoredUpdate).decode
@@ -176,7 +173,7 @@ class Poster:
                     self._memory.acknowledge(TO, *entry.name)
                     return
 
-    async def _post(self, update: DialogUpdate) -> None:
+    async def _post(self, update: StoredUpdate) -> None:
         """One request. Raises _PostError unless it ends in a 2xx."""
         if update.dialog_id.strip(".") == "":
             raise _PostError("dialog_id", final=True)  # a path that leads elsewhere
