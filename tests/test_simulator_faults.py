@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import SettingsError
 from connectors.simulator import Faults
 from connectors.simulator import faults as module
-from connectors.simulator.faults import Drop, Ids, Place, Progress, Refusal, Repeat, Stall
+from connectors.simulator.faults import FOREVER, Drop, Ids, Malformed, Place, Progress, Refusal, Repeat, Stall
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,11 @@ from connectors.simulator.faults import Drop, Ids, Place, Progress, Refusal, Rep
         ("repeat=3:ids=new,ids=event:every=2", Faults(repeat=Repeat(3, "new"), ids=Ids(every=2))),
         ("ids=data:named=unique:odd", Faults(ids=Ids("data", named="unique", odd=True))),
         ("ids=event:named=shared:size=4:again", Faults(ids=Ids(named="shared", size=4, again=True))),
+        ("drop@12", Faults(drops=(Drop("fin", Place(12)),))),
+        ("drop@12:repeat=3:ids=new", Faults(drops=(Drop("fin", Place(12), repeat=3, ids="new"),))),
+        ("drop=rst@12:repeat=0,repeat=3", Faults(drops=(Drop("rst", Place(12), repeat=0),), repeat=Repeat(3))),
+        ("malformed@5", Faults(malformed=(Malformed("truncated", Place(5)),))),
+        ("lost@last", Faults(drops=(Drop("fin", Place(0, "last"), FOREVER),))),
         ("raw", Faults(raw=True)),
         ("bom,lines,eol=cr,pack=2", Faults(bom=True, lines=True, eol="cr", pack=2)),
     ],
@@ -50,6 +55,10 @@ def test_faults_are_written_as_text_and_read_back(text: str, faults: Faults) -> 
         ("drop=fin@+3b", "a place is a token"),
         ("drop=fin@3:sideways", "takes no 'sideways'"),
         ("drop=error@3:code=a b", "code"),
+        ("drop=fin@3:ids=old", "ids is one of same, new"),
+        ("lost", "lost@12"),
+        ("lost=fin@3", "takes a place and nothing else"),
+        ("lost@3:repeat=2", "takes a place and nothing else"),
         ("429=2@4", "takes no place"),
         ("429=0", "times"),
         ("429:on=monday", "on is one of any, start, continue, token"),
@@ -111,6 +120,15 @@ def test_progress_takes_drops_in_order() -> None:
         seen.append(drop.how)
         progress.dropped()
     assert seen == ["fin", "fin", "rst"]
+
+
+def test_a_drop_may_say_what_the_continuation_after_it_repeats() -> None:
+    progress = Progress(Faults.parse("drop@1:repeat=5:ids=new,drop@2,repeat=2,drop@3:repeat=0"))
+    seen = []
+    while progress.drop is not None:
+        progress.dropped()
+        seen.append(progress.faults.repeat)
+    assert seen == [Repeat(5, "new"), Repeat(2), Repeat(0)]
 
 
 def test_latencies_add_up_where_they_apply() -> None:

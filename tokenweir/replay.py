@@ -13,7 +13,7 @@ from flows.recordings.vendor import vendor_of
 from flows.replay import outputs, replay
 from flows.settings import load
 from tokenweir.options import PATH, RECORDINGS, SETTINGS
-from tokenweir.output import explained, out
+from tokenweir.output import err, explained, out
 from tokenweir.progress import one_by_one
 from tokenweir.screen import shown
 
@@ -25,9 +25,7 @@ from tokenweir.screen import shown
     "--speed", type=float, help="Times the recorded time: 1 as it was, 10 ten times as fast. Full speed without."
 )
 @click.option("--cut", help="The same text in other pieces: char, a number of characters, or seed:K.")
-@click.option(
-    "--faults", help="What goes wrong with every turn, e.g. drop@12:repeat=3,stall=2@20 (docs/recordings.md)."
-)
+@click.option("--faults", help="What goes wrong with every turn, e.g. drop@12:repeat=3,stall=2@20 (docs/simulator.md).")
 @click.option("--json", "as_json", is_flag=True, help="Messages as JSON lines on standard output.")
 @click.option("--desktop", metavar="URL", help="Send the messages to an agent desktop too (ws://…).")
 @click.option("--data-dir", type=PATH, help="Put the metrics into this data directory's DuckDB too.")
@@ -44,6 +42,9 @@ def command(
 ) -> None:
     """Run recordings, or folders of them, through the flow again and show their messages."""
     variant, found = Variant.parse(cut, faults), editing.recordings_in(paths)
+    if variant.passed_over:
+        said = f"a replay has no connections, so these faults are passed over: {', '.join(variant.passed_over)}"
+        err.print(Text(said), style="yellow")
     with shown(as_json) as show, one_by_one(found, quiet=len(found) == 1 or out.is_terminal) as each:
         for path in each:
             if len(found) > 1 and not as_json:

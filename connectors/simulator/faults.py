@@ -15,6 +15,7 @@ Rules
       drop=rst@300b             … after byte 300 of this answer (head and framing count; for end, the body's)
       drop=end@+2:times=3       … 2 tokens into this answer, and again in the two after it
       drop=end@last             … after the last token, so that only `finished` lacks
+      drop=fin@12:repeat=3:ids=new     the continuation after this one begins 3 tokens back, with new ids
       drop=error@12:code=overloaded    an `event: error` (Cognigy: a message), then a clean end
       drop=1011@12              a WebSocket's close frame with that code: 1000, 1001, 1011; 1006 is none, and FIN
       drop=fin@9:revoke:refuse=2       the token is revoked too, and connections are refused for 2 s
@@ -30,6 +31,8 @@ Rules
       ids=data:odd              the ids in the data hold half a surrogate pair, a NUL and a line break
       big=1500000@3             the event of token 3 carries a `data` field of so many bytes
       malformed=garbage@5       an event too many after token 5: garbage, truncated, type, utf8
+      drop@12  malformed@5      as drop=fin@12, malformed=truncated@5
+      lost@12                   a drop that comes again however often the client continues
       eol=crlf  comments=1  bom  retry=3000    the SSE liberties; comments: one before every n-th event
       lines                     the JSON of an event over several data lines
       raw                       byte tokens (<0xE2>) as the bytes themselves, so that a message is no UTF-8
@@ -41,11 +44,11 @@ Rules
 - What a vendor's protocol has no place for is passed over: SSE liberties on a WebSocket, close codes on HTTP (FIN).
   On a WebSocket `pack` tokens share a message, `pieces` are frames of one, and a `heartbeat` is a ping.
 - Seconds are real ones, whatever the speed that the stream is played at.
+- `replay --faults` takes the same words (flows/recordings/variants.py).
 """
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
@@ -56,7 +59,8 @@ from msgspec import Meta
 from connectors.errors import SettingsError
 
 On = Literal["any", "start", "continue", "token", "config", "dialog"]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+FOREVER: Final = 1_000_000
+Count = Annotated[int, Meta(ge=1, le=FOREVER)]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
@@ -106,7 +110,11 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """An answer that is broken off. `refuse`: seconds without new connections afterwards."""
+    """An answer that is broken off.
+
+    refuse       seconds without new connections afterwards
+    repeat, ids  of the continuation after it, in place of `Faults.repeat`
+    """
 
     how: Literal["fin", "rst", "end", "error", "1000", "1001", "1006", "1011"]
     at: Place
@@ -114,10 +122,23 @@ class Drop(msgspec.Struct, frozen=True):
     revoke: bool = False
     refuse: Seconds = 0
     code: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")] = "internal_error"
+    repeat: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    ids: Literal["same", "new"] | None = None
 
     def __post_init__(self) -> None:
         if self.how == "error":
             _require_token("drop=error", self.at)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no continuation gets past it."""
+        return self.times == FOREVER
+
+    def repeats(self, otherwise: Repeat) -> Repeat:
+        """What the continuation after it repeats."""
+        if self.repeat is None and self.ids is None:
+            return otherwise
+        return Repeat(self.repeat or 0, self.ids or "same")
 
     @property
     def ending(self) -> Literal["fin", "rst", "end"]:
@@ -221,7 +242,9 @@ class Faults(msgspec.Struct, frozen=True):
 
         The same seed draws the same faults, in every process. About one stream in three gets none.
         """
-        return _draw(random.Random(seed), length)
+        from connectors.simulator import drawing  # which makes these
+
+        return drawing.drawn(seed, length)
 
 
 class Progress:
@@ -229,6 +252,7 @@ class Progress:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
+        self._repeat = faults.repeat
         self._refusals = [refusal.times for refusal in faults.refusals]
         self._drops = [drop.times for drop in faults.drops]
 
@@ -251,7 +275,9 @@ class Progress:
 
     def dropped(self) -> None:
         """`drop` has happened."""
-        self._drops[next(place for place, left in enumerate(self._drops) if left)] -= 1
+        place = next(place for place, left in enumerate(self._drops) if left)
+        self._drops[place] -= 1
+        self.faults = msgspec.structs.replace(self.faults, repeat=self.faults.drops[place].repeats(self._repeat))
 
 
 def _applies(meant: On, asked: On) -> bool:
@@ -276,6 +302,8 @@ _SCALARS: Final = {field.name: field for field in msgspec.structs.fields(Faults)
     *_MANY,
     *(field for field, _ in _KINDS.values()),
 }
+_SHORT: Final = {"drop": "fin", "malformed": "truncated"}
+"""What is meant where only a place is given."""
 _ITEM = re.compile(r"([a-z]+|\d{3})(?:=([^@:]*))?(?:@([^:]*))?((?::[a-z-]+(?:=[^:]*)?)*)")
 
 
@@ -290,6 +318,12 @@ def _parse_item(item: str) -> tuple[str, Any]:
         given[key.replace("-", "_")] = setting or "true"
     if place is not None:
         given["at"] = Place.parse(place)
+    if name == "lost":
+        if value is not None or place is None or tail:
+            raise SettingsError(f"fault {item[:40]!r} takes a place and nothing else: lost@12")
+        return "drops", Drop("fin", given["at"], FOREVER)
+    if place is not None and value is None:
+        value = _SHORT.get(name)
     if name.isdigit():
         return "refusals", _made(item, Refusal, {"status": name, "times": value or "1", **given})
     if name in _KINDS:
@@ -300,7 +334,7 @@ def _parse_item(item: str) -> tuple[str, Any]:
         if given:
             raise SettingsError(f"fault {item[:40]!r}: {name} takes neither a place nor options")
         return name, getattr(_made(item, Faults, {name: "true" if value is None else value}), name)
-    known = ", ".join(sorted((*_KINDS, *_SCALARS)))
+    known = ", ".join(sorted((*_KINDS, *_SCALARS, "lost")))
     raise SettingsError(f"fault {item[:40]!r} is not known: a status such as 429, or one of {known}")
 
 
@@ -309,7 +343,7 @@ def _made(item: str, kind: type[S], given: dict[str, Any]) -> S:
     for key, value in given.items():
         if key not in fields:
             raise SettingsError(f"fault {item[:40]!r} takes no {'place' if key == 'at' else repr(key)}")
-        if get_origin(fields[key].type) is Literal and value not in (words := get_args(fields[key].type)):
+        if (words := _words(fields[key].type)) and value not in words:
             raise SettingsError(f"fault {item[:40]!r}: {key} is one of {', '.join(words)}")
     for key, field in fields.items():
         if field.required and key not in given:
@@ -319,6 +353,12 @@ def _made(item: str, kind: type[S], given: dict[str, Any]) -> S:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"fault {item[:40]!r}: {str(error).replace('`', '')}") from None
+
+
+def _words(kind: Any) -> tuple[str, ...]:
+    """The words that a field may be, where it is one of some."""
+    literal = next((each for each in (kind, *get_args(kind)) if get_origin(each) is Literal), None)
+    return get_args(literal)
 
 
 def _format(faults: Faults) -> Iterator[str]:
@@ -346,40 +386,3 @@ def _options(fault: msgspec.Struct, skip: int) -> str:
 
 def _text(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
-
-
-# Drawing.
-
-
-def _draw(rng: random.Random, length: int) -> Faults:
-    if rng.random() < 0.33:
-        return Faults()
-    # Without ids to tell by, a repetition is recognised only where it is long, and where it is not itself cut.
-    new_ids = rng.random() < 0.3
-    drops = tuple(_draw_drop(rng, length) for _ in range(rng.choice((0, 1, 1, 1 if new_ids else 2))))
-    refusals = []
-    if rng.random() < 0.25:
-        wait = rng.choice((None, 0.0, 1.0))
-        refusals.append(Refusal(rng.choice((429, 429, 503)), on=rng.choice(("start", "any")), retry_after=wait))
-    if rng.random() < 0.1:
-        refusals.append(Refusal(401))
-    return Faults(
-        refusals=tuple(refusals),
-        drops=drops,
-        repeat=Repeat(rng.randint(12, 20), "new") if new_ids else Repeat(rng.choice((0, 0, 1, 3, 9))),
-        ids=Ids(rng.choice(("event", "event", "both", "data"))),
-        eol=rng.choice(("lf", "lf", "crlf", "cr")),
-        comments=rng.choice((0, 0, 1, 5)),
-        lines=rng.random() < 0.2,
-        split=rng.choice((1, 1, 1, 2)),
-        pieces=rng.choice((0, 0, 0, 1, 7)),
-        finish=rng.choice(("own", "last")),
-    )
-
-
-def _draw_drop(rng: random.Random, length: int) -> Drop:
-    revoke = rng.random() < 0.1
-    if rng.random() < 0.4:
-        at = Place(rng.randint(0, 200 + 60 * length), "byte")
-        return Drop(rng.choice(("fin", "rst", "end")), at, revoke=revoke)
-    return Drop(rng.choice(("fin", "rst", "end", "error")), Place(rng.randint(0, length)), revoke=revoke)

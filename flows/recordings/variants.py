@@ -4,34 +4,40 @@ Rules
 - A variant is a function of the records and of what is asked: the same again every time.
 - `Cut`: every turn's clean text in other pieces, as if nothing had broken. A piece comes when its last character
   came; what the model said, and when, is the same.
-- `Faults`, joined by commas, in the words of the simulator (docs/simulator.md). Tokens are counted in each turn:
+- Faults are the simulator's, in its words (connectors/simulator/faults.py), and happen to every turn that is long
+  enough, in the order in which they are given. Tokens are counted in each turn, also those that a fault before repeats.
 
       drop@12              the connection breaks after token 12, and the continuation goes on
-      drop@12:repeat=3     … and gives the last 3 tokens again, with the ids that they had
+      drop@12:repeat=3     … and gives the last 3 frames again, with the ids that they had
       drop@12:repeat=3:ids=new     … under new ids: only the text can tell (cxone.resumes is "repeats" then)
       lost@12              the connection breaks after token 12, and nothing saves the turn
       stall=2.5@12         silence for 2.5 s after token 12; what follows in the turn comes later by as much
       malformed@12         an event that is no JSON after token 12
       split=3              the JSON of each event over 3 events
       pack=4               up to 4 events of the same turn in one
+
+  What is of connections and requests (429=2, pieces=7, drop=fin@300b) has no place in what came of them, and is passed
+  over; `Variant.passed_over` says so.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from connectors.errors import InputError
+from connectors.errors import InputError, SettingsError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, ERROR, FRAME, OPEN, SECOND, Record
+from connectors.simulator.faults import Drop, Faults, Place, Repeat
 from flows.recordings.export import unbroken
 from flows.recordings.vendor import vendor_of
 
@@ -40,7 +46,8 @@ MALFORMED = '{"token": "lost'
 
 Turn: TypeAlias = list[Record]
 
-_FAULT = re.compile(r"([a-z]+)(?:=([0-9.]+))?(?:@(\d{1,9}))?((?::[a-z]+=[a-z0-9]+)*)")
+PLAYED: Final = ("drops", "stalls", "malformed", "split", "pack", "repeat")
+"""Fields of the simulator's `Faults` that a replay has a place for."""
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -69,48 +76,32 @@ class Cut(msgspec.Struct, frozen=True):
             count += 1
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing that goes wrong with every turn that is long enough for it."""
-
-    name: Literal["drop", "lost", "stall", "malformed", "split", "pack"]
-    at: int = 0
-    amount: float = 0
-    repeat: int = 0
-    new_ids: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Fault:
-        """One fault in words. Raises InputError."""
-        match = _FAULT.fullmatch(text.strip())
-        if match is None or match[1] not in ("drop", "lost", "stall", "malformed", "split", "pack"):
-            raise InputError(
-                f"{text[:30]!r} is no fault of a replay; there are drop@12:repeat=3, lost@12, stall=2.5@12, "
-                "malformed@12, split=3, pack=4"
-            )
-        name, amount, at = match[1], match[2], match[3]
-        options = dict(option.split("=") for option in match[4].split(":")[1:])
-        counted = name in ("split", "pack")
-        if counted == bool(at) or (name in ("split", "pack", "stall")) != bool(amount):
-            raise InputError(f"{text[:30]!r}: write it as {'split=3' if counted else 'stall=2.5@12 or drop@12'}")
-        unknown = options.keys() - ({"repeat", "ids"} if name == "drop" else set())
-        if unknown or options.get("ids", "new") != "new" or not options.get("repeat", "0").isdecimal():
-            raise InputError(f"{text[:30]!r}: the only options are drop's, repeat=N and ids=new")
-        if counted and not 2 <= float(amount) <= 100:
-            raise InputError(f"{text[:30]!r}: a number from 2 to 100")
-        return cls(name, int(at or 0), float(amount or 0), int(options.get("repeat", 0)), "ids" in options)  # type: ignore[arg-type]  # checked above
-
-
 class Variant(msgspec.Struct, frozen=True):
-    """What a replay is asked to change: first the cut, then the faults in their order."""
+    """What a replay is asked to change: first the cut, then the faults in their order.
+
+    faults       one each
+    repeat       of continuations whose drop says nothing of it
+    passed_over  words of the faults that a replay has no place for
+    """
 
     cut: Cut | None = None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Faults, ...] = ()
+    repeat: Repeat = Repeat()
+    passed_over: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, cut: str | None, faults: str | None) -> Variant:
         """Both in words. Raises InputError."""
-        asked = [part for part in (faults or "").split(",") if part.strip()]
-        return cls(Cut.parse(cut) if cut else None, tuple(Fault.parse(part) for part in asked))
+        words = [word.strip() for word in (faults or "").split(",") if word.strip()]
+        try:
+            whole, each = Faults.parse(",".join(words)), [Faults.parse(word) for word in words]
+        except SettingsError as error:
+            raise InputError(str(error)) from None
+        for word, fault in zip(words, each, strict=True):
+            if fault == Faults():
+                raise InputError(f"fault {word[:40]!r} changes nothing")
+        over = tuple(word for word, fault in zip(words, each, strict=True) if not _is_played(fault))
+        return cls(Cut.parse(cut) if cut else None, tuple(filter(_is_played, each)), whole.repeat, over)
 
     def records(self, recording: Path) -> Iterable[Record]:
         """The recording's records with these changes, in order of time. Turns are held in memory."""
@@ -132,8 +123,29 @@ class Variant(msgspec.Struct, frozen=True):
         if self.cut is not None:
             turn = list(_recut(unbroken(turn, recording), self.cut, recording))
         for fault in self.faults:
-            turn = _FAULTS[fault.name](turn, fault, recording)
+            turn = self._fault(turn, fault, recording)
         return turn
+
+    def _fault(self, turn: Turn, fault: Faults, recording: Path) -> Turn:
+        """The turn with one fault; as it is, where it has no such place."""
+        for drop in fault.drops:
+            if (at := _after(turn, drop.at, recording)) is not None:
+                turn = _lose(turn, at, drop) if drop.is_final else _drop(turn, at, drop, drop.repeats(self.repeat))
+        for stall in fault.stalls:
+            if (at := _after(turn, stall.at, recording)) is not None:
+                turn = _stall(turn, at, stall.seconds)
+        for malformed in fault.malformed:
+            if (at := _after(turn, malformed.at, recording)) is not None:
+                turn = [*turn[:at], _frame(turn[at - 1], MALFORMED), *turn[at:]]
+        turn = _split(turn, fault.split) if fault.split > 1 else turn
+        return _pack(turn, fault.pack) if fault.pack > 1 else turn
+
+
+def _is_played(fault: Faults) -> bool:
+    """Whether a replay has a place for it."""
+    if any(each.at.of == "byte" for each in fault.drops) or any(math.isinf(each.seconds) for each in fault.stalls):
+        return False
+    return any(getattr(fault, name) != getattr(Faults(), name) for name in PLAYED)
 
 
 def _recut(records: Iterable[Record], cut: Cut, recording: Path) -> Iterator[Record]:
@@ -155,52 +167,39 @@ def _recut(records: Iterable[Record], cut: Cut, recording: Path) -> Iterator[Rec
             waiting, size = waiting[size:], next(sizes)
 
 
-def _drop(turn: Turn, fault: Fault, recording: Path) -> Turn:
-    """A break and a continuation; the log says of both what a gateway's client would."""
-    at = _after(turn, fault.at, recording)
-    if at is None:
-        return turn
+def _drop(turn: Turn, at: int, drop: Drop, repeat: Repeat) -> Turn:
+    """Breaks and continuations; the log says of both what a gateway's client would."""
     before, rest = turn[:at], turn[at:]
-    last = before[-1]
+    last, new_ids = before[-1], repeat.ids == "new"
     frames = [record for record in before if record.k == FRAME]
-    repeated = frames[-fault.repeat :] if fault.repeat else []
     again = [
-        msgspec.structs.replace(record, t=last.t, id=f"{record.id}-again" if fault.new_ids and record.id else record.id)
-        for record in repeated
+        msgspec.structs.replace(record, t=last.t, id=f"{record.id}-again" if new_ids and record.id else record.id)
+        for record in (frames[-repeat.tokens :] if repeat.tokens else [])
     ]
     known = next((record.id for record in reversed(frames) if record.id), None)
-    broken = Record(last.t, last.s, last.n, ERROR, d={"kind": "disconnected", "status": None, "retry": 1})
-    resumes = "repeats" if fault.new_ids or known is None else "auto"
+    resumes = "repeats" if new_ids or known is None else "auto"
     opened = Record(last.t, last.s, last.n, OPEN, d={"continuation_id": known, "resumes": resumes})
-    return [*before, broken, opened, *again, *rest]
+    broken = [[_broken(last, drop, number), opened, *again] for number in range(1, drop.times + 1)]
+    return [*before, *chain(*broken), *rest]
 
 
-def _lose(turn: Turn, fault: Fault, recording: Path) -> Turn:
-    at = _after(turn, fault.at, recording)
-    if at is None:
-        return turn
+def _lose(turn: Turn, at: int, drop: Drop) -> Turn:
     last = turn[at - 1]
-    broken = Record(last.t, last.s, last.n, ERROR, d={"kind": "disconnected", "status": None, "retry": 1})
-    return [*turn[:at], broken, Record(last.t, last.s, last.n, CLOSE, d={"reason": "interrupted"})]
+    return [*turn[:at], _broken(last, drop, 1), Record(last.t, last.s, last.n, CLOSE, d={"reason": "interrupted"})]
 
 
-def _stall(turn: Turn, fault: Fault, recording: Path) -> Turn:
-    at = _after(turn, fault.at, recording)
-    if at is None:
-        return turn
-    later = round(fault.amount * SECOND)
+def _broken(last: Record, drop: Drop, retry: int) -> Record:
+    kind = {"end": "ended", "error": "vendor_error"}.get(drop.how, "disconnected")
+    status = drop.close_code if drop.how.isdigit() else None
+    return Record(last.t, last.s, last.n, ERROR, d={"kind": kind, "status": status, "retry": retry})
+
+
+def _stall(turn: Turn, at: int, seconds: float) -> Turn:
+    later = round(seconds * SECOND)
     return [*turn[:at], *(msgspec.structs.replace(record, t=record.t + later) for record in turn[at:])]
 
 
-def _malform(turn: Turn, fault: Fault, recording: Path) -> Turn:
-    at = _after(turn, fault.at, recording)
-    if at is None:
-        return turn
-    return [*turn[:at], _frame(turn[at - 1], MALFORMED), *turn[at:]]
-
-
-def _split(turn: Turn, fault: Fault, recording: Path) -> Turn:
-    parts = int(fault.amount)
+def _split(turn: Turn, parts: int) -> Turn:
     out: Turn = []
     for record in turn:
         if record.k != FRAME or not isinstance(record.d, str) or len(record.d) < parts:
@@ -212,7 +211,7 @@ def _split(turn: Turn, fault: Fault, recording: Path) -> Turn:
     return out
 
 
-def _pack(turn: Turn, fault: Fault, recording: Path) -> Turn:
+def _pack(turn: Turn, number: int) -> Turn:
     """Events that follow one another come together, with the last one's id and time."""
     out: Turn = []
     packed: list[Record] = []
@@ -229,32 +228,23 @@ def _pack(turn: Turn, fault: Fault, recording: Path) -> Turn:
             out.append(record)
             continue
         packed.append(record)
-        if len(packed) == int(fault.amount):
+        if len(packed) == number:
             unpack()
     unpack()
     return out
 
 
-_FAULTS: dict[str, Callable[[Turn, Fault, Path], Turn]] = {
-    "drop": _drop,
-    "lost": _lose,
-    "stall": _stall,
-    "malformed": _malform,
-    "split": _split,
-    "pack": _pack,
-}
-
-
-def _after(turn: Turn, token: int, recording: Path) -> int | None:
+def _after(turn: Turn, at: Place, recording: Path) -> int | None:
     """The place in a turn behind the frame with that token; None where it has no more than that."""
-    decoder, count = vendor_of(recording).decoder(), 0
+    decoder, count, last = vendor_of(recording).decoder(), 0, None
     for place, record in enumerate(turn):
-        if token == 0 and record.k == OPEN:
+        if at.of != "last" and at.at == 0 and record.k == OPEN:
             return place + 1
-        count += len(_tokens(decoder, record))
-        if count >= token > 0:
+        if tokens := len(_tokens(decoder, record)):
+            count, last = count + tokens, place + 1
+        if at.of != "last" and count >= at.at > 0:
             return place + 1
-    return None
+    return last if at.of == "last" else None
 
 
 def _tokens(decoder: Any, record: Record) -> list[str]:
