@@ -17,13 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink
 
 from connectors.console.outlet import unblock_stderr
 from connectors.console.printable import explanation
-from connectors.delivery.ledger import Delivered, DeliveryMemory
 from connectors.delivery.sink import DesktopSink
 from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
@@ -37,7 +35,7 @@ from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
 from connectors.log.pressure import Pressure
 from connectors.log.records import DEFAULT_DESKTOP
-from connectors.metrics import DeadLetterRow, DeliveryRow
+from connectors.metrics import DeadLetterRow
 from connectors.metrics.landing import Landing
 from connectors.metrics.sink import LandedMetricsSink
 from connectors.reactor import Reactor
@@ -75,7 +73,14 @@ class LiveJob:
         self._vendor = vendor
         account = vendor.account(settings.of(vendor))
         self.frontend = self._frontend() if serve else None
-        self.landing = Landing(data_dir, lane, settings.metrics, prices=settings.prices, slo=settings.slo)
+        self.landing = Landing(
+            data_dir,
+            lane,
+            settings.metrics,
+            journal=data_dir / "delivery",
+            prices=settings.prices,
+            slo=settings.slo,
+        )
         self._pressure = Pressure({name: each.max_pause for name, each in settings.desktops.items()})
         self.source = LiveSource(
             vendor.name,
@@ -97,10 +102,8 @@ class LiveJob:
             data_dir / "delivery",
             lane,
             self.reactor,
-            on_delivered=self._note,
+            unread=self.landing.unread,
             on_pressure=self._on_pressure,
-            on_open=self._follow,
-            on_close=self.landing.unfollow,
             on_full=self.source.reserve.release,
         )
         self._extra = dict(extra or {})
@@ -224,20 +227,9 @@ class LiveJob:
     def _make_room(self) -> bool:
         return self.source.reserve.release()
 
-    def _follow(self, memory: DeliveryMemory) -> None:
-        after, lacking = memory.unnoted
-        self.landing.follow(memory, after, _rows(lacking))
-
-    def _note(self, delivered: list[Delivered]) -> None:
-        self.landing.note(_rows(delivered))
-
 
 def _for_how_long(max_pause: float) -> str:
     return f" for {max_pause:g} s, or until half are left" if max_pause else " until half are left"
-
-
-def _rows(delivered: list[Delivered]) -> list[DeliveryRow]:
-    return [DeliveryRow(**msgspec.structs.asdict(each)) for each in delivered]
 
 
 def _blocklist_files(settings: Settings) -> dict[str, Path]:

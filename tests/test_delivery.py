@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.delivery.journal import Journal
-from connectors.delivery.ledger import Delivered, DeliveryMemory
+from connectors.delivery.ledger import DeliveryMemory
 from connectors.delivery.outbox import Confirm, Entry, Outbox
+from connectors.delivery.reader import JournalReader
+from connectors.delivery.segment import Delivered
 from connectors.errors import DataDirError
 from connectors.log.records import Message, encode_message
 from tests import disk
@@ -119,7 +121,7 @@ def test_that_a_desktop_acknowledges_outlives_restarts_and_rotations(tmp_path: P
     """Also where it is known from an acknowledgement of what a pong had settled before."""
 
     def start() -> DeliveryMemory:
-        return DeliveryMemory(Journal(tmp_path, "w00", segment_bytes=1_000), {"default": Outbox("pong")}, noting=True)
+        return DeliveryMemory(Journal(tmp_path, "w00", segment_bytes=1_000), {"default": Outbox("pong")})
 
     with closing(start()) as memory:
         memory.offer([("default", message("s-1", 0))])
@@ -131,7 +133,6 @@ def test_that_a_desktop_acknowledges_outlives_restarts_and_rotations(tmp_path: P
             assert memory.acknowledges("default") == acknowledged
             memory.offer([("default", message("s-1", seq))])
             memory.settle("default", take(memory), "pong")
-            assert [each.seq for each in memory.unnoted[1]] == list(range(seq + 1))
     assert not (tmp_path / "delivery-w00-00000001.jsonl").exists()
 
 
@@ -297,6 +298,29 @@ def test_a_confirmation_that_cannot_be_stored_is_counted_and_delivery_goes_on(tm
         assert memory.unjournaled == 1
         assert memory.offer([("default", message("s-1", 2))]) == {"default"}
         assert [take(memory).seq, take(memory).seq] == [1, 2]
+
+
+def test_a_confirmation_that_found_no_room_is_stored_when_there_is_some(tmp_path: Path):
+    now = [0.0]
+    with closing(memory_of(tmp_path, monotonic=lambda: now[0])) as memory:
+        memory.offer([("default", message("s-1", seq)) for seq in range(4)])
+        with disk.full_at(1):
+            for seq in range(3):
+                take(memory)
+                memory.acknowledge("default", "s-1", 0, seq)
+        assert memory.unjournaled == 3
+        assert confirmed(tmp_path) == []
+        memory.sync()
+        assert confirmed(tmp_path) == [], "it is not tried all the time"
+        now[0] += 1.0
+        memory.sync()
+        assert confirmed(tmp_path) == [0, 1, 2]
+    with closing(memory_of(tmp_path)) as memory:
+        assert take(memory).seq == 3
+
+
+def confirmed(directory: Path) -> list[int]:
+    return [each.seq for each in JournalReader(directory, "w00").read(None, 1_000).delivered]
 
 
 SCRIPT = [

@@ -24,7 +24,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from connectors.delivery.ledger import Delivered
+from connectors.delivery.reader import JournalReader
+from connectors.delivery.segment import Delivered
 from connectors.delivery.settings import DesktopSettings
 from connectors.delivery.sink import DesktopSink
 from connectors.errors import DataDirError, SettingsError
@@ -230,6 +231,11 @@ def run(sink: DesktopSink, pairs: Sequence[Pair], batch: int = 7) -> None:
     run_main(flow)
 
 
+def facts(directory: Path) -> list[Delivered]:
+    """What the journal says of deliveries."""
+    return JournalReader(directory, "w00").read(None, 1_000_000).delivered
+
+
 # What a desktop gets
 
 
@@ -250,14 +256,11 @@ def test_a_text_desktop_gets_the_texts_alone_and_no_empty_ones(
     tmp_path: Path, reactor: Reactor, agents: Callable[..., Agent]
 ):
     agent = agents()
-    facts: list[Delivered] = []
-    sink = DesktopSink(
-        {"default": quick(agent.url, format="text")}, tmp_path, "w00", reactor, on_delivered=facts.extend
-    )
+    sink = DesktopSink({"default": quick(agent.url, format="text")}, tmp_path, "w00", reactor)
     texts = ["Guten Tag. ", "", "日本語。", '"quoted" \u2028 🙂 ']
     run(sink, [("default", message("s-1", seq, text=text)) for seq, text in enumerate(texts)])
     assert agent.received == [text for text in texts if text]
-    assert [fact.how for fact in facts] == ["pong", "skipped", "pong", "pong"]
+    assert [fact.how for fact in facts(tmp_path)] == ["pong", "skipped", "pong", "pong"]
     assert sink.undelivered == 0
 
 
@@ -279,26 +282,21 @@ def test_what_counts_as_delivered_is_what_the_settings_say(
     how: set[str],
 ):
     agent = agents(acks=acks)
-    facts: list[Delivered] = []
-    sink = DesktopSink(
-        {"default": quick(agent.url, confirm=confirm)}, tmp_path, "w00", reactor, on_delivered=facts.extend
-    )
-    run(sink, script(2, 10))
+    run(DesktopSink({"default": quick(agent.url, confirm=confirm)}, tmp_path, "w00", reactor), script(2, 10))
     agent.wait_for(lambda: len(agent.received) == 20)
-    assert {fact.how for fact in facts} == how
-    assert len({(fact.session_id, fact.seq) for fact in facts}) == len(facts) == 20
-    assert all(fact.sent_at is not None and fact.sent_at <= fact.confirmed_at for fact in facts)
+    found = facts(tmp_path)
+    assert {fact.how for fact in found} == how
+    assert len({(fact.session_id, fact.seq) for fact in found}) == len(found) == 20
+    assert all(fact.sent_at is not None and fact.sent_at <= fact.confirmed_at for fact in found)
 
 
 def test_an_automatic_desktop_is_taken_at_its_acknowledgements_once_it_gives_one(
     tmp_path: Path, reactor: Reactor, agents: Callable[..., Agent]
 ):
     agent = agents(acks=True)
-    facts: list[Delivered] = []
-    sink = DesktopSink({"default": quick(agent.url)}, tmp_path, "w00", reactor, on_delivered=facts.extend)
-    run(sink, script(1, 200))
+    run(DesktopSink({"default": quick(agent.url)}, tmp_path, "w00", reactor), script(1, 200))
     assert agent.shown == everything(1, 200)
-    assert facts[-1].how == "ack"
+    assert facts(tmp_path)[-1].how == "ack"
 
 
 # When things go wrong
@@ -445,10 +443,7 @@ def test_a_desktop_that_has_acknowledged_is_taken_at_that_after_restarts_and_rot
     assert not (tmp_path / "delivery-w00-00000001.jsonl").exists()
     for number in range(3):
         agent.listen(False)
-        facts: list[Delivered] = []
-        sink = DesktopSink(
-            {"default": settings}, tmp_path, "w00", reactor, segment_bytes=500, on_delivered=facts.extend
-        )
+        sink = DesktopSink({"default": settings}, tmp_path, "w00", reactor, segment_bytes=500)
         before = agent.connections
         part = sink.build_part("deliver", "w00", None)
         agent.wait_for(lambda before=before: agent.connections > before)
@@ -462,7 +457,7 @@ def test_a_desktop_that_has_acknowledged_is_taken_at_that_after_restarts_and_rot
         agent.wait_for(lambda number=number: f"late-{number}" in agent.shown)
         until(lambda sink=sink: not sink.undelivered)
         part.close()
-        assert [fact.how for fact in facts] == ["ack"]
+        assert [fact.how for fact in facts(tmp_path) if fact.session_id == f"late-{number}"] == ["ack"]
         assert agent.said_hello[-1] == {"type": "hello", "turns": [{"session_id": f"late-{number}", "turn": 0}]}
 
 

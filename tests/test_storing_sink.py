@@ -125,7 +125,7 @@ def test_it_is_called_in_the_order_that_the_base_tells(tmp_path: Path, reactor: 
     assert sink.calls == []
     run(sink, NOTES)
     wakes = [call for call in sink.calls if call == "wake archive"]
-    assert sink.calls == ["open", "start", *wakes, "stop", "closing"]
+    assert sink.calls == ["open", "start", *wakes, "stop"]
     assert wakes
 
 

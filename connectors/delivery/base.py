@@ -13,7 +13,7 @@ Who is called when, by Bytewax's thread unless it says otherwise:
     the first item comes    the journal is opened, then `open`; on the reactor `Sender.start`; then `opened`
     items                   `named`; what is new is stored; on the reactor `Sender.wake`
     an epoch ends           the journal is synced
-    the flow ends           on the reactor `Sender.stop`; `closing`; the journal is closed
+    the flow ends           on the reactor `Sender.stop`; the journal is closed
     any time                `undelivered` and `failure`, by anybody
 """
 
@@ -58,7 +58,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
     lane       this process's lane; its keys begin with `lane` and a dash
     reactor    the process's reactor, or a function that gives it when the flow starts
     lanes      all processes' lanes, where there are several
-    segment_bytes, on_full      see Journal
+    segment_bytes, on_full, unread      see Journal
 
     Building it opens nothing. A sink of its own says what `open`, `named` and `failure` are.
     """
@@ -72,6 +72,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
         lanes: Sequence[str] = (),
         segment_bytes: int = SEGMENT_BYTES,
         on_full: Callable[[], bool] | None = None,
+        unread: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._directory = directory
         self._lane = lane
@@ -79,6 +80,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
         self._reactor = reactor
         self._segment_bytes = segment_bytes
         self._on_full = on_full
+        self._unread = unread
         self._memory: DeliveryMemory | None = None
         self._sender: SenderT | None = None
 
@@ -94,9 +96,6 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
 
     def opened(self, memory: DeliveryMemory) -> None:
         """It works from now on, with what earlier processes left."""
-
-    def closing(self) -> None:
-        """The sender has stopped, and the memory closes next."""
 
     def failure(self) -> DeliveryError | None:
         """What an orderly end left behind, as the error to end with; None if nothing was."""
@@ -117,7 +116,13 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
 
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> _Partition[Item, SenderT]:
         with naming(step_id):
-            journal = Journal(self._directory, self._lane, segment_bytes=self._segment_bytes, on_full=self._on_full)
+            journal = Journal(
+                self._directory,
+                self._lane,
+                segment_bytes=self._segment_bytes,
+                on_full=self._on_full,
+                unread=self._unread,
+            )
             try:
                 if resume_state is not None:
                     journal.check(Position.restore(resume_state))
@@ -161,6 +166,5 @@ class _Partition(StatefulSinkPartition[Sequence[Item], State], Generic[Item, Sen
         with naming(self._step_id):
             try:
                 self._reactor.run(self._sender.stop())
-                self._sink.closing()
             finally:
                 self._memory.close()

@@ -19,7 +19,6 @@ import msgspec
 from connectors.delivery.outbox import Mark
 from connectors.delivery.segment import (
     Entry,
-    Noted,
     Settled,
     Stored,
     read_entries,
@@ -81,8 +80,8 @@ class History:
         yield from self._stored_before()
         yield from self._located(self._newest, read_entries)
 
-    def settled(self) -> Iterator[Remembered | Settled | Noted]:
-        """What is settled and noted: with `stored` all that `read` gives."""
+    def settled(self) -> Iterator[Remembered | Settled]:
+        """What is settled: with `stored` all that `read` gives."""
         yield from self._marks()
         yield from read_settled(self._segments[self._newest], self._end)
 

@@ -10,14 +10,16 @@ Rules
 - A torn tail is cut off. Damage anywhere else is an error that says where.
 - When a segment is full, `rotate` begins the next; segments without a message that anybody waits for are
   removed, and thin ones are merged. On disk: at most four times what waits, the marks, and two segments.
+- What a reader of the confirmations (reader.py) has not read is neither removed nor merged. Of more than `MAX_UNREAD`
+  such segments the oldest go unread, counted.
 - One process at a time: the lane is held by a lock on a file, which is asked for before each write.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -28,10 +30,10 @@ from connectors.delivery.history import History, Remembered, located, place_of
 from connectors.delivery.segment import (
     Entry,
     Marks,
-    Noted,
     Settled,
     Stored,
     encode_line,
+    find_segments,
     header_line,
     measure,
     read_header,
@@ -42,9 +44,14 @@ from connectors.disk.durable import is_full, sync_data, write_all
 from connectors.disk.lock import Lock
 from connectors.errors import DataDirError
 
-__all__ = ["Journal", "Noted", "Position", "Remembered", "Settled", "Stored"]
+__all__ = ["Journal", "Position", "Remembered", "Settled", "Stored"]
+
+log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 16 * 1024 * 1024
+MAX_UNREAD = 16
+"""Full segments that are kept for a reader who does not come for them."""
+
 SNAPSHOT_VERSION = 1
 """Of a position, as a sink's snapshot holds it."""
 
@@ -69,10 +76,11 @@ class Journal:
     directory      made 0700 if it is not there
     segment_bytes  a segment is full when this much was appended to it
     on_full        called when the disk is full; True: room was made, and the write is tried once more
+    unread         gives the oldest segment that a reader of the confirmations has not read to its end; None: none reads
 
-    Opening raises DataDirError if another process holds the lane, or the files are not ours. After it, read what is
-    there, `read` or `settled` and `stored`, before anything is appended. Whatever touches the disk raises DataDirError
-    when the disk fails, and leaves no half line.
+    `lost` counts the segments that were not read when they had to go. Opening raises DataDirError if another process
+    holds the lane, or the files are not ours. After it, read what is there, `read` or `settled` and `stored`, before
+    anything is appended. Whatever touches the disk raises DataDirError when the disk fails, and leaves no half line.
     """
 
     def __init__(
@@ -82,7 +90,11 @@ class Journal:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         on_full: Callable[[], bool] | None = None,
+        unread: Callable[[], int | None] = lambda: None,
     ) -> None:
+        self.lost = 0
+        self._lost_up_to = 0
+        self._unread = unread
         self._directory = directory
         self._lane = lane
         self._segment_bytes = segment_bytes
@@ -116,8 +128,8 @@ class Journal:
         """
         return self._history().read()
 
-    def settled(self) -> Iterator[Remembered | Settled | Noted]:
-        """What is settled and noted, in order: with `stored` all that `read` gives."""
+    def settled(self) -> Iterator[Remembered | Settled]:
+        """What is settled, in order: with `stored` all that `read` gives."""
         return self._history().settled()
 
     def stored(self) -> Iterator[tuple[int, Stored]]:
@@ -217,7 +229,7 @@ class Journal:
         for pattern in (f".delivery-{self._lane}-*.partial", f"delivery-{self._lane}-*.tmp"):  # the latter until 0.1
             for left_over in self._directory.glob(pattern):
                 left_over.unlink()
-        self._segments = self._find()
+        self._segments = list(find_segments(self._directory, self._lane))
         if not self._segments:
             os.close(write_segment(self._path(1), header_line(self._lane, 1, {})))
             self._segments = [1]
@@ -241,11 +253,6 @@ class Journal:
                 f"{self._directory}: another process delivers lane {self._lane}; stop it, or use another --data-dir"
             )
         return lock
-
-    def _find(self) -> list[int]:
-        pattern = re.compile(rf"delivery-{re.escape(self._lane)}-(\d{{8,}})\.jsonl")
-        found = (pattern.fullmatch(path.name) for path in self._directory.iterdir())
-        return sorted(int(match[1]) for match in found if match)
 
     def _go_on(self, fd: int, header_size: int, size: int) -> None:
         """Append to the newest segment, which is open as `fd`."""
@@ -289,14 +296,30 @@ class Journal:
         by_segment: defaultdict[int, list[int]] = defaultdict(list)
         for place in live:
             by_segment[located(place)[0]].append(place)
-        for number in [n for n in self._segments[:-1] if n not in by_segment]:
+        last = self._last_read()
+        for number in [n for n in self._segments if n <= last and n not in by_segment]:
             self._remove(number)
-        sealed = self._segments[:-1]
-        for older, newer in pairwise(sealed):
+        for older, newer in pairwise([n for n in self._segments if n <= last]):
             waiting = sum(self._waiting_bytes(number, len(by_segment[number])) for number in (older, newer))
             if waiting <= self._segment_bytes / 2:
                 return self._merge(older, newer, by_segment)
         return {}
+
+    def _last_read(self) -> int:
+        """The newest sealed segment that was read, or that can be waited for no longer."""
+        sealed = self._segments[:-1]
+        unread = self._unread()
+        if unread is None:
+            return sealed[-1]
+        too_many = [number for number in sealed if number >= unread][:-MAX_UNREAD]
+        if lost := [number for number in too_many if number > self._lost_up_to]:
+            self.lost += len(lost)
+            self._lost_up_to = lost[-1]
+            log.warning(
+                "%s: segments %d to %d of lane %s wait to be read no longer: who reads them is too far behind",
+                *(self._directory, lost[0], lost[-1], self._lane),
+            )
+        return min(sealed[-1], too_many[-1] if too_many else unread - 1)
 
     def _waiting_bytes(self, number: int, live: int) -> float:
         """About how many bytes of a segment somebody waits for."""

@@ -2,15 +2,15 @@
 
 Rules
 - A message is in the journal before an outbox hands it out, and in no outbox twice.
-- Whatever settles a message is in the journal before it is told to anyone.
+- Whatever settles a message is in the journal before it is told to anyone, with when it was sent: all that is known of
+  deliveries can be read there (reader.py).
 - One lock guards it all. It is held for microseconds, but for a rotation (some milliseconds in every 16 MB).
-- What the table of deliveries has not taken yet is in the journal too: `note` says how far it came, and the next
-  process goes on from there. So each message's row is written once, whatever is killed.
 - What a start keeps, and reads back, is what waits: what is settled is passed over where the journal is read.
 - That a desktop has acknowledged is in the journal too, in its newest segment.
 - A message for a desktop that the settings lack is settled as it comes, `unknown`.
 - When the disk is full, storing a message is an error; a confirmation that cannot be stored is counted, and
-  delivery goes on: it may be repeated after a crash, never lost.
+  delivery goes on: it is stored when there is room, and until then may be repeated after a crash, never lost. At most
+  `MAX_UNSTORED` wait for that.
 """
 
 from __future__ import annotations
@@ -19,50 +19,31 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import msgspec
 
-from connectors.delivery.journal import Journal, Noted, Position, Settled, Stored
+from connectors.delivery.journal import Journal, Position, Settled, Stored
 from connectors.delivery.outbox import Confirmed, Counts, Entry, Outbox
 from connectors.delivery.recall import entry_of, recall
-from connectors.delivery.segment import How, acknowledgement_of, acknowledges
+from connectors.delivery.segment import Delivered, How, acknowledgement_of, acknowledges, deliveries
 from connectors.errors import DataDirError
 from connectors.log.records import encode_message
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 ENDED_FOR = 600.0
 IDLE_FOR = 86_400.0
 ROTATE_AGAIN_AFTER = 10.0
-MAX_UNNOTED = 20_000
+STORE_AGAIN_AFTER = 1.0
+MAX_UNSTORED = 20_000
 
 _LOST = {
     "dropped": "too many wait (its setting `keep`)",
     "unknown": "the settings lack it; give it a section [desktops.NAME] (AGENT_WS_URL for 'default')",
 }
-
-
-class Delivered(msgspec.Struct, frozen=True, gc=False):
-    """When and how a message was delivered: a fact of the world, for the table of deliveries.
-
-    sent_at       wall clock, microseconds; None if an earlier process sent it, or it never was
-    confirmed_at  wall clock, microseconds
-    how           ack, pong; unconfirmed (sent, and nothing confirms it), skipped (nothing to show), dropped (too many
-                  waited), unknown (the settings lack the desktop)
-    """
-
-    desktop: str
-    session_id: str
-    turn: int
-    seq: int
-    sent_at: int | None
-    confirmed_at: int
-    how: How
 
 
 class Deliverable(Protocol):
@@ -90,7 +71,6 @@ class DeliveryMemory:
     ended_for     seconds of running time for which an ended turn is remembered. Nothing that old may be
                   offered again: it must exceed a few epochs
     idle_for      the same, for a turn that never ended
-    noting        whether somebody calls `note`; at most `MAX_UNNOTED` settled lines wait for that
     on_delivered  called with what was settled, on the thread that settled it; it must be quick, and call nothing here
     on_pressure   called with a desktop's name and whether it is pressed, when that changes; by several threads, in no
                   certain order: `pressed` says what holds
@@ -105,7 +85,6 @@ class DeliveryMemory:
         *,
         ended_for: float = ENDED_FOR,
         idle_for: float = IDLE_FOR,
-        noting: bool = False,
         on_delivered: Callable[[list[Delivered]], object] | None = None,
         on_pressure: Callable[[str, bool], object] | None = None,
         clock: Callable[[], int] = wall_clock,
@@ -124,9 +103,8 @@ class DeliveryMemory:
         self._clock = clock
         self._monotonic = monotonic
         self._rotate_not_before = 0.0
-        self._unnoted: deque[Settled] = deque(maxlen=MAX_UNNOTED if noting else 0)
-        self._lines = 0  # settled and journaled so far; the last of them are in `_unnoted`
-        self._noted: int | None = None
+        self._unstored: deque[Settled] = deque(maxlen=MAX_UNSTORED)
+        self._store_not_before = 0.0
         self._pressed: set[str] = set()
         self._acknowledging: set[str] = set()
         self._lock = threading.Lock()
@@ -166,6 +144,8 @@ class DeliveryMemory:
 
     def sync(self) -> Position:
         """Make what is stored survive the machine."""
+        with self._lock:
+            self._record([])
         return self._journal.sync()
 
     # The desktop's side
@@ -227,34 +207,6 @@ class DeliveryMemory:
                 except DataDirError as error:
                     log.warning("%s; after a restart it must be found out again that %r acknowledges", error, desktop)
 
-    # The table of deliveries' side
-
-    @property
-    def unnoted(self) -> tuple[int | None, list[Delivered]]:
-        """The table's last segment that stands (None: all do), and what it lacks of what earlier processes settled."""
-        with self._lock:
-            return self._noted, [
-                Delivered(line.to, line.s, line.n, seq, None, line.at, line.how)
-                for line in self._unnoted
-                for seq in range(line.first, line.last + 1)
-            ]
-
-    def taken(self, take: Callable[[], T]) -> tuple[T, int]:
-        """What `take` gives, called while nothing can be settled, and how many lines were settled before that."""
-        with self._lock:
-            return take(), self._lines
-
-    def note(self, lines: int, segment: int) -> None:
-        """The first `lines` that were settled are in the table, up to that segment of it."""
-        with self._lock:
-            while self._unnoted and self._lines - len(self._unnoted) < lines:
-                self._unnoted.popleft()
-            self._noted = segment
-            try:
-                self._journal.append([self._noting()])
-            except DataDirError as error:  # the next one says it too; until then a restart would write these rows anew
-                log.warning("%s", error)
-
     # Anybody's
 
     @property
@@ -280,6 +232,8 @@ class DeliveryMemory:
 
     def close(self) -> None:
         with self._lock:
+            self._store_not_before = 0.0
+            self._record([])
             self._journal.close()
 
     # Within
@@ -288,16 +242,9 @@ class DeliveryMemory:
         """That desktop's; made where the settings lack it."""
         return self._outboxes.get(to) or self._outboxes.setdefault(to, Outbox())
 
-    def _recalled(self, line: Settled | Noted) -> None:
-        if isinstance(line, Noted):
-            self._noted = line.segment
-            while len(self._unnoted) > line.waiting:
-                self._unnoted.popleft()
-            return
+    def _recalled(self, line: Settled) -> None:
         if acknowledges(line):
             self._acknowledging.add(line.to)
-        if line.at:
-            self._count([line])
 
     def _begin(self) -> None:
         for to, outbox in self._outboxes.items():
@@ -334,24 +281,29 @@ class DeliveryMemory:
         at = self._clock()
         if how == "ack":
             self._acknowledging.add(desktop)
-        ranges: list[Settled] = []
-        first = last = confirmed[0].seq
-        for seq, _ in confirmed[1:]:
-            if seq != last + 1:
-                ranges.append(Settled(desktop, session_id, turn, first, last, at, how))
-                first = seq
-            last = seq
-        ranges.append(Settled(desktop, session_id, turn, first, last, at, how))
-        try:
-            self._journal.append(ranges)
-            self._count(ranges)
-        except DataDirError as error:
-            if not self.unjournaled:
-                log.warning("%s; delivery goes on, and may be repeated after a crash", error)
-            self.unjournaled += len(confirmed)
+        lines: list[Settled] = []
+        for run in _runs(confirmed):
+            sent = tuple(each.sent_at for each in run)
+            lines.append(Settled(desktop, session_id, turn, run[0].seq, run[-1].seq, at, how, sent))
+        self._record(lines)
         if self._on_delivered is not None:
-            facts = [Delivered(desktop, session_id, turn, c.seq, c.sent_at, at, how) for c in confirmed]
-            self._call(self._on_delivered, facts)
+            self._call(self._on_delivered, [each for line in lines for each in deliveries(line)])
+
+    def _record(self, lines: Sequence[Settled]) -> None:
+        """Journal these, after those that found no room before."""
+        self._unstored += lines
+        now = self._monotonic()
+        if self._unstored and now >= self._store_not_before:
+            try:
+                self._journal.append(list(self._unstored))
+            except DataDirError as error:
+                if not self.unjournaled:
+                    log.warning("%s; delivery goes on, and may be repeated after a crash", error)
+                self._store_not_before = now + STORE_AGAIN_AFTER
+            else:
+                self._unstored.clear()
+                return
+        self.unjournaled += sum(line.last + 1 - line.first for line in lines)
 
     def _rotate_if_due(self, now: float) -> None:
         if not self._journal.full or now < self._rotate_not_before:
@@ -360,10 +312,7 @@ class DeliveryMemory:
             outbox.forget(now, ended_for=self._ended_for, idle_for=self._idle_for)
         marks = {to: list(outbox.marks()) for to, outbox in self._outboxes.items()}
         live = chain.from_iterable(outbox.places() for outbox in self._outboxes.values())
-        again: list[Settled | Noted] = []  # the older segments' confirmations are not read again
-        if self._unnoted.maxlen:
-            again += [*self._unnoted, self._noting()]
-        again += map(acknowledgement_of, sorted(self._acknowledging))
+        again = list(map(acknowledgement_of, sorted(self._acknowledging)))  # a start does not read the older segments'
         try:
             moved = self._journal.rotate(marks, live, again)
         except DataDirError as error:
@@ -373,13 +322,6 @@ class DeliveryMemory:
         if moved:
             for outbox in self._outboxes.values():
                 outbox.relocate(moved)
-
-    def _count(self, lines: Sequence[Settled]) -> None:
-        self._unnoted += lines
-        self._lines += len(lines)
-
-    def _noting(self) -> Noted:
-        return Noted(self._noted, len(self._unnoted))
 
     def _tell(self, desktops: set[str]) -> None:
         """Of pressure; outside the lock, since the callback may take its own."""
@@ -399,6 +341,15 @@ class DeliveryMemory:
             callback(*args)
         except Exception:
             log.exception("a callback of delivery failed; delivery goes on")
+
+
+def _runs(confirmed: Sequence[Confirmed]) -> Iterator[Sequence[Confirmed]]:
+    """Pieces in which each number is one more than the one before."""
+    begin = 0
+    for index in range(1, len(confirmed) + 1):
+        if index == len(confirmed) or confirmed[index].seq != confirmed[index - 1].seq + 1:
+            yield confirmed[begin:index]
+            begin = index
 
 
 def _entry(head: Deliverable, place: int, body: bytes) -> Entry:

@@ -15,14 +15,14 @@ import msgspec
 
 from connectors.delivery.history import Remembered
 from connectors.delivery.outbox import Entry, Outbox
-from connectors.delivery.segment import Noted, Settled, Stored
+from connectors.delivery.segment import Settled, Stored
 from connectors.errors import DataDirError
 
 
 class Recorded(Protocol):
     """What tells it: a Journal, or a History."""
 
-    def settled(self) -> Iterator[Remembered | Settled | Noted]: ...
+    def settled(self) -> Iterator[Remembered | Settled]: ...
     def stored(self) -> Iterator[tuple[int, Stored]]: ...
 
 
@@ -46,9 +46,9 @@ def recall(
     recorded: Recorded,
     outbox_of: Callable[[str], Outbox],
     now: float,
-    told: Callable[[Settled | Noted], object] = lambda _: None,
+    told: Callable[[Settled], object] = lambda _: None,
 ) -> dict[str, int]:
-    """Fill the desktops' outboxes; what was settled and noted is `told` in order.
+    """Fill the desktops' outboxes; what was settled is `told` in order.
 
     Returns when the oldest message that waits was stored, by desktop: wall clock, microseconds; zero where that was not
     kept. Raises DataDirError, or OSError.
@@ -58,10 +58,9 @@ def recall(
             outbox_of(line.to).restore(line.mark, now)
             continue
         told(line)
-        if isinstance(line, Settled):
-            outbox = outbox_of(line.to)
-            for seq in range(line.first, line.last + 1):
-                outbox.settled(line.s, line.n, seq, now)
+        outbox = outbox_of(line.to)
+        for seq in range(line.first, line.last + 1):
+            outbox.settled(line.s, line.n, seq, now)
     oldest: dict[str, int] = {}
     try:
         for place, stored in recorded.stored():

@@ -6,13 +6,15 @@ Rules
 - A segment appears whole or not at all: header and all are written beside, synced, and put in place.
 - A torn tail is what follows the last good line. A bad line before a good one is damage, and an error that says
   where it is.
-- A line's first bytes tell its kind (`_STORED`), so that who wants one kind need not decode the other.
+- A line's first bytes tell its kind (`_STORED`, `_SETTLED`), so that who wants one kind need not decode the other.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -47,6 +49,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k
     """The messages `first` to `last` of turn `n` of session `s` will not be sent again.
 
     at, how  when and why (see Delivered); `at` is zero in journals of before it was kept
+    sent     when each was handed to the connection; of none in journals of before it was kept
 
     Of no message, `last` before `first`, it says only how the desktop confirms (see `acknowledges`).
     """
@@ -58,16 +61,35 @@ class Settled(msgspec.Struct, frozen=True, gc=False, tag="settled", tag_field="k
     last: int
     at: int = 0
     how: How = "ack"
+    sent: tuple[int | None, ...] = ()
 
 
-class Noted(msgspec.Struct, frozen=True, gc=False, tag="noted", tag_field="k"):
-    """The table of deliveries has all that is settled above, but for the last `waiting` lines, up to its `segment`."""
+class _Noted(msgspec.Struct, frozen=True, gc=False, tag="noted", tag_field="k"):
+    """In older journals, and passed over: how far the table of deliveries was. It has a cursor now (reader.py)."""
 
     segment: int | None
     waiting: int
 
 
-Entry: TypeAlias = Stored | Settled | Noted
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """When and how a message was delivered: a fact of the world, for the table of deliveries.
+
+    sent_at       wall clock, microseconds; None if an earlier process sent it, or it never was
+    confirmed_at  wall clock, microseconds
+    how           ack, pong; unconfirmed (sent, and nothing confirms it), skipped (nothing to show), dropped (too many
+                  waited), unknown (the settings lack the desktop)
+    """
+
+    desktop: str
+    session_id: str
+    turn: int
+    seq: int
+    sent_at: int | None
+    confirmed_at: int
+    how: How
+
+
+Entry: TypeAlias = Stored | Settled
 Marks: TypeAlias = dict[str, list[Mark]]
 """What is remembered of the turns, by desktop."""
 
@@ -83,10 +105,12 @@ class Header(msgspec.Struct, frozen=True):
 
 
 _STORED = b'{"k":"message",'
+_SETTLED = b'{"k":"settled",'
 
 encode_line = msgspec.json.Encoder().encode
 _decode_header = msgspec.json.Decoder(Header).decode
-_decode_entry = msgspec.json.Decoder(Stored | Settled | Noted).decode
+_decode_entry = msgspec.json.Decoder(Stored | Settled | _Noted).decode
+_decode_settled = msgspec.json.Decoder(Settled).decode
 
 
 def header_line(lane: str, number: int, marks: Marks) -> bytes:
@@ -117,6 +141,29 @@ def acknowledges(line: Settled) -> bool:
     return line.how == "ack" and (line.at > 0 or line.last < line.first)
 
 
+def delivered_by(line: bytes) -> Iterator[Delivered]:
+    """The deliveries that a line tells of: none, if it is no confirmation, or of before it was kept when that was.
+
+    Raises msgspec.DecodeError for a confirmation that is none.
+    """
+    if line.startswith(_SETTLED) and (settled := _decode_settled(line)).at:
+        yield from deliveries(settled)
+
+
+def deliveries(settled: Settled) -> Iterator[Delivered]:
+    """What became of each message that it names, in order."""
+    numbers = range(settled.first, settled.last + 1)
+    for seq, sent_at in zip(numbers, settled.sent or repeat(None), strict=False):
+        yield Delivered(settled.to, settled.s, settled.n, seq, sent_at, settled.at, settled.how)
+
+
+def find_segments(directory: Path, lane: str) -> dict[int, Path]:
+    """A lane's segments by number, oldest first."""
+    pattern = re.compile(rf"delivery-{re.escape(lane)}-(\d{{8,}})\.jsonl")
+    found = ((pattern.fullmatch(path.name), path) for path in directory.iterdir())
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
+
+
 def read_entries(path: Path, end: int | None = None) -> Iterator[tuple[int, Entry]]:
     """Every line after the header and before `end`, with its offset. Raises DataDirError for one that is damaged."""
     return _read_lines(path, end, lambda line: True)
@@ -129,10 +176,10 @@ def read_stored(path: Path, end: int | None = None) -> Iterator[tuple[int, Store
             yield offset, entry
 
 
-def read_settled(path: Path, end: int | None = None) -> Iterator[Settled | Noted]:
-    """All but the messages."""
+def read_settled(path: Path, end: int | None = None) -> Iterator[Settled]:
+    """The confirmations alone."""
     for _, entry in _read_lines(path, end, lambda line: not line.startswith(_STORED)):
-        if not isinstance(entry, Stored):
+        if isinstance(entry, Settled):
             yield entry
 
 
@@ -144,9 +191,11 @@ def _read_lines(path: Path, end: int | None, wanted: Callable[[bytes], bool]) ->
                 return
             if wanted(line):
                 try:
-                    yield offset, _decode_entry(line)
+                    entry = _decode_entry(line)
                 except msgspec.DecodeError:
                     raise _damaged(path, count) from None
+                if not isinstance(entry, _Noted):
+                    yield offset, entry
             offset += len(line)
 
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from connectors.delivery.base import StoringSink
 from connectors.delivery.connection import CLOSE_TIMEOUT, Courier, DesktopStatus
 from connectors.delivery.journal import SEGMENT_BYTES, Journal
-from connectors.delivery.ledger import ENDED_FOR, Delivered, DeliveryMemory
+from connectors.delivery.ledger import ENDED_FOR, DeliveryMemory
 from connectors.delivery.outbox import Counts
 from connectors.delivery.settings import DesktopSettings
 from connectors.errors import DeliveryError
@@ -54,11 +54,9 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
     """Delivers `(key, [(desktop's name, message), …])` to the desktops.
 
     desktops      by name; a message for another name goes nowhere: it is counted as `unknown_desktop`, and told as such
-    directory, lane, reactor, lanes        see StoringSink
-    ended_for, segment_bytes, on_full      see DeliveryMemory and Journal
-    on_delivered, on_pressure              see DeliveryMemory
-    on_open, on_close                      called with the memory when delivery begins, and before it is closed; then
-                                           `note` is to be called on it
+    directory, lane, reactor, lanes            see StoringSink
+    segment_bytes, on_full, unread             see Journal
+    ended_for, on_pressure                     see DeliveryMemory
 
     After an orderly end, `undelivered` and `failure` tell what is left.
     """
@@ -74,30 +72,23 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
         ended_for: float = ENDED_FOR,
         segment_bytes: int = SEGMENT_BYTES,
         on_full: Callable[[], bool] | None = None,
-        on_delivered: Callable[[list[Delivered]], object] | None = None,
+        unread: Callable[[], int | None] = lambda: None,
         on_pressure: Callable[[str, bool], object] | None = None,
-        on_open: Callable[[DeliveryMemory], object] | None = None,
-        on_close: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(directory, lane, reactor, lanes=lanes, segment_bytes=segment_bytes, on_full=on_full)
+        super().__init__(
+            directory, lane, reactor, lanes=lanes, segment_bytes=segment_bytes, on_full=on_full, unread=unread
+        )
         self._desktops = dict(desktops)
         self._ended_for = ended_for
-        self._on_delivered = on_delivered
         self._on_pressure = on_pressure
-        self._on_open = on_open
-        self._on_close = on_close
 
     def open(self, journal: Journal) -> tuple[DeliveryMemory, DesktopConnections]:
         memory = DeliveryMemory(
             journal,
             {name: settings.outbox() for name, settings in self._desktops.items()},
             ended_for=self._ended_for,
-            noting=self._on_open is not None,
-            on_delivered=self._on_delivered,
             on_pressure=self._on_pressure,
         )
-        if self._on_open is not None:
-            self._on_open(memory)
         return memory, DesktopConnections(self._desktops)
 
     def opened(self, memory: DeliveryMemory) -> None:
@@ -107,10 +98,6 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
 
     def named(self, item: Addressed) -> Addressed:
         return item
-
-    def closing(self) -> None:
-        if self._on_close is not None:
-            self._on_close()
 
     @property
     def pressure(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 tables.py (core) says what is measured, dimensions.py (core) what the settings add to it, queries/*.sql (script.py) the
 views over both. sink.py is Bytewax's way in: it writes segments (segments.py) into a spool (spool.py), from which the
 lander moves them into `metrics.duckdb` (lander.py; landing.py is what a job runs of it). Analysts open that read-only
-whenever they like (database.py).
+whenever they like (database.py). deliveries.py projects the delivery journal into the same spool.
 
 The rows are for everybody. `open_metrics` is imported when it is asked for: it brings DuckDB, which no core needs.
 """

@@ -26,7 +26,7 @@ import msgspec
 
 from connectors.log.records import CLOSED_BY
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raise it with every change of a row type below; database.py brings older files up to it."""
 
 
@@ -144,7 +144,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False):
     turn: Turn
     seq: Seq
     desktop: Annotated[str, "the agent desktop, by its name in the settings"]
-    sent_at: Annotated[Moment | None, "when it was handed to the connection; null if an earlier process did"]
+    sent_at: Annotated[Moment | None, "when it was handed to the connection; null if an earlier process did, or none"]
     confirmed_at: Annotated[Moment | None, "when the desktop confirmed it, or nobody would any more (see how)"]
     how: Annotated[str, "what confirmed it: ack, pong; or unconfirmed, skipped, dropped, unknown"]
 
@@ -174,8 +174,7 @@ class Table(msgspec.Struct, frozen=True, dict=True):
     """A table, as its row type declares it.
 
     dated_by  `hour` is that of the first of these columns with a value
-    key       columns that name a row of the flow for ever: said again, it is the same row. Empty: rows are facts of
-              the world, and never said again
+    key       columns that name a row for ever: said again, it is the same row. Empty: it is never said again
     """
 
     name: str
@@ -236,7 +235,7 @@ TABLES: Final = {
         Table("findings", FindingRow, ("found_at",), (*_TURN, "seq", "category", "rule", "start_char", "end_char")),
         Table("errors", ErrorRow, ("occurred_at",), (*_TURN, "occurred_at", "kind", "status", "restart")),
         Table("dead_letters", DeadLetterRow, ("set_aside_at",), (*_TURN, "set_aside_at", "step", "reason")),
-        Table("deliveries", DeliveryRow, ("sent_at", "confirmed_at")),
+        Table("deliveries", DeliveryRow, ("sent_at", "confirmed_at"), (*_TURN, "seq", "desktop", "confirmed_at")),
         Table("runs", RunRow, ("happened_at",)),
     )
 }

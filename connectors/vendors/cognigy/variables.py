@@ -23,8 +23,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from connectors.backoff import Backoff, BackoffSettings, parse_retry_after
-from connectors.delivery.ledger import Delivered, DeliveryMemory, wall_clock
+from connectors.delivery.ledger import DeliveryMemory, wall_clock
 from connectors.delivery.outbox import Entry
+from connectors.delivery.segment import Delivered
 from connectors.errors import CredentialsError, DataDirError, SettingsError
 from connectors.http import HttpError, StatusError
 from connectors.log.records import Summary
