@@ -12,7 +12,7 @@ import pytest
 from connectors.errors import DataDirError
 from connectors.log.files import Clock, LogReader, LogWriter, write_recording
 from connectors.log.lane import Lane
-from connectors.log.records import Header, Record, closed, frame, opened
+from connectors.log.records import Frames, Header, Record, closed, frame, opened
 from connectors.log.resume import fold, position_of
 from connectors.log.shards import LINGER, MARK_EVERY, SHARDS, Sharder, shard_of
 from connectors.log.source import READ_RECORDS, LivePartition, LogSource
@@ -36,7 +36,12 @@ def drain(part: Any) -> list[tuple[str, tuple[Any, int]]]:
 
 
 def records_of(items: list[tuple[str, tuple[Any, int]]]) -> list[Record]:
-    return [record for _, (records, _) in items for record in records]
+    return [
+        record
+        for _, (records, _) in items
+        for each in records
+        for record in (each.records if isinstance(each, Frames) else [each])
+    ]
 
 
 def test_a_sessions_shard_is_fixed_for_life() -> None:

@@ -28,8 +28,11 @@ _SKIP = 1 << 20
 
 def first_line(path: Path) -> bytes:
     """The line that a file begins with, its end included. Raises InputError, OSError."""
-    with _open(path) as stream:
-        return _line(stream, path, "line 1")
+    with _open(path) as stream, _explained(path):
+        line = stream.readline(LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise _too_long(path, "line 1")
+    return line
 
 
 def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
@@ -40,8 +43,12 @@ def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
         else:
             _skip(stream, begin, path)
         number, after = 0, f" after byte {begin}" if begin else ""
-        while line := _line(stream, path, f"line {(number := number + 1)}{after}"):
-            yield line
+        with _explained(path):
+            while line := stream.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise _too_long(path, f"line {number}{after}")
+                yield line
 
 
 @contextlib.contextmanager
@@ -62,12 +69,8 @@ def _open(path: Path) -> IO[bytes]:
     return io.BufferedReader(raw, 1 << 16)
 
 
-def _line(stream: IO[bytes], path: Path, where: str) -> bytes:
-    with _explained(path):
-        line = stream.readline(LONGEST_LINE + 1)
-    if len(line) > LONGEST_LINE:
-        raise InputError(f"{path}: {where} is longer than {LONGEST_LINE >> 20} MiB: it is no record of a log")
-    return line
+def _too_long(path: Path, where: str) -> InputError:
+    return InputError(f"{path}: {where} is longer than {LONGEST_LINE >> 20} MiB: it is no record of a log")
 
 
 def _skip(stream: IO[bytes], count: int, path: Path) -> None:

@@ -69,6 +69,18 @@ class Record(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
         return str(self.fields.get("reason", ""))
 
 
+class Frames(msgspec.Struct, frozen=True, gc=False):
+    """Frames of one turn, with nothing else of that turn between them: as they travel from the log to the flow.
+
+    t  of the first
+    """
+
+    t: int
+    s: str
+    n: int
+    records: Sequence[Record]
+
+
 def opened(session_id: str, turn: int, request: dict[str, Any]) -> Record:
     """A record to append to a lane, which stamps its `t`; so too the functions below."""
     return Record(0, session_id, turn, OPEN, d=request)

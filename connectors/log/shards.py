@@ -1,8 +1,9 @@
 """The log's records dealt out to shards: what the flow gets, keyed.
 
 Rules
-- An item is (key, (records, mark)): the key is lane and shard, the records are in order of time, and the mark
-  promises that no later record of the lane has a smaller `t`.
+- An item is (key, (records, mark)): the key is lane and shard. A turn's records are together and in order of time, its
+  frames in a row as one `Frames`, so that a step need not look at each by itself; between turns there is no order.
+  The mark promises that no later record of the lane has a smaller `t`.
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
   and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
@@ -24,13 +25,13 @@ from typing import TypeAlias
 import msgspec
 
 from connectors.log.keys import key_of
-from connectors.log.records import CLOSE, OPEN, SECOND, Record
+from connectors.log.records import CLOSE, FRAME, OPEN, SECOND, Frames, Record
 
 SHARDS = 16
 MARK_EVERY = 50_000
 LINGER = 3_600_000_000
 
-Item: TypeAlias = tuple[str, tuple[Sequence[Record], int]]
+Item: TypeAlias = tuple[str, tuple[Sequence[Record | Frames], int]]
 
 
 def shard_of(session_id: str) -> int:
@@ -61,20 +62,33 @@ class Sharder:
         if self._resumed:
             self._resumed = False
             self._lingers_until = [mark + LINGER] * SHARDS
-        hands: dict[int, list[Record]] = {}
-        for record in records:
-            if record.s:
-                shard = shard_of(record.s)
-                hands.setdefault(shard, []).append(self._track(shard, record))
+        dealt: dict[int, list[Record | Frames]] = {}
+        for (session_id, _), own in _by_turn(records).items():
+            shard = shard_of(session_id)
+            dealt.setdefault(shard, []).extend(self._joined(shard, own))
         items: list[Item] = []
         for shard, key in enumerate(self._keys):
-            hand = hands.get(shard)
+            share = dealt.get(shard)
             awake = self._open[shard] or mark < self._lingers_until[shard]
             due = awake and (last or mark - self._marked[shard] >= MARK_EVERY)
-            if hand or due:
+            if share or due:
                 self._marked[shard] = mark
-                items.append((key, (hand or (), mark)))
+                items.append((key, (share or (), mark)))
         return items
+
+    def _joined(self, shard: int, records: list[Record]) -> list[Record | Frames]:
+        """A turn's records, its frames in a row as one."""
+        if len(records) == 1:
+            return [self._track(shard, records[0])]
+        out: list[Record | Frames] = []
+        begin = 0
+        for at, record in enumerate(records):
+            if record.k != FRAME:
+                _join(records[begin:at], out)
+                out.append(self._track(shard, record))
+                begin = at + 1
+        _join(records[begin:], out)
+        return out
 
     def _track(self, shard: int, record: Record) -> Record:
         """Note what opens and closes; an open is dated."""
@@ -89,3 +103,23 @@ class Sharder:
         created = self._created - (skew if isinstance(skew, int) else 0)
         request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": created}
         return msgspec.structs.replace(record, d=request)
+
+
+def _by_turn(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
+    turns: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        if record.s:
+            key = (record.s, record.n)
+            own = turns.get(key)
+            if own is None:
+                turns[key] = [record]
+            else:
+                own.append(record)
+    return turns
+
+
+def _join(frames: list[Record], out: list[Record | Frames]) -> None:
+    if len(frames) > 1:
+        out.append(Frames(frames[0].t, frames[0].s, frames[0].n, frames))
+    else:
+        out += frames

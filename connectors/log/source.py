@@ -21,7 +21,7 @@ from connectors.log.lane import Lane
 from connectors.log.resume import State, fold, freeze, position_of
 from connectors.log.shards import Item, Sharder
 
-READ_RECORDS = 2_048
+READ_RECORDS = 16_384
 WAIT = 0.001
 SNAPSHOTS_BACK = 8
 

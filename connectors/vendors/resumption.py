@@ -13,6 +13,8 @@ Rules
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from operator import eq
 from typing import Any, Final, Literal, TypeAlias
 
 Resumes: TypeAlias = Literal["auto", "exact", "repeats"]
@@ -54,6 +56,15 @@ class IdKind:
         elif not known:
             self.different += self.different < OWN
         self.before = frame_id
+
+    def feed_all(self, ids: Sequence[str | None]) -> None:
+        """Frames with text, of ids that no earlier connection had."""
+        if self.different < OWN or None in ids:
+            for frame_id in ids:
+                self.feed(frame_id, known=False)
+        else:
+            self.shared = self.shared or ids[0] == self.before or any(map(eq, ids, ids[1:]))
+            self.before = ids[-1]
 
 
 class Account:

@@ -1,7 +1,8 @@
 """A step's part of a shard: one core a turn, driven by the log's time.
 
 Rules
-- Records and the cores' own deadlines are merged by time. A deadline fires when a record or the mark has a `t`
+- A turn's events come together and in order of time; between turns there is no order, for none is another's business.
+- They and the core's own deadlines are merged by time. A deadline fires when an event of its turn or the mark has a `t`
   strictly greater, and what it gives carries the deadline's `t`.
 - A core is made at its turn's `open` and dropped after its `close`, or when it no longer `lingers` after that.
 - A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
@@ -19,9 +20,9 @@ from io import BytesIO
 from typing import Any
 
 from connectors.errors import DataDirError
-from connectors.log.records import CLOSE, OPEN, VERDICT, Record
+from connectors.log.records import CLOSE, OPEN, VERDICT, Frames, Record
 from flows.steps.base import Core
-from flows.steps.events import DeadLetter, Event, Output
+from flows.steps.events import DeadLetter, Event, Output, Run
 
 VERSION = 2
 MAX_IGNORED = 10_000
@@ -63,14 +64,19 @@ class Shard:
         self._touched: dict[_Turn, None] = {}
 
     def feed(self, events: Iterable[Event], mark: int) -> list[Output]:
-        """Take events in order of time, then let time pass to `mark`."""
+        """Take events, each turn's in order of time, then let time pass to `mark`."""
         out: list[Output] = []
-        deadlines = self._deadlines
+        turn: _Turn | None = None
         for event in events:
-            if deadlines and deadlines[0][0] < event.t:
-                self._expire(event.t, out)
-            self._take(event, out)
-        if deadlines and deadlines[0][0] < mark:
+            if turn is None or turn.opened.n != event.n or turn.opened.s != event.s:
+                if turn is not None:
+                    self._settle(turn)
+                turn = self._turn_of(event, out)
+            if turn is not None and not self._take(turn, event, out):
+                turn = None
+        if turn is not None:
+            self._settle(turn)
+        if self._deadlines and self._deadlines[0][0] < mark:
             self._expire(mark, out)
         while len(self._touched) > MAX_TOUCHED:
             oldest = next(iter(self._touched))
@@ -114,28 +120,43 @@ class Shard:
                 "lost: the whole log is read again)"
             )
 
-    def _take(self, event: Event, out: list[Output]) -> None:
+    def _turn_of(self, event: Event, out: list[Output]) -> _Turn | None:
+        """The event's turn, made now if this opens it; None where there is none."""
         key = (event.s, event.n)
-        kind = event.k if type(event) is Record else None
         turn = self._turns.get(key)
         if turn is None:
+            kind = event.k if type(event) is Record else None
             if kind != OPEN or key in self._ignored:
                 self._miss(event, kind, out)
-                return
+                return None
             assert isinstance(event, Record)
             try:
                 turn = self._turns[key] = _Turn(event, self._make(event))
             except Exception as error:
                 self._refuse(event, error, out)
-                return
+                return None
         self._touch(turn)
+        return turn
+
+    def _take(self, turn: _Turn, event: Event, out: list[Output]) -> bool:
+        """Let the turn's time pass to the event, then feed it; False where that is the last of the turn."""
+        core = turn.core
         try:
-            out.extend(turn.core.feed(event))
+            while (deadline := core.deadline) is not None and deadline < event.t:
+                out.extend(core.expire(deadline))
+            if turn.closed and not core.lingers:  # that was what it waited for
+                self._settle(turn)
+                self._miss(event, event.k if type(event) is Record else None, out)
+                return False
+            out.extend(core.feed(event))
         except Exception as error:
             self._fail(event, error, out)
-            return
-        turn.closed = turn.closed or kind == CLOSE
-        self._settle(turn)
+            return False
+        if type(event) is Record and event.k == CLOSE:
+            turn.closed = True
+            self._settle(turn)
+            return False
+        return True
 
     def _expire(self, now: int, out: list[Output]) -> None:
         deadlines = self._deadlines
@@ -181,12 +202,13 @@ class Shard:
 
     def _fail(self, event: Event, error: Exception, out: list[Output]) -> None:
         key = (event.s, event.n)
+        t = _end(event)
         turn = self._turns.pop(key)
         self._touched.pop(turn, None)
         if not (turn.closed or (type(event) is Record and event.k == CLOSE)):  # else nothing comes that would end it
             self._ignore(key)
-        out.append(DeadLetter(event.t, *key, self._step, type(error).__name__))
-        out.extend(turn.core.abandon(Record(event.t, *key, CLOSE, d={"reason": "failed"})))
+        out.append(DeadLetter(t, *key, self._step, type(error).__name__))
+        out.extend(turn.core.abandon(Record(t, *key, CLOSE, d={"reason": "failed"})))
 
     def _miss(self, event: Event, kind: str | None, out: list[Output]) -> None:
         key = (event.s, event.n)
@@ -202,3 +224,10 @@ class Shard:
         if len(self._ignored) >= MAX_IGNORED:
             del self._ignored[next(iter(self._ignored))]
         self._ignored[key] = None
+
+
+def _end(event: Event) -> int:
+    """The log time of an event, or of the last of several that are joined."""
+    if type(event) is Frames:
+        return event.records[-1].t
+    return event.times[-1] if type(event) is Run else event.t

@@ -95,6 +95,14 @@ class SentenceSplitter:
             return []
         return self._scan(text, final=False)
 
+    def quiet(self, text: str, start: int = 0) -> int:
+        """The offset in `text` up to which `feed` would complete nothing, and have nothing to judge; else `start`."""
+        state = self._state
+        if state.waiting is not None or state.opening:
+            return start
+        found = self._find(text, start)
+        return len(text) if found is None else found.start()
+
     def flush(self) -> list[str]:
         """The text has ended: return what is left, at most a few sentences. The splitter is then as new."""
         pieces = self._scan("", final=True)

@@ -90,6 +90,12 @@ class Continuation:
         self._received.kind.feed(frame_id, known=False)
         self._received.add(tokens, frame_id)
 
+    def remember_all(self, tokens: Sequence[str], ids: Sequence[str | None]) -> None:
+        """As `remember`, of frames of one token each."""
+        kind, received = self._received.kind, self._received
+        kind.feed_all(ids)
+        received.add_all(tokens, ids)
+
     def resume(self, resumes: str = "auto", learnt: Iterable[str] = ()) -> Verdict:
         """A continuation was asked for: what comes next may be a repetition, or go on with one that was cut off.
 

@@ -3,15 +3,17 @@
 Rules
 - Everything names its session `s`, its turn `n` and the log time `t` at which it became true.
 - Offsets count characters of the turn's clean text from 0.
+- `Frames` and `Run` are several of a kind in a row, joined: what they say is what each of them would say, one by one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from connectors.log.records import ClosedBy, Message, Question, Record, Summary
+from connectors.log.records import ClosedBy, Frames, Message, Question, Record, Summary
 from connectors.metrics import Row
 
 
@@ -23,6 +25,38 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     n: int
     text: str
     tokens: int
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Clean text of several tokens in a row, with nothing between them: what as many `Text` events would say.
+
+    It says the same to every core as they would, so that what need not be looked at token by token costs once.
+
+    t      when the first came
+    times  when each came; a core lets its own deadlines fire in between
+    ends   where each ends in `text`; none is empty
+    """
+
+    t: int
+    s: str
+    n: int
+    text: str
+    times: Sequence[int]
+    ends: Sequence[int]
+
+    def part(self, begin: int, end: int) -> Run:
+        """The tokens `begin` to `end` - 1 of it."""
+        if begin == 0 and end == len(self.times):
+            return self
+        start = self.ends[begin - 1] if begin else 0
+        ends = [each - start for each in self.ends[begin:end]] if start else self.ends[begin:end]
+        times = self.times[begin:end]
+        return Run(times[0], self.s, self.n, self.text[start : self.ends[end - 1]], times, ends)
+
+    def token(self, at: int) -> Text:
+        """One of them by itself."""
+        start = self.ends[at - 1] if at else 0
+        return Text(self.times[at], self.s, self.n, self.text[start : self.ends[at]], 1)
 
 
 class Repeated(msgspec.Struct, frozen=True, gc=False):
@@ -103,5 +137,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Event: TypeAlias = Record | Text | Repeated | Usage | Boundary | Question | Finding | Released | Summary | DeadLetter
+Event: TypeAlias = (
+    Record | Frames | Text | Run | Repeated | Usage | Boundary | Question | Finding | Released | Summary | DeadLetter
+)
 Output: TypeAlias = Event | Row

@@ -12,16 +12,26 @@ Rules
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_RUNS = 512
 MAX_SINGLE = 4_096
 MAX_COUNTED = 200
+LAST_COUNTED = 10**18 - 1
 
 _HASH_BYTES = 8
 _COUNTED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+
+
+class IdRun(NamedTuple):
+    """Ids that count on, one by one."""
+
+    prefix: str
+    first: int
+    last: int
 
 
 class Ids:
@@ -51,6 +61,13 @@ class Ids:
             self._begin_run(*counted)
         else:
             self._add_single(frame_id)
+        return True
+
+    def go_on(self, run: IdRun) -> bool:
+        """Remember a run of which the first id was added just now, where it goes on from what came; else False."""
+        if not self._is_one_run or self._runs[-1][::2] != (run.prefix, run.first):
+            return False
+        self._runs[-1] = (run.prefix, self._runs[-1][1], run.last)
         return True
 
     def clear(self) -> None:
@@ -115,6 +132,12 @@ class TokenCount:
             self._proved = self._counts and (self._proved or step > 1)
         self._last = (*counted, self.tokens)
 
+    def go_on(self, run: IdRun) -> None:
+        """A token under each id of a run; the first of them was fed."""
+        self.tokens += run.last - run.first
+        if self._counts:
+            self._last = (run.prefix, run.last, self.tokens)
+
     def end_of(self, frame_id: str | None) -> int | None:
         """How many of the turn's tokens have come at the end of this id's frame; None where ids do not say."""
         counted = _counted(frame_id) if frame_id is not None and self._proved else None
@@ -135,6 +158,17 @@ class TokenCount:
 
     def restore(self, data: tuple[Any, ...]) -> None:
         self.tokens, self._last, self._counts, self._proved = data
+
+
+def count_on(ids: Sequence[str | None]) -> IdRun | None:
+    """The run that these ids are; None if they are none."""
+    counted = _counted(ids[0]) if ids[0] is not None and len(ids) > 1 else None
+    if counted is None or counted[1] > LAST_COUNTED - len(ids):
+        return None
+    prefix, first = counted
+    if any(each != f"{prefix}{number}" for number, each in enumerate(ids, first)):
+        return None
+    return IdRun(prefix, first, first + len(ids) - 1)
 
 
 def follows(last: str | None, frame_id: str | None) -> bool:

@@ -12,16 +12,16 @@ Rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
 from typing import Any
 
-from connectors.log.records import CLOSE, FRAME, OPEN, Record
+from connectors.log.records import CLOSE, FRAME, OPEN, Frames, Record
 from connectors.text import as_raw, byte_tokens
-from connectors.vendors.decoding import Decoder as Decoder  # flows.engine.pipeline takes it from here
+from connectors.vendors.decoding import Decoder, Delta
 from flows.steps.base import Core
 from flows.steps.continuation import Continuation, Verdict
-from flows.steps.events import DeadLetter, Event, Repeated, Text, Usage
+from flows.steps.events import DeadLetter, Event, Repeated, Run, Text, Usage
 from flows.steps.fallback import FINISHED
 from flows.steps.older import upgrade
 
@@ -43,6 +43,8 @@ class Reassembly(Core):
         self._is_raw = False  # the message that waits for its end holds bytes that are no UTF-8
 
     def feed(self, event: Event) -> Iterable[Event]:
+        if type(event) is Frames:
+            return self._frames(event)
         if type(event) is not Record:
             return (event,)
         if event.k == FRAME:
@@ -67,20 +69,60 @@ class Reassembly(Core):
         opened, json, characters, kept = data
         return (opened, json if version == 3 else (*json, False), characters, upgrade(kept, version))
 
+    def _frames(self, frames: Frames) -> Iterator[Event]:
+        """Frames in a row: those that are a token each and nothing else, joined; what is unusual by itself."""
+        joined: list[Record] = []
+        tokens: list[str] = []
+        ids: list[str | None] = []
+        for frame in frames.records:
+            deltas = None
+            if not (frame.b or self._is_raw or self._continuation.resuming or frame.e == "error"):
+                deltas = self._decoder.feed(frame.d, frame.id) if isinstance(frame.d, str) else []
+                if len(deltas) == 1 and self._is_plain(deltas[0]):
+                    joined.append(frame)
+                    tokens += deltas[0].tokens
+                    ids.append(deltas[0].id)
+                    continue
+            if joined:
+                yield self._run(joined, tokens, ids)
+                joined, tokens, ids = [], [], []
+            yield from self._frame(frame) if deltas is None else self._deltas(frame, deltas, is_raw=False)
+        if joined:
+            yield self._run(joined, tokens, ids)
+
+    def _is_plain(self, delta: Delta) -> bool:
+        """Whether a message says nothing but one token of whole characters."""
+        tokens = delta.tokens
+        if len(tokens) != 1 or delta.usage is not None or delta.malformed:
+            return False
+        return self._characters.passes(tokens[0])
+
+    def _run(self, frames: list[Record], tokens: list[str], ids: list[str | None]) -> Event:
+        self._continuation.remember_all(tokens, ids)
+        head = frames[0]
+        if len(frames) == 1:
+            return Text(head.t, head.s, head.n, tokens[0], 1)
+        times, ends = [frame.t for frame in frames], list(accumulate(map(len, tokens)))
+        return Run(head.t, head.s, head.n, "".join(tokens), times, ends)
+
     def _frame(self, frame: Record) -> list[Event]:
         if frame.e == "error" or not isinstance(frame.d, str):
             return []
-        out: list[Event] = []
         text, decoder = frame.d, self._decoder
         is_raw = frame.b or self._is_raw
         if frame.b and not self._is_raw and decoder.pending:
             decoder.pending = as_raw(decoder.pending)
         deltas = decoder.feed(text if frame.b or not is_raw else as_raw(text), frame.id)
         self._is_raw = is_raw and bool(decoder.pending)
+        return self._deltas(frame, deltas, is_raw=is_raw)
+
+    def _deltas(self, frame: Record, deltas: Sequence[Delta], *, is_raw: bool) -> list[Event]:
+        """What a frame's messages say."""
         if (
             len(deltas) == 1 and not is_raw and deltas[0].usage is None and not deltas[0].malformed
         ):  # nearly every frame
             return self._tokens(frame, deltas[0].tokens, deltas[0].id)
+        out: list[Event] = []
         for frame_id, alike in groupby(deltas, lambda delta: delta.id):
             tokens: list[str] = []
             rest: list[Event] = []
@@ -162,6 +204,10 @@ class Characters:
         if not self._bytes and not self._high and _SURROGATE.search(token) is None:
             return token
         return self._end_bytes() + self._pair(token)
+
+    def passes(self, token: str) -> bool:
+        """Whether the token is text as it is, with nothing before it that waits."""
+        return not (self._bytes or self._high or token.startswith("<0x") or _SURROGATE.search(token))
 
     def flush(self) -> str:
         high, self._high = self._high, ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from connectors.vendors.resumption import OWN, OWN_IDS, SAME_IDS, SHARED_IDS, IdKind
-from flows.steps.frame_ids import Ids, TokenCount
+from flows.steps.frame_ids import Ids, TokenCount, count_on
 
 HISTORY = 4_096
 
@@ -54,19 +54,40 @@ class Received:
     def add(self, tokens: Sequence[str], frame_id: str | None) -> None:
         """A frame's tokens were let through."""
         text = tokens[0] if len(tokens) == 1 else "".join(tokens)
-        self._recent.append(text)
-        self._chars += len(text)
+        self._note(len(text), len(tokens), frame_id)
+        self._keep(text)
+
+    def _note(self, chars: int, tokens: int, frame_id: str | None) -> bool:
+        """Note a frame's id; whether ids still tell."""
         if frame_id is not None and frame_id != self.last:
             if self.ids_tell and not self._ids.add(frame_id):
                 self.distrust_ids()
-            self.count.feed(frame_id, len(tokens))
-            self.last, self.tail = frame_id, len(text)
+            self.count.feed(frame_id, tokens)
+            self.last, self.tail = frame_id, chars
         else:
-            self.count.feed(None, len(tokens))
-            self.tail = None if self.tail is None else min(self.tail + len(text), HISTORY + 1)
+            self.count.feed(None, tokens)
+            self.tail = None if self.tail is None else min(self.tail + chars, HISTORY + 1)
         self.noted = frame_id or self.noted
+        return self.ids_tell
+
+    def _keep(self, text: str) -> None:
+        self._recent.append(text)
+        self._chars += len(text)
         if self._chars > 2 * HISTORY:
             self._trim()
+
+    def add_all(self, tokens: Sequence[str], ids: Sequence[str | None]) -> None:
+        """As `add`, of frames of one token each."""
+        text = "".join(tokens)
+        if not any(ids):
+            self._note(len(text), len(tokens), None)
+        elif (run := count_on(ids)) and self._note(len(tokens[0]), 1, ids[0]) and self._ids.go_on(run):
+            self.count.go_on(run)
+            self.last, self.tail, self.noted = ids[-1], len(tokens[-1]), ids[-1]
+        else:
+            for token, frame_id in zip(tokens[run is not None :], ids[run is not None :], strict=True):
+                self._note(len(token), 1, frame_id)
+        self._keep(text)
 
     def doubt(self) -> None:
         """Of what was let through last, some may have come before: it is no measure."""

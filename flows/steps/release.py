@@ -13,14 +13,15 @@ Rules
 - A remote detector is asked at every boundary about the text since it was asked last; where silence or a token made
   the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
   or `max_hold_seconds` have passed, the turn lingers.
-- What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says.
+- What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says: counted
+  from when its first character came.
 """
 
 from __future__ import annotations
 
-from array import array
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -28,8 +29,9 @@ import msgspec
 from connectors.log.records import CLOSE, DEFAULT_DESKTOP, VERDICT, ClosedBy, Message, Question, Record
 from flows import moderation
 from flows.moderation import Moderator, Policy, Span
+from flows.steps.arrivals import Arrivals
 from flows.steps.base import Core
-from flows.steps.events import Boundary, Event, Finding, Released, Text
+from flows.steps.events import Boundary, Event, Finding, Released, Run, Text
 from flows.steps.fallback import FINISHED
 from flows.steps.windows import TIMEOUT, TOKEN
 
@@ -55,8 +57,7 @@ class Release(Core):
         self._moderator = Moderator(policy)
         self._spans: deque[Span] = deque()
         self._boundaries: deque[Boundary] = deque()
-        self._arrivals = array("q")  # of three each: the text's length then, its tokens, its log time
-        self._fed = 0
+        self._arrivals = Arrivals()
         self._begin = 0
         self._seq = 0
         self._ended = False
@@ -68,6 +69,8 @@ class Release(Core):
     def feed(self, event: Event) -> Iterable[Event]:
         if type(event) is Text:
             return self._text(event)
+        if type(event) is Run:
+            return self._run(event)
         if type(event) is Boundary:
             return self._boundary(event)
         if type(event) is Record and event.k == CLOSE:
@@ -95,8 +98,8 @@ class Release(Core):
             self._moderator.snapshot(),
             _freeze(self._spans),
             [(b.t, b.at, b.closed_by) for b in self._boundaries],
-            self._arrivals.tobytes(),
-            (self._fed, self._begin, self._seq, self._ended),
+            self._arrivals.snapshot(),
+            (self._arrivals.fed, self._begin, self._seq, self._ended),
             (self._asked, "".join(self._unasked)),
             self._closing and (self._closing.t, self._closing.d),
             self.deadline,
@@ -107,29 +110,44 @@ class Release(Core):
         self._moderator = Moderator.restore(self._policy, moderator)
         self._spans = deque(_thaw(span) for span in spans)
         self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in boundaries)
-        self._arrivals.frombytes(arrivals)
-        self._fed, self._begin, self._seq, self._ended = progress
+        fed, self._begin, self._seq, self._ended = progress
+        self._arrivals.restore(arrivals, fed)
         self._unasked = [unasked]
         if closing:
             t, d = closing
             self._closing = Record(t, *self._session, CLOSE, d=d)
 
     def _text(self, event: Text) -> list[Event]:
-        self._fed += len(event.text)
-        arrivals = self._arrivals
-        if arrivals and not event.text:  # it ends where the last one did
-            arrivals[-2] += event.tokens
-        else:
-            arrivals.extend((self._fed, event.tokens, event.t))
-        if self._policy.remote and event.text:
-            self._unasked.append(event.text)
-        cut = self._moderator.cut
-        self._keep(self._moderator.push(event.text))
-        if not self._moderator.held:
+        self._arrivals.add(len(event.text), event.tokens, event.t)
+        self._push(event.text)
+        return [event, *self._release(event.t)] if self._boundaries else [event]
+
+    def _run(self, run: Run) -> Iterator[Event]:
+        """Token by token where a window waits to leave or a hold may end; else in one."""
+        at, count = 0, len(run.times)
+        while at < count:
+            if self.deadline is not None and self.deadline < run.times[at]:
+                yield from self.expire(self.deadline)
+            if self._boundaries:
+                yield from self._text(run.token(at))
+                at += 1
+                continue
+            patient = run.times[at] + self._max_hold if self.deadline is None else self.deadline
+            part = run.part(at, upto := bisect_right(run.times, patient, at))
+            self._arrivals.add_run(part)
+            self._push(part.text)
+            yield part
+            at = upto
+
+    def _push(self, text: str) -> None:
+        moderator, cut = self._moderator, self._moderator.cut
+        if self._policy.remote and text:
+            self._unasked.append(text)
+        self._keep(moderator.push(text))
+        if not moderator.held:
             self.deadline = None
-        elif self.deadline is None or self._moderator.cut != cut:
-            self.deadline = event.t + self._max_hold
-        return [event, *self._release(event.t)]
+        elif self.deadline is None or moderator.cut != cut:
+            self.deadline = self._arrivals.time_of(moderator.cut) + self._max_hold
 
     def _keep(self, spans: list[Span]) -> None:
         """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
@@ -155,7 +173,7 @@ class Release(Core):
         self._unasked.clear()
         if not text:
             return []
-        start, self._asked = self._asked, self._fed
+        start, self._asked = self._asked, self._arrivals.fed
         return [Question(t, *self._session, detector, start, text) for detector in self._policy.remote]
 
     def _verdict(self, event: Record) -> list[Event]:
@@ -183,7 +201,7 @@ class Release(Core):
         out = self._release(t)
         finished = event.reason == FINISHED
         said = not finished and self._fallback(event.reason) != ""
-        out += self._window(event.t, self._fed, END if finished else ERROR, event.t, last=not said)
+        out += self._window(event.t, self._arrivals.fed, END if finished else ERROR, event.t, last=not said)
         if said:
             out.append(self._last_word(event))
         return [*out, event]
@@ -208,7 +226,7 @@ class Release(Core):
         if end <= self._begin and not last:
             return []
         spans, end = self._take(end)
-        began, tokens = self._count(end, proved)
+        began, tokens = self._arrivals.take(end, proved)
         self._begin = end
         found = [span.finding for span in spans if span.finding]
         text = self._act("".join([span.text for span in spans]), found)
@@ -247,16 +265,6 @@ class Release(Core):
                 span = Span(span.start, end, span.text[:head], None)
             taken.append(span)
         return taken, max(end, taken[-1].end if taken else end)
-
-    def _count(self, end: int, proved: int) -> tuple[int, int]:
-        """When the window's first text came, and how many tokens ended in it."""
-        arrivals = self._arrivals
-        began, tokens, at = arrivals[2] if arrivals else proved, 0, 0
-        while at < len(arrivals) and arrivals[at] <= end:
-            tokens += arrivals[at + 1]
-            at += 3
-        del arrivals[:at]
-        return began, tokens
 
 
 def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:

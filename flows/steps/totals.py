@@ -20,7 +20,7 @@ import msgspec
 from connectors.log.records import CLOSE, ERROR, OPEN, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from flows.steps.base import Core
-from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Run, Text, Usage
 
 CHARS_PER_TOKEN = 4
 FLAG = "flag"
@@ -71,6 +71,11 @@ class Session(Core):
             if tally.first_token is None:
                 tally.first_token = event.t
             tally.tokens_received += event.tokens
+            tally.chars_received += len(event.text)
+        elif type(event) is Run:
+            if tally.first_token is None:
+                tally.first_token = event.t
+            tally.tokens_received += len(event.times)
             tally.chars_received += len(event.text)
         elif type(event) is Released:
             return (event, self._message(event), *self._show(event))

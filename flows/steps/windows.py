@@ -15,17 +15,18 @@ Rules
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
 from connectors.fields import FieldError, check_range
-from connectors.log.records import CLOSE, ClosedBy, Record
+from connectors.log.records import CLOSE, SECOND, ClosedBy, Record
 from flows.sentences import SentenceSplitter
 from flows.steps.base import Core
 from flows.steps.cuts import best_cut, clause_ends, may_have_place
-from flows.steps.events import Boundary, Event, Text
+from flows.steps.events import Boundary, Event, Run, Text
 
 SENTENCE: Final = "sentence"
 CLAUSE: Final = "clause"
@@ -89,6 +90,8 @@ class Windows(Core):
         self._settings = settings
         self._mode = request.get("window") or settings.mode
         self._splitter = settings.splitter(request.get("language") or settings.language)
+        first = settings.timeout if settings.first_timeout is None else settings.first_timeout
+        self._first_timeout, self._next_timeout = round(first * SECOND), round(settings.timeout * SECOND)
         self._split = 0
         self._begin = 0
         self._open = ""
@@ -97,6 +100,8 @@ class Windows(Core):
     def feed(self, event: Event) -> Iterable[Event]:
         if type(event) is Text:
             return self._text(event)
+        if type(event) is Run:
+            return self._run(event)
         if type(event) is Record and event.k == CLOSE:
             return self._close(event)
         return (event,)
@@ -132,6 +137,37 @@ class Windows(Core):
             self._cut(event.t, len(self._open), TOKEN, out)
         self.deadline = self._silence_ends(event.t)
         return out
+
+    def _run(self, run: Run) -> Iterator[Event]:
+        """Token by token, but for stretches in which nothing can be decided."""
+        at, count = 0, len(run.times)
+        while at < count:
+            if self.deadline is not None and self.deadline < run.times[at]:
+                yield from self.expire(self.deadline)
+            quiet = self._quiet_until(run, at)
+            if quiet - at > 1:
+                part = run.part(at, quiet)
+                self._open += part.text
+                self._splitter.measure(part.text)
+                self.deadline = self._silence_ends(run.times[quiet - 1])
+                yield part
+                at = quiet
+            else:
+                yield from self._text(run.token(at))
+                at += 1
+
+    def _quiet_until(self, run: Run, at: int) -> int:
+        """The token up to which no sentence ends, the window has room, and no silence is too long."""
+        if self._mode != SENTENCE:
+            return at
+        start = run.ends[at - 1] if at else 0
+        room = min(self._splitter.quiet(run.text, start), start + self._settings.max_chars - len(self._open) - 1)
+        until = bisect_right(run.ends, room, at)
+        timeout = self._timeout
+        if timeout and until > at:
+            patient = run.times[at] + timeout if self.deadline is None else self.deadline
+            until = bisect_right(run.times, patient, at, until)
+        return until
 
     def _parts(self, text: str) -> Iterator[str]:
         """The text in pieces that end where something is decided: where the window is full, and where a word begins."""
@@ -199,10 +235,10 @@ class Windows(Core):
         out.append(Boundary(t, *self._session, self._begin, closed_by))
 
     def _silence_ends(self, t: int) -> int | None:
-        settings = self._settings
-        timeout = settings.timeout
-        if self._first and settings.first_timeout is not None:
-            timeout = settings.first_timeout
-        if not timeout or not self._open or self._open.isspace():
-            return None
-        return t + round(timeout * 1_000_000)
+        timeout = self._timeout
+        return t + timeout if timeout and self._open and not self._open.isspace() else None
+
+    @property
+    def _timeout(self) -> int:
+        """Microseconds of silence after which the open window goes out; 0 for never."""
+        return self._first_timeout if self._first else self._next_timeout
