@@ -25,6 +25,7 @@ from connectors.console.printable import explanation
 from connectors.delivery.sink import DesktopSink
 from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
+from connectors.fallback import What
 from connectors.frontend import health
 from connectors.frontend.server import Frontend
 from connectors.frontend.sink import CallerSink
@@ -217,7 +218,13 @@ class LiveJob:
             settings.job.data_dir / "callers",
             settings.job.lane,
             self._make_room,
+            self._say,
         )
+
+    def _say(self, what: What, language: str | None) -> str:
+        """What a caller reads in place of an answer."""
+        settings = self.settings
+        return settings.fallback.to_callers(what, language or settings.window.language, settings.frontend.text(what))
 
     def _delivery(self) -> dict[str, Any]:
         """What has not been delivered, for /health."""

@@ -43,7 +43,7 @@ class Process:
         self._memory: CallerMemory | None = None
         self.hub = Hub(HubSettings(**settings), self._note, self)
         memory = CallerMemory(Journal(directory, "w00", segment_bytes=SIZE), lambda: wall)
-        self.hub.restore(memory.read(), set(unfinished), now, wall)
+        self.hub.restore(memory.read(), dict.fromkeys(unfinished), now, wall)
         self._memory = memory
 
     def _note(self, shown: Shown) -> None:
@@ -174,6 +174,14 @@ def test_an_end_that_the_hub_made_stands(tmp_path: Path) -> None:
     assert told(join(process.hub)) == [("token", "One. ", "s/0/0"), ("error", "slow", "s/0/1")]
     assert join(process.hub, 1).over
     process.die()
+
+
+def test_an_end_speaks_the_language_that_the_log_knows(tmp_path: Path) -> None:
+    hub = Hub(HubSettings(idle_timeout=20), say=lambda what, language: f"{what} {language}")
+    hub.restore([message(0, "One. ")], {KEY: "de", ("t", 0): None}, 0.0, 1e9)
+    readers = [join(hub), join(hub, key=("t", 0))]
+    hub.sweep(20)
+    assert [read(reader)[-1].data for reader in readers] == ["timeout de", "timeout None"]
 
 
 def test_time_goes_on_between_two_processes(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.fallback import BUILT_IN, Texts
 from connectors.vendors.registry import named
-from flows.steps.fallback import FallbackSettings, Texts
+from flows.steps.fallback import FallbackSettings
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,22 @@ def test_the_texts_may_be_set_per_language() -> None:
     assert settings.text("timeout", "de-AT") == "Moment."
     assert settings.text("timeout", "fr") == "Wait."
     assert settings.text("timeout", None) == "Wait."
+
+
+@pytest.mark.parametrize(
+    ("language", "frontend", "text"),
+    [
+        ("de", "Too slow.", "Moment."),
+        ("de-AT", BUILT_IN.timeout, "Moment."),
+        ("fr", "Too slow.", "Too slow."),
+        ("fr", BUILT_IN.timeout, "Wait."),
+        ("pt", BUILT_IN.timeout, "Wait."),  # named, and silent of this
+        (None, "Too slow.", "Too slow."),
+    ],
+)
+def test_a_caller_reads_the_text_of_its_language_then_the_front_ends(
+    language: str | None, frontend: str, text: str
+) -> None:
+    texts = {"de": Texts(timeout="Moment."), "pt": Texts(other="Erro."), "default": Texts(timeout="Wait.")}
+    assert FallbackSettings(texts=texts).to_callers("timeout", language, frontend) == text
+    assert FallbackSettings().to_callers("timeout", language, frontend) == frontend

@@ -293,6 +293,37 @@ def test_a_turn_that_the_vendor_fails_ends_with_an_error(other_side: Start, tmp_
     assert TEXT.startswith(shown(heard))
 
 
+GERMAN = {"timeout": "Einen Moment bitte.", "other": "Leider ging etwas schief.", "cancelled": "Abgebrochen."}
+
+
+@pytest.mark.parametrize(
+    ("faults", "language", "said"),
+    [
+        ("stall=inf@4", "de-AT", GERMAN["timeout"]),
+        ("drop=error@4", "de", GERMAN["other"]),
+        ("stall=inf@4", "en", "Too slow."),
+        ("stall=inf@4", "", GERMAN["timeout"]),  # as window.language says
+        ("drop=error@4", "fr", "An unexpected error occurred. Please contact support."),
+    ],
+)
+def test_an_error_speaks_the_language_of_its_turn(
+    faults: str, language: str, said: str, other_side: Start, tmp_path: Path
+) -> None:
+    side = other_side(corpus_of(SHORT), faults)
+    frontend = {"idle_timeout": 0.4, "timeout_text": "Too slow."}
+    with serving(side, tmp_path, frontend, fallback={"texts": {"de": GERMAN}}, window={"language": "de"}) as service:
+        heard = listen(service.stream_url("s-1", **({"language": language} if language else {})))
+        assert (heard[-1].event, heard[-1].data) == ("error", said)
+
+
+def test_a_turn_that_is_stopped_says_so_in_its_language(other_side: Start, tmp_path: Path) -> None:
+    side = other_side(corpus_of(WORDS), "stall=inf@4")
+    with serving(side, tmp_path, fallback={"texts": {"de": GERMAN}}) as service:
+        first = listen(service.stream_url("s-1", language="de"), count=1)
+        assert service.ask("DELETE", "/sessions/s-1").status_code == 204
+        assert listen(service.stream_url("s-1"), first[-1].id)[-1].data == GERMAN["cancelled"]
+
+
 def test_a_silent_stream_is_kept_open_by_comments(other_side: Start, tmp_path: Path) -> None:
     side = other_side(corpus_of(WORDS), "stall=inf@4")
     with serving(side, tmp_path, {"heartbeat": 0.05}) as service, connected(service) as connection:

@@ -19,13 +19,12 @@ Rules
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-import msgspec
-
 from connectors.errors import TokenweirError
-from connectors.fields import check_range
+from connectors.fallback import Say, What
+from connectors.frontend.bounds import HubSettings
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown
 from connectors.frontend.turn import DONE, MESSAGE_COST, Archive, Caller, NoArchive, ShownTurn
@@ -35,38 +34,6 @@ from connectors.sse import Event
 __all__ = ["MESSAGE_COST", "Caller", "FullError", "Hub", "HubSettings", "Overdue", "State", "UnknownTurnError"]
 
 Why: TypeAlias = Literal["abandoned", "overall_timeout", "idle_timeout"]
-
-
-class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How long callers are waited for, and how much is kept for them. Times are in seconds.
-
-    overall_timeout   of a turn that GET /stream began, from its first caller on; 0: none
-    idle_timeout      of such a turn, with nothing shown; 0: none
-    resume_grace      for which such a turn goes on when its last caller has gone
-    replay_for        after a turn's end, for which it can be read again, by a restarted job too
-    max_kept_turns    turns kept, under way and ended
-    max_kept_chars    characters kept of all turns, and 64 more a message: above it the longest-ended turns are
-                      forgotten; then the oldest messages of turns under way leave memory, and are read from disk
-    max_turn_chars    the same of one turn: above it its oldest messages leave memory, and are read from disk
-    max_callers       streams open at once; for one more see docs/operations.md
-    timeout_text, error_text, cancelled_text   what `error` says
-    """
-
-    overall_timeout: float = 60.0
-    idle_timeout: float = 20.0
-    resume_grace: float = 10.0
-    replay_for: float = 900.0
-    max_kept_turns: int = 10_000
-    max_kept_chars: int = 32 << 20
-    max_turn_chars: int = 1 << 20
-    max_callers: int = 1_000
-    timeout_text: str = "I am experiencing high latency. Please try again in a moment."
-    error_text: str = "An unexpected error occurred. Please contact support."
-    cancelled_text: str = "The request was cancelled."
-
-    def __post_init__(self) -> None:
-        check_range(self, "overall_timeout", "idle_timeout", "resume_grace", "replay_for", least=0, unit="seconds")
-        check_range(self, "max_kept_turns", "max_kept_chars", "max_turn_chars", "max_callers", least=1)
 
 
 class UnknownTurnError(TokenweirError):
@@ -101,6 +68,7 @@ class Hub:
 
     keep     is called with all that `restore` will want
     archive  has what `keep` was called with, before any caller takes it
+    say      what an `error` says; without it, the settings' texts
     """
 
     def __init__(
@@ -108,12 +76,14 @@ class Hub:
         settings: HubSettings,
         keep: Callable[[Shown], object] = lambda _: None,
         archive: Archive | None = None,
+        say: Say | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.closed = False
         self._settings = settings
         self._keep = keep
         self._archive = archive or NoArchive()
+        self._say: Say = say or (lambda what, _: settings.text(what))
         self._running: dict[Key, ShownTurn] = {}
         self._ended: dict[Key, ShownTurn] = {}
         self._read_out: set[ShownTurn] = set()  # dropped, while somebody still reads them
@@ -142,10 +112,11 @@ class Hub:
         yield from self._running
         yield from {turn.key for turn in self._read_out} - self._ended.keys() - self._running.keys()
 
-    def restore(self, shown: Iterable[Shown], unfinished: Collection[Key], now: float, wall: float) -> None:
+    def restore(self, shown: Iterable[Shown], unfinished: Mapping[Key, str | None], now: float, wall: float) -> None:
         """Go on from what `keep` was told in an earlier process; once, and first.
 
-        unfinished  turns that the flow has something to say of; others under way are given up after `resume_grace`
+        unfinished  turns that the flow has something to say of, with their languages; others under way are given up
+                    after `resume_grace`
         wall        the clock of `Ended.at`
         """
         known: set[Key] = set()
@@ -162,9 +133,11 @@ class Hub:
             elif each.seq == turn.count:
                 self.end(key, each.text, now)  # unless its last message was the end
                 turn.ended_at = now - max(0.0, wall - each.at)
-        for key in unfinished:
+        for key, language in unfinished.items():
             if key not in known:
                 self.open(key, now)
+            if (running := self._running.get(key)) is not None:
+                running.language = language
         for key, turn in self._running.items():
             if key not in unfinished:
                 turn.attended_at = turn.left_at = now
@@ -179,13 +152,13 @@ class Hub:
         if len(self._running) >= settings.max_kept_turns:
             raise self._refusal(f"{settings.max_kept_turns} turns are under way (frontend.max_kept_turns)")
 
-    def open(self, key: Key, now: float) -> None:
+    def open(self, key: Key, now: float, language: str | None = None) -> None:
         """A turn begins. Where the bound is reached the longest-ended one goes; with none ended it is not kept."""
         if key in self._running or key in self._ended:
             return
         self._forget_expired(now)
         if self.kept[0] < self._settings.max_kept_turns or self._forget():
-            self._running[key] = ShownTurn(key, now, self._archive)
+            self._running[key] = ShownTurn(key, now, self._archive, language)
 
     def publish(self, message: Message, now: float) -> None:
         """Show a message to its turn's callers, now and later. Repetitions, and what comes late, change nothing."""
@@ -203,7 +176,7 @@ class Hub:
             self.counts["repeated"] += 1
         elif message.seq > turn.count:  # what is missing will not come any more
             self.counts["headless"] += 1
-            self._end(turn, ERROR, self._settings.error_text, now)
+            self._fail(turn, "other", now)
         else:
             self._show(turn, message, now)
 
@@ -214,6 +187,11 @@ class Hub:
             return False
         self._end(turn, ERROR, text, now)
         return True
+
+    def cancel(self, key: Key, now: float) -> None:
+        """End a turn for its callers, if it is running: one of them wants it so."""
+        if (turn := self._running.get(key)) is not None:
+            self._fail(turn, "cancelled", now)
 
     def attended(self, key: Key) -> bool:
         """Whether a caller ever attended the turn."""
@@ -249,7 +227,7 @@ class Hub:
             )
         if self._callers >= self._settings.max_callers and not (resumes and self._replace(turn, after, attends, now)):
             raise self._refusal(f"{self._settings.max_callers} streams are open (frontend.max_callers)")
-        caller = Caller(turn, after, wake, self._cut_off, attends=attends)
+        caller = Caller(turn, after, wake, lambda: self._cut_off(turn), attends=attends)
         caller.closed = self.closed
         turn.callers[caller] = None
         self._callers += 1
@@ -280,9 +258,8 @@ class Hub:
         overdue = []
         for turn in list(self._running.values()):
             if why := self._judge(turn, now):
-                text = self._settings.cancelled_text if why == "abandoned" else self._settings.timeout_text
                 self.counts[why] += 1
-                self._end(turn, ERROR, text, now)
+                self._fail(turn, "cancelled" if why == "abandoned" else "timeout", now)
                 overdue.append(Overdue(turn.key, why))
         return overdue
 
@@ -315,7 +292,7 @@ class Hub:
             pass
         self._free(turn, max(turn.size - settings.max_turn_chars, self._in_memory - settings.max_kept_chars))
         if message.final and (turn.fallback is not None or message.closed_by == ERROR):
-            self._end(turn, ERROR, turn.fallback or settings.error_text, now)
+            self._fail(turn, "other", now, turn.fallback)
         elif message.final:
             self._end(turn, DONE, "", now)
         for caller in turn.callers:
@@ -328,9 +305,12 @@ class Hub:
             self.counts["archived"] += turn.archive(over)
             self._in_memory -= before - turn.size
 
-    def _cut_off(self) -> Event:
+    def _cut_off(self, turn: ShownTurn) -> Event:
         self.counts["cut_off"] += 1
-        return Event(ERROR, self._settings.error_text)
+        return Event(ERROR, self._say("other", turn.language))
+
+    def _fail(self, turn: ShownTurn, what: What, now: float, fallback: str | None = None) -> None:
+        self._end(turn, ERROR, fallback or self._say(what, turn.language), now)
 
     def _end(self, turn: ShownTurn, kind: str, text: str, now: float) -> None:
         turn.end, turn.ended_at = (kind, text), now

@@ -23,7 +23,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from connectors.delivery.journal import Journal
+from connectors.fallback import Say
 from connectors.frontend import access
 from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
 from connectors.frontend.asked import body_of, fields_of, last_place, path_session, require
@@ -72,6 +73,7 @@ class Frontend:
     admission  what a request must have
     directory  where what callers were shown is kept; made if it is not there
     on_full    see connectors.delivery.journal.Journal
+    say        see Hub
 
     address      where it listens, once it does
     hub          what callers were shown
@@ -87,11 +89,12 @@ class Frontend:
         directory: Path,
         lane: str = "w00",
         on_full: Callable[[], bool] | None = None,
+        say: Say | None = None,
     ) -> None:
         self.address = ""
         self.counts: Counter[str] = Counter()
         self.connections = Connections(settings.max_connections, settings.max_connections_per_address, self.counts)
-        self.hub = Hub(settings, self._keep, self)
+        self.hub = Hub(settings, self._keep, self, say)
         self.delivery: Callable[[], dict[str, Any]] = dict
         self._settings = settings
         self._admission = admission
@@ -102,7 +105,7 @@ class Frontend:
         self._memory: CallerMemory | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    def open(self, unfinished: Collection[Key]) -> None:
+    def open(self, unfinished: Mapping[Key, str | None]) -> None:
         """Go on from what an earlier process showed; once, before the job runs. Raises DataDirError."""
         key = self._settings.url_key.reveal().encode() or url_key(self._directory / "url_key")
         self._tickets = Tickets(key, self._settings.url_ttl)
@@ -217,7 +220,7 @@ class Frontend:
     async def _stop(self, request: Request) -> Response:
         job = _job(request)
         key = self._newest(request, job)
-        self.hub.end(key, self._settings.cancelled_text, _now())
+        self.hub.cancel(key, _now())
         self._save()
         await job.cancel(*key)
         return Response(status_code=204)
@@ -293,7 +296,7 @@ class Frontend:
         self._admission.check_names(wanted)
         turn = job.begin(wanted, attended=attended)
         key = (turn.session_id, turn.number)
-        self.hub.open(key, _now())
+        self.hub.open(key, _now(), turn.request.get("language"))
         return key
 
     def _next_turn(self, job: Job, wanted: SessionRequest) -> Key:

@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from connectors.fields import FieldError, check_range
-from connectors.frontend.hub import HubSettings
+from connectors.frontend.bounds import HubSettings
 from connectors.frontend.tickets import MIN_KEY_BYTES
 from connectors.secret import Secret
 

@@ -91,10 +91,12 @@ class ShownTurn:
     whole      the same of all that was shown
     attending  callers for whose sake the turn goes on
     end        `done` or `error`, and what that says
+    language   that it was asked for in, where one was named
     """
 
-    def __init__(self, key: Key, now: float, archive: Archive) -> None:
+    def __init__(self, key: Key, now: float, archive: Archive, language: str | None = None) -> None:
         self.key = key
+        self.language = language
         self.first = 0
         self.size = 0
         self.whole = 0

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from connectors.disk.durable import is_full
@@ -40,10 +40,11 @@ log = logging.getLogger(__name__)
 class Frontend(Protocol):
     """What lets callers in while the job runs."""
 
-    def open(self, unfinished: Collection[tuple[str, int]]) -> None:
+    def open(self, unfinished: Mapping[tuple[str, int], str | None]) -> None:
         """Called once before the job is made, on the flow's thread. Raises TokenweirError.
 
-        unfinished  turns that the flow has something to say of, as far as is known: those open, and the last begun
+        unfinished  turns that the flow has something to say of, as far as is known (those open, the last begun), with
+                    the language that each was asked for in
         """
 
     async def serve(self, job: Job) -> None:

@@ -127,15 +127,16 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         try:
             turns = fold(reader, position, self._until_stopped)
             sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
-            begun = dict.fromkeys(turns.open)
+            begun = {key: turn.request.get("language") for key, turn in turns.open.items()}
             for record, _ in self._until_stopped(reader.read(position)):
                 turns.feed(record)
                 if record.k == OPEN:
-                    begun[record.s, record.n] = None
+                    begun.setdefault((record.s, record.n), record.fields.get("language"))
         except _StoppedError:
             return StoppedPartition(position, writer.close)
         if self._frontend is not None:
-            self._frontend.open({*turns.open, *list(begun)[-MAX_UNFINISHED:]})
+            last = set(list(begun)[-MAX_UNFINISHED:])
+            self._frontend.open({key: said for key, said in begun.items() if key in last or key in turns.open})
         writer.fold = turns.snapshot
         self._begun = reader.end()
         clock = Clock(reader.created, turns.last)

@@ -12,6 +12,7 @@ import re
 
 import msgspec
 
+from connectors.fallback import BUILT_IN, Texts, What
 from connectors.fields import FieldError
 from connectors.vendors.base import Vendor
 
@@ -20,19 +21,11 @@ FINISHED = "finished"
 CANCELLED = "cancelled"
 
 
-class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The three texts of one language."""
-
-    timeout: str = "I am experiencing high latency. Please try again in a moment."
-    rate_limit: str = "Service is temporarily overloaded. Please retry shortly."
-    other: str = "An unexpected error occurred. Please contact support."
-
-
 class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[fallback] of the settings.
 
     vendors  whose failed turns get a fallback; unset: of those whose contract asks for it, as Cognigy's does
-    texts    by language code; `default` is for all others
+    texts    by language code; `default` is for all others. So too in the `error` of a caller's stream
     """
 
     vendors: tuple[str, ...] | None = None
@@ -52,6 +45,19 @@ class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         """The fallback for a turn that closed with `reason`; empty where there is none."""
         if reason in (FINISHED, CANCELLED):
             return ""
-        code = (language or "").replace("_", "-").lower()
-        texts = self.texts.get(code) or self.texts.get(code.partition("-")[0]) or self.texts.get("default") or Texts()
+        texts = self._own(language) or self.texts.get("default") or BUILT_IN
         return {"timeout": texts.timeout, "rate_limited": texts.rate_limit}.get(reason, texts.other)
+
+    def to_callers(self, what: What, language: str | None, otherwise: str) -> str:
+        """What an `error` of a caller's stream says: the first text that was set, and was not as it is built in.
+
+        otherwise  as [frontend] has it, for all languages that are not named here
+        """
+        built_in: str = getattr(BUILT_IN, what)
+        set_here = (self._own(language), self.texts.get("default"))
+        own, default = (getattr(texts, what) if texts else built_in for texts in set_here)
+        return next((text for text in (own, otherwise, default) if text != built_in), built_in)
+
+    def _own(self, language: str | None) -> Texts | None:
+        code = (language or "").replace("_", "-").lower()
+        return self.texts.get(code) or self.texts.get(code.partition("-")[0])
