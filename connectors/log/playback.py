@@ -13,14 +13,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.errors import InputError
 from connectors.log.records import SECOND, Record
 from connectors.log.shards import MARK_EVERY, Item, Sharder
-from connectors.log.source import READ_RECORDS
+from connectors.log.source import READ_RECORDS, EndedPartition
 
 Clock = Callable[[], float]
 
@@ -28,7 +28,7 @@ MAX_SPEED = 1_000_000.0
 IDLE = 0.05
 
 
-class Playback(FixedPartitionedSource[Item, None]):
+class Playback(FixedPartitionedSource[Item, Any]):
     """Records as a source. Building it reads nothing.
 
     records  gives them, in order of time
@@ -59,31 +59,11 @@ class Playback(FixedPartitionedSource[Item, None]):
     def list_parts(self) -> list[str]:
         return [self._lane]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> StatefulSourcePartition[Item, None]:
+    def build_part(self, step_id: str, for_part: str, resume_state: Any) -> StatefulSourcePartition[Item, Any]:
         sharder = Sharder(for_part, self._created)
         if self._speed is None:
-            return _AtOnce(self._records(), sharder)
+            return EndedPartition(((record, None) for record in self._records()), sharder)
         return _InTime(self._records(), sharder, self._speed, self._clock)
-
-
-class _AtOnce(StatefulSourcePartition[Item, None]):
-    def __init__(self, records: Iterable[Record], sharder: Sharder) -> None:
-        self._records = iter(records)
-        self._sharder = sharder
-        self._mark = 0
-        self._ended = False
-
-    def next_batch(self) -> list[Item]:
-        if self._ended:
-            raise StopIteration
-        batch = list(islice(self._records, READ_RECORDS))
-        if batch:
-            self._mark = batch[-1].t
-        self._ended = len(batch) < READ_RECORDS
-        return self._sharder.deal(batch, self._mark, last=self._ended)
-
-    def snapshot(self) -> None:
-        return None
 
 
 class _InTime(StatefulSourcePartition[Item, None]):

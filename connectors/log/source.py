@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.log.files import LogReader, Position
 from connectors.log.lane import Lane
+from connectors.log.records import Record
 from connectors.log.resume import State, fold, freeze, position_of
 from connectors.log.shards import Item, Sharder
 
@@ -28,7 +29,7 @@ SNAPSHOTS_BACK = 8
 _PAST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class LogSource(FixedPartitionedSource[Item, State]):
+class LogSource(FixedPartitionedSource[Item, State | None]):
     """A recorded log, read at full speed: what a replay is. Building it opens nothing.
 
     `path` is a recording (`.jsonl`, `.jsonl.zst`) or a lane's folder. Raises InputError, when the flow starts,
@@ -42,18 +43,27 @@ class LogSource(FixedPartitionedSource[Item, State]):
     def list_parts(self) -> list[str]:
         return [self._lane]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> RecordedPartition:
-        return RecordedPartition(LogReader(self._path), for_part, resume_state)
+    def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> EndedPartition:
+        reader = LogReader(self._path)
+        position = position_of(reader, resume_state)
+        turns = fold(reader, position)
+        sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
+        return EndedPartition(reader.read(position), sharder, position)
 
 
-class RecordedPartition(StatefulSourcePartition[Item, State]):
-    """Reads on from its position; raises StopIteration at the end."""
+class EndedPartition(StatefulSourcePartition[Item, State | None]):
+    """Records that are all there, at full speed; raises StopIteration at the end.
 
-    def __init__(self, reader: LogReader, lane: str, resume_state: State | None) -> None:
-        self._position = position_of(reader, resume_state)
-        turns = fold(reader, self._position)
-        self._sharder = Sharder(lane, reader.created, turns.open, resumed=resume_state is not None)
-        self._records = reader.read(self._position)
+    records   with the position after each, where they have one
+    position  where to go on, as far as `sharder` knows it
+    """
+
+    def __init__(
+        self, records: Iterable[tuple[Record, Position | None]], sharder: Sharder, position: Position | None = None
+    ) -> None:
+        self._records = iter(records)
+        self._sharder = sharder
+        self._position = position
         self._mark = 0
         self._ended = False
 
@@ -67,8 +77,8 @@ class RecordedPartition(StatefulSourcePartition[Item, State]):
         self._ended = len(batch) < READ_RECORDS
         return self._sharder.deal([record for record, _ in batch], self._mark, last=self._ended)
 
-    def snapshot(self) -> State:
-        return freeze(self._position)
+    def snapshot(self) -> State | None:
+        return None if self._position is None else freeze(self._position)
 
 
 class LivePartition(StatefulSourcePartition[Item, State]):
