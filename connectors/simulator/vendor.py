@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -28,6 +28,7 @@ from connectors.simulator.faults import Drop, On, Progress, Refusal
 from connectors.simulator.http import Exchange, HTTPError, HTTPServer
 from connectors.simulator.turns import FaultPlan, Turn, Turns
 from connectors.simulator.waiting import Changes
+from connectors.text import from_json
 
 CLIENT_ID: Final = "simulator"
 CLIENT_SECRET: Final = "s&cret+for=the simulator"
@@ -215,6 +216,15 @@ class SimulatedVendor:
             self._access.revoke(exchange.request)
         if drop.refuse:
             self.refuse(drop.refuse)
+
+
+def read_json(body: bytes, kind: Any, wanted: str = "") -> Any:
+    """A request's body. Raises HTTPError, which says what is wrong and where, and quotes nothing."""
+    try:
+        return from_json(body, kind)
+    except msgspec.DecodeError as error:
+        what = str(error) if isinstance(error, msgspec.ValidationError) else "the body is not JSON"
+        raise HTTPError(400, "bad_request", f"{what}; send {wanted}" if wanted else what) from None
 
 
 def _retry_after(refusal: Refusal) -> list[tuple[str, str]]:

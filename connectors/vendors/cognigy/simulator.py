@@ -25,7 +25,7 @@ from connectors.simulator.corpus import Corpus
 from connectors.simulator.http import Dropped, Exchange, HTTPError
 from connectors.simulator.playing import break_off, play
 from connectors.simulator.turns import Turn
-from connectors.simulator.vendor import Asked, SimulatedVendor
+from connectors.simulator.vendor import Asked, SimulatedVendor, read_json
 from connectors.simulator.websocket import WebSocket
 from connectors.vendors.cognigy.simulated_answer import Messages
 
@@ -70,7 +70,7 @@ class SimulatedCognigy(SimulatedVendor):
     async def _route(self, exchange: Exchange, asked: Asked) -> None:
         path = exchange.request.path
         if path == TOKEN_PATH:
-            await self._grant(exchange, "application/json", lambda body: _read(body, dict[str, Any]))
+            await self._grant(exchange, "application/json", lambda body: read_json(body, dict[str, Any]))
         elif path == CONFIG_PATH:
             await self._configure(exchange, asked)
         elif path == STREAM_PATH:
@@ -85,7 +85,7 @@ class SimulatedCognigy(SimulatedVendor):
         """PUT /api/v2/llm/gateway/config."""
         self._access.check(exchange.request)
         exchange.require("PUT", "application/json")
-        wanted = _read(exchange.request.body, _Configuration)
+        wanted = read_json(exchange.request.body, _Configuration)
         asked.dialog_id = wanted.dialog_id
         await self._fail(exchange, self._general, "config")
         self.counts["configurations"] += 1
@@ -101,7 +101,7 @@ class SimulatedCognigy(SimulatedVendor):
         exchange.require("POST", "application/json")
         dialog_id = asked.dialog_id = unquote(exchange.request.path.split("/")[5])
         await self._fail(exchange, self._general, "dialog")
-        given = {variable.name: variable.value for variable in _read(exchange.request.body, _Variables).variables}
+        given = {variable.name: variable.value for variable in read_json(exchange.request.body, _Variables).variables}
         status = 200 if dialog_id in self.variables else 201
         _keep(self.variables, dialog_id, [*self.variables.get(dialog_id, ()), given])
         self.counts["variables"] += 1
@@ -205,14 +205,6 @@ class _Variables(msgspec.Struct):
     """The body of a dialog's update."""
 
     variables: list[_Variable]
-
-
-def _read(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeError) as error:  # it says what and where, and quotes nothing
-        what = str(error) if isinstance(error, msgspec.ValidationError) else "the body is not JSON"
-        raise HTTPError(400, "bad_request", what) from None
 
 
 def _keep(where: OrderedDict[str, Any], name: str, value: Any) -> None:

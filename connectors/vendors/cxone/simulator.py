@@ -17,8 +17,7 @@ from connectors.simulator.answers import Answer, json_bytes
 from connectors.simulator.http import Exchange, HTTPError
 from connectors.simulator.names import ODD
 from connectors.simulator.sse import SimulatedSSE
-from connectors.simulator.vendor import Asked
-from connectors.text import from_json
+from connectors.simulator.vendor import Asked, read_json
 
 TOKEN_PATH: Final = "/oauth/token"
 STREAM_PATH: Final = "/api/v2/ai/llm/chat/stream"
@@ -69,10 +68,7 @@ class _Body(msgspec.Struct):
 
     @classmethod
     def read(cls, data: bytes) -> _Body:
-        try:
-            body = from_json(data, cls)
-        except msgspec.DecodeError as error:  # it says what and where, and quotes nothing
-            raise HTTPError(400, "bad_request", f"{error}; send prompt, model, stream: true") from None
+        body: _Body = read_json(data, cls, "prompt, model, stream: true")
         if not body.prompt:
             raise HTTPError(400, "bad_request", "prompt is empty")
         if body.continuation_id is None and not body.model:

@@ -18,7 +18,7 @@ from connectors.simulator.answers import Answer, json_bytes
 from connectors.simulator.faults import Drop
 from connectors.simulator.http import Exchange, HTTPError
 from connectors.simulator.sse import SimulatedSSE
-from connectors.simulator.vendor import CLIENT_SECRET, Asked
+from connectors.simulator.vendor import CLIENT_SECRET, Asked, read_json
 
 PATH: Final = "/v1/chat/completions"
 PROMPT_TOKENS: Final = 12
@@ -81,10 +81,7 @@ class SimulatedOpenAI(SimulatedSSE):
         if not hmac.compare_digest(given.encode(), f"Bearer {CLIENT_SECRET}".encode()):
             raise HTTPError(401, "invalid_api_key", "the API key is wrong")
         exchange.require("POST", "application/json", accept="text/event-stream")
-        try:
-            body = msgspec.json.decode(exchange.request.body, type=_Body)
-        except msgspec.DecodeError as error:  # it says what and where, and quotes nothing
-            raise HTTPError(400, "bad_request", str(error)) from None
+        body: _Body = read_json(exchange.request.body, _Body)
         if not body.stream or not body.messages:
             raise HTTPError(400, "bad_request", "send messages, and stream: true")
         await self._serve(exchange, asked, body.messages[-1].content)
