@@ -85,7 +85,7 @@ def test_it_is_left_alone(text: str) -> None:
 def test_a_region_makes_its_national_numbers_found() -> None:
     assert found("also 030 123 45 today") == []
     assert found("also 061 123 456 today", Policy(region="BA")) == [("061 123 456", "PHONE_NUMBER")]
-    assert found("also 24101234 today", Policy(region="DK")) == []
+    assert found("also 24101234 today", Policy(region="DK")) == [("24101234", "PHONE_NUMBER")]
     assert found("also 32 12 34 56 today", Policy(region="DK")) == [("32 12 34 56", "PHONE_NUMBER")]
 
 

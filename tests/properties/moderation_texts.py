@@ -35,6 +35,7 @@ VALUES = (
     "+44\u00a020\u202f7123\u00a04567", "+44 (0)20 7123 4567", "001-755-329-4431x12", "(415) 555-0132 ext. 42",
     "0431 19 97 94", "call 481 7531", "92 34 70 office", "415‑555‑0132", "8 (860) 750-02-01", "+1 415 555 0132",
     "(11) 4706-6184", "0345 278323", "手机：13812345678", "my number is 5551234567", "011 44 20 7123 4567",
+    "21 234 567", "030 12345678", "6123-4567", "3101", "20-00-00", "2.500.000", "0.0076",
     "GB29\u00a0NWBK\u00a06016\u00a01331\u00a09268\u00a019", "GB29 NWBK 6016 1331 9268 19", "gb29nwbk60161331926819",
     "NO93 8601 1117 947", "DE89 3704 0044 0532 0130 00", "BE68539007547034",
     "536\u00a032\u00a03065", "536-32-3065", "078 05 1123", "ssn 536323065", "social 53632-3065", "536-323065",
@@ -96,6 +97,8 @@ def _policies() -> dict[str, Policy]:
         "terms": Policy(pii=(), blocklist=TERMS, allow=("ass hat",)),
         "both": Policy(blocklist=TERMS),
         "one region": Policy(region="DE"),
+        "no prefix": Policy(region="LV"),
+        "short numbers": Policy(region="TK"),
         "formatted": Policy(blocklist=TERMS, markdown="strip", whitespace="normalise"),
         "patterns": Policy(
             patterns=(Pattern("ORDER", r"\bORD-\d{4,9}\b"), Pattern("SAID", r"(?i)said [^.]*x", max_length=20))

@@ -12,11 +12,14 @@ from __future__ import annotations
 import re
 
 from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
+from flows.moderation.detectors.home import HomeNumbers
 from flows.moderation.findings import Match
+from flows.moderation.numbering import plan_of_region
 from flows.moderation.tables import calling_codes, cues
 
 _WINDOW = 48
 _BEFORE = 40
+_LEAST = 6  # digits of a number, but where a region's are shorter
 _AFTER = 10
 
 _BLANK = "[ \u00a0\u2007\u202f]"
@@ -50,7 +53,12 @@ _STRICT = re.compile(
     )""",
     re.VERBOSE,
 )
-_DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)?\d\d)(?!\d|[-/.]\d)")
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0?[1-9]|1[0-2])"
+_DATE = re.compile(
+    rf"(?:(?:19|20)\d\d([-/.]){_MONTH}\1{_DAY}|(?:{_DAY}([-/.]){_MONTH}\2|{_MONTH}([-/.]){_DAY}\3)(?:19|20)?\d\d)"
+    r"(?!\d|[-/.]\d)"
+)
 _ABROAD = re.compile(rf"(?:00|011)(?:\d\d|[17]?(?!\d))(?!\d*{_SEPARATOR}(?:19|20)\d\d-\d\d)")
 _CHAINED = re.compile(r"\d[ .\-‐‑/]\Z|[0-9A-Za-z][-‐‑/]\Z")
 _HYPHENED = re.compile(r"[0-9A-Za-z][-‐‑/.]\Z")
@@ -75,7 +83,9 @@ class PhoneDetector:
     trigger = DIGITS
 
     def __init__(self, region: str = "") -> None:
-        self._home = calling_codes.BY_REGION.get(region)
+        plan = plan_of_region(region)
+        self._home = HomeNumbers(plan) if plan else None
+        self._least = min(_LEAST, self._home.least) if self._home else _LEAST
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
         found: list[Match] = []
@@ -87,7 +97,7 @@ class PhoneDetector:
             if body is None:  # a plus or a bracket at the end
                 return found, max(begin if not final else size, start)
             end = body.end()
-            if not final and _unsettled(text, begin, end):
+            if not final and _unsettled(text, begin, end, self._least):
                 return found, begin
             rule, last = self._rule(text, begin, end)
             if rule:
@@ -118,7 +128,7 @@ class PhoneDetector:
                 if is_international(number if plus else number.removeprefix("00").removeprefix("011")):
                     return "international", groups[count - 1][1]
         digits = sum(b - a for a, b in groups)
-        if cut_off or not 6 <= digits <= 15 or _DATE.match(text, begin):
+        if cut_off or not self._least <= digits <= 15 or _DATE.match(text, begin):
             return "", 0
         hyphened = _HYPHENED.search(text, max(0, begin - 2), begin)
         if not hyphened and _NORTH_AMERICAN.fullmatch(text, begin, end):
@@ -127,13 +137,15 @@ class PhoneDetector:
             return "", 0
         if digits >= 9 and _STRICT.fullmatch(text, begin, end):
             return "grouping", end
-        if self._home is not None and _dialled_at_home(text[begin:end], digits, self._home):
+        if self._home is not None and self._home.is_number(text, begin, end):
             return "national", end
+        if digits < _LEAST:
+            return "", 0
         after = extension.end() if extension else end
         return ("told", end) if _told(text, begin, end, after, digits) else ("", 0)
 
 
-def _unsettled(text: str, begin: int, end: int) -> bool:
+def _unsettled(text: str, begin: int, end: int, least: int) -> bool:
     """Whether what may come can still change the verdict on the digits at `[begin, end)`."""
     size = len(text)
     if end - begin >= _WINDOW:
@@ -142,7 +154,7 @@ def _unsettled(text: str, begin: int, end: int) -> bool:
     if rest is not None and rest.end() == size:
         return True
     digits = sum(m.end() - m.start() for m in _GROUP.finditer(text, begin, end))
-    if digits < 6:
+    if digits < least:
         return False
     if _EXTENSION_OPEN.match(text, end):
         return True
@@ -173,13 +185,6 @@ def _leads_to(text: str, cue: int, begin: int, end: int, digits: int) -> bool:
     if grouped or digits > 9 or text[begin] == "0":
         return True
     return not text.endswith("0000", begin, end) and _LINKED.fullmatch(text, cue, begin) is not None
-
-
-def _dialled_at_home(number: str, digits: int, home: calling_codes.CallingCode) -> bool:
-    """Whether a number of this region is written so: with its trunk prefix, or in groups."""
-    if home.trunk and number.lstrip("(").startswith(home.trunk):
-        return digits - len(home.trunk) in home.lengths
-    return digits >= 7 and digits in home.lengths and not number.isdigit()
 
 
 def is_international(digits: str) -> bool:

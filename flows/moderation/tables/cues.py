@@ -49,3 +49,50 @@ LINKS = words("""
     am auf bei der die ist unter an lautet nummer meine le la est au numéro mon votre el es al número mi su il
 """)
 """What may stand between a telling word and seven to nine digits that nothing groups."""
+
+NUMBER_WORDS = words("number numbers no nr num id code ref reference nummer numero número numéro")
+"""What may follow such a noun, and still the number is the noun's."""
+
+OTHER_NOUNS = words("""
+    code company voucher commit request pull task build block height row seat gate bus train
+    bestellung auftrag rechnung kunde vorgang vertrag artikel konto
+    commande facture dossier contrat compte client billet
+    pedido factura expediente contrato cuenta cliente billete
+    ordine fattura pratica contratto conto fatura bestelling factuur klant zamówienie faktura
+    заказ заказа счёт счет договор 订单号 订单 注文番号 注文
+""")
+"""More of them, in other languages too: beside a number of a region, which has no word that tells."""
+
+PHONE_STEMS = words("tele ruf handy mobil mobiel fax durchwahl gsm")
+"""What the words begin with that end in "nummer" and are a phone's."""
+
+AMOUNTS = words("""
+    population amount total sum price revenue budget cost salary balance count size length area distance turnover
+    bevölkerung betrag summe preis umsatz montant total prix importe precio población importo prezzo
+""")
+"""What is counted and not called."""
+
+COUNTED_BEFORE = words("""
+    usd eur gbp chf cad aud inr brl jpy cny rs kr about almost around between exactly nearly over roughly up to than
+    page pages pp line lines row rows range rows section sections article articles paragraph chapter chapters
+    version ver release build firmware level
+    seite seiten zeile zeilen zwischen etwa rund
+    environ entre pages lignes
+""")
+"""What stands before a number that counts or places something."""
+
+COUNTED_AFTER = words(r"""
+    usd eur euro euros dollars? pounds? rupees? yen yuan francs? lire pesos? rubles? złotych zł kr kč руб
+    bytes? bits? kb mb gb kib mib ms m km kg g cm mm mi ft miles? met(?:er|re)s? hours? minutes? seconds? days? years?
+    people persons? users? customers? inhabitant\w* residents? voters? votes? points? units? items? pieces? rows?
+    records? lines? pages? tokens? copies times downloads? steps?
+    einwohner\w* stück euro menschen personen stimmen
+    habitants? voix personnes unités
+    habitantes personas unidades votos abitanti persone habitantes pessoas
+    sztuk osób inwoners mensen
+    человек жителей штук
+""")
+"""What stands after a number that counts it: patterns."""
+
+COUNTED_AFTER_UNSPACED = words("人 円 元 個 个 名 명 원 万")
+"""In scripts without blanks between words."""
