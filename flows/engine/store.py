@@ -55,7 +55,7 @@ VERSIONS = {
 }
 """By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
-READS = {name: core.reads for name, core in CORES.items()}
+READS = {name: core.reads for name, core in CORES.items()} | {"moderation": moderator.READS}
 """Older versions that are read too."""
 STEPS = {"read_log": "log", "deliver": "delivery", "set_variables": "dialog", "land_metrics": "metrics"}
 """Those whose snapshots are positions in files of ours, with their names in `VERSIONS`."""

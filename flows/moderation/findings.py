@@ -18,11 +18,13 @@ STRENGTH: dict[str, int] = {"flag": 0, "redact": 1, "replace": 2, "drop": 3, "en
 
 
 class Match(NamedTuple):
-    """What a detector reports: `[start, end)` in the text it was shown, and the rule that found it."""
+    """What a detector reports: `[start, end)` in the text it was shown, and the rule that found it. One that `goes_on`
+    is certain already and may reach further than the text does: the detector is asked how far."""
 
     start: int
     end: int
     rule: str
+    goes_on: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):

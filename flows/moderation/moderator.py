@@ -7,20 +7,25 @@ Rules
 - Findings never overlap: those that do become one, with the strongest action. Formatting gives way to findings.
 - What is held is bounded: by the detectors' bounds, and by the policy's `max_hold_chars`, beyond which
   `release_held` is done. What was released too early is never shown twice; the rest of a match still is not shown.
+- A match may go on without a bound. It waits for its end and becomes one finding, but its text is not kept: what is
+  replaced whatever comes need not be. (A mere flag's is shown, as much at a time as may be held.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
-from flows.moderation.detectors.base import CONTEXT, Detector, open_word
+from flows.moderation.detectors.base import CONTEXT, Detector, GoingOn, open_word
 from flows.moderation.findings import STRENGTH, Finding, Match, Span
 from flows.moderation.plan import plan_of
 from flows.moderation.policy import HELD, Policy
 from flows.moderation.tables.digits import read_digits
 
-VERSION = 2
+VERSION = 3
+READS = (2,)
+"""Older versions of the snapshot that are read too."""
+
 _TRIM = 512  # settled text is dropped when there is this much of it
 
 _Found = tuple[int, int, str, str]
@@ -38,6 +43,8 @@ class Moderator:
         "_ended",
         "_formatter",
         "_found",
+        "_going_on",
+        "_hidden",
         "_judged",
         "_plan",
         "_quiet",
@@ -60,6 +67,8 @@ class Moderator:
         self._ended = False
         self._formatter = self._plan.formatter()
         self._found: list[_Found] = []  # start, end, category, rule: found, and not given out yet
+        self._going_on: dict[str, _Found] = {}  # by category: what is certain so far of a match that goes on
+        self._hidden = 0  # from the cut to there all is replaced, whatever comes
         self.findings: list[Finding] = []
 
     @property
@@ -69,8 +78,8 @@ class Moderator:
 
     @property
     def held(self) -> int:
-        """How many characters are held."""
-        return self._base + len(self._text) - self._cut
+        """How many characters are held, but for those of a match that goes on."""
+        return self._base + len(self._text) - max(self._cut, self._hidden)
 
     @property
     def judged(self) -> int:
@@ -90,7 +99,7 @@ class Moderator:
         if self._ended:
             raise ValueError("the turn has ended")
         limit = self._plan.limit
-        if self._base + len(self._text) + len(text) - self._cut <= limit:
+        if self.held + len(text) <= limit:
             return self._advance(text, False)
         # As much at a time as cannot pass the limit unseen: when it is passed must not depend on the pieces.
         spans: list[Span] = []
@@ -118,9 +127,16 @@ class Moderator:
             return []
         for remote, judged in self._judged.items():
             self._judged[remote] = max(judged, end)
-        if self._plan.policy.on_max_hold == "redact":
-            self._found.append((cut, end, HELD, "max_hold"))
-            self._found.sort()
+        begin = cut
+        for category, (start, known, _, rule) in self._going_on.items():
+            if start < known:
+                self._found.append((start, known, category, rule))
+                if start <= begin and self._plan.policy.action(category) == "flag":
+                    begin = max(begin, known)
+            self._going_on[category] = (end, known, category, rule)
+        if self._plan.policy.on_max_hold == "redact" and begin < end:
+            self._found.append((begin, end, HELD, "max_hold"))
+        self._found.sort()
         return self._release(self._text, cut - base, end - base)
 
     def verdict(self, remote: str, upto: int, matches: Iterable[tuple[int, int, str]]) -> list[Span]:
@@ -150,21 +166,28 @@ class Moderator:
         base = max(self._base, self._first() - CONTEXT)
         text, formatter = self._text[base - self._base :], self._formatter
         progress = (base, self._cut, self._quiet, self._ended)
-        return (VERSION, text, progress, settled, {**self._judged}, formatter and formatter.state, [*self._found])
+        going_on = ({**self._going_on}, self._hidden)
+        state = formatter and formatter.state
+        return (VERSION, text, progress, settled, {**self._judged}, state, [*self._found], going_on)
 
     @classmethod
     def restore(cls, policy: Policy, data: tuple[Any, ...]) -> Moderator:
         """The moderator that `snapshot` was taken of; the policy may have changed since."""
-        if data[0] != VERSION:
+        if data[0] not in (VERSION, *READS):
             raise ValueError(f"moderation snapshot of version {data[0]!r}; this is version {VERSION}")
         self = cls(policy)
-        _, self._text, progress, settled, judged, formatted, self._found = data
+        _, self._text, progress, settled, judged, formatted, self._found, *later = data
         self._base, self._cut, self._quiet, self._ended = progress
         self._settled = [settled.get(d.category, self._quiet) for d in self._plan.triggered]
         self._steady = [settled.get(d.category, self._cut) for d in self._plan.steady]
         self._judged = {name: judged.get(name, self._cut) for name in policy.remote}
         if self._formatter is not None and formatted is not None:
             self._formatter.state = formatted
+        if later:  # since version 3
+            going_on, self._hidden = later[0]
+            self._going_on.update(going_on)
+            for category in going_on.keys() - {detector.category for detector in self._plan.steady}:
+                self._has_ended(category)
         return self
 
     def _advance(self, chunk: str, final: bool) -> list[Span]:
@@ -176,32 +199,70 @@ class Moderator:
         elif base + tail > self._quiet:
             self._quiet = base + tail
         for i, detector in enumerate(plan.steady):
-            matches, upto = detector.scan(text, self._steady[i] - base, tail, final)
+            upto = self._ask_steady(detector, text, self._steady[i] - base, tail, final)
             self._steady[i] = base + upto
-            if matches:
-                self._keep(detector.category, matches)
             if upto < new:
                 new = upto
         return self._give_out(text, new)
+
+    def _ask_steady(self, detector: Detector, text: str, start: int, tail: int, final: bool) -> int:
+        """Where a detector has settled that is asked about all text."""
+        category = detector.category
+        while True:
+            if category in self._going_on:
+                begin, _, _, rule = self._going_on[category]
+                start, more = cast(GoingOn, detector).go_on(text, start, rule, final)
+                self._going_on[category] = (begin, self._base + start, category, rule)
+                if more and not final:
+                    return start
+                self._has_ended(category)
+            matches, upto = detector.scan(text, start, tail, final)
+            if matches:
+                self._keep(category, matches)
+            if category not in self._going_on:
+                return upto
+            start = upto
+
+    def _has_ended(self, category: str) -> None:
+        """Note the end of a match that went on."""
+        start, end, _, rule = self._going_on.pop(category)
+        if end > self._cut:
+            self._found.append((max(start, self._cut), end, category, rule))
 
     def _give_out(self, text: str, new: int) -> list[Span]:
         """Give out the text before `new`, as far as nothing found or awaited reaches over it."""
         base, cut = self._base, self._cut - self._base
         if self._judged:
             new = min(new, min(self._judged.values()) - base)
+        for start, _, _, _ in self._going_on.values():
+            new = min(new, start - base)
         if self._found:
             self._found.sort()
             for start, end, _, _ in reversed(self._found):
                 if start - base < new < end - base:
                     new = start - base
         if self._formatter is not None:
-            new = self._formatter.end(text, cut, new)
-        if new <= cut:
-            return []
-        spans = self._release(text, cut, new)
-        if new > _TRIM:
+            new = self._formatter.end(text, max(cut, 0), new)
+        spans = self._release(text, cut, new) if new > cut else []
+        if self._going_on:
+            self._hide()
+        if max(self._cut, self._hidden) - base > _TRIM:
             self._trim(CONTEXT)
         return spans
+
+    def _hide(self) -> None:
+        """Note how far from the cut on all is of findings that are more than a flag. Of those inside a match that goes
+        on the strongest is kept: they will be one."""
+        action, hidden = self._plan.policy.action, self._cut
+        for start, end, category, _ in sorted([*self._found, *self._going_on.values()]):
+            if start <= hidden and action(category) != "flag":
+                hidden = max(hidden, end)
+        self._hidden = max(self._hidden, hidden)
+        for start, end, category, _ in self._going_on.values():
+            inside = [f for f in self._found if start <= f[0] and f[1] <= end]
+            if len(inside) > 1 and action(category) != "flag":
+                strongest = max(inside, key=lambda f: STRENGTH[action(f[2])])
+                self._found = [f for f in self._found if f is strongest or not (start <= f[0] and f[1] <= end)]
 
     def _ask_triggered(self, text: str, tail: int, final: bool) -> int:
         """Where the first of the triggered detectors has settled."""
@@ -221,9 +282,11 @@ class Moderator:
     def _keep(self, category: str, matches: list[Match]) -> None:
         """Note what was found; of what was given out too early, the rest."""
         for match in matches:
-            start, end = self._base + match.start, self._base + match.end
-            if end > self._cut:
-                self._found.append((max(start, self._cut), end, category, match.rule))
+            start, end = max(self._base + match.start, self._cut), self._base + match.end
+            if match.goes_on:
+                self._going_on[category] = (start, end, category, match.rule)
+            elif end > self._cut:
+                self._found.append((start, end, category, match.rule))
 
     def _trim(self, context: int) -> None:
         """Forget text that is settled, but for some context."""
@@ -234,7 +297,8 @@ class Moderator:
 
     def _first(self) -> int:
         """The first offset that is not settled or not given out."""
-        return min([self._cut, self._quiet, *self._settled, *self._steady, *self._judged.values()])
+        shown = max(self._cut, self._hidden)
+        return min([shown, self._quiet, *self._settled, *self._steady, *self._judged.values()])
 
     def _release(self, text: str, cut: int, new: int) -> list[Span]:
         """Give out `text[cut:new]`, with what was found in it replaced."""
@@ -268,7 +332,10 @@ class Moderator:
         self.findings += findings
         spans = []
         for f in findings:
-            text_now = policy.mark_of(f.category) if f.action == "redact" else text[f.start - base : f.end - base]
+            kept = f.start >= base  # else it was too long to be kept
+            text_now = (
+                text[f.start - base : f.end - base] if kept and f.action != "redact" else policy.mark_of(f.category)
+            )
             spans.append(Span(f.start, f.end, text_now, f))
         return spans
 

@@ -47,7 +47,8 @@ class Release(Core):
     `fallback` gives the text for a close's reason, empty where there is none.
     """
 
-    version = 2
+    version = 3
+    reads = (2,)  # the moderator's snapshot in it was one shorter
 
     def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
         self._desktop = opened.fields.get("desktop") or DEFAULT_DESKTOP

@@ -8,6 +8,9 @@ Rules
   no trigger beyond what is settled it is not asked, and counts as settled up to the open word.
 - Its matches may overlap only where each is judged by its place alone. What overlaps, of one detector or of several,
   the moderator makes one of; no detector decides that by what it has seen first.
+- What has no bound, as a key of a thousand characters, is found by its beginning, with `goes_on`: it is the last of its
+  scan, and ends where the detector has settled. Until `go_on` has said where it ends nothing else is asked of it. Only
+  detectors without a trigger have such matches, and they are `GoingOn`.
 - Ours see every script's digits as 0 to 9 (`tables/digits.py`), those of the users' own the text as it came.
 """
 
@@ -54,6 +57,17 @@ class Detector(Protocol):
         `open_word` is where the last word begins that may still grow (`len(text)` if none); a detector that has
         seen nothing may settle up to there, or further. `final` says that no more text will come: all is settled.
         Offsets are those of `text`; text before `start` is context only.
+        """
+        ...
+
+
+class GoingOn(Detector, Protocol):
+    """A detector whose matches may go on without a bound."""
+
+    def go_on(self, text: str, start: int, rule: str, final: bool) -> tuple[int, bool]:
+        """How far the match of `rule`, certain up to `start`, is certain now; and whether it may reach further.
+
+        What lies behind that place, at most `bound` characters, is undecided. With `final` it does not go on.
         """
         ...
 
