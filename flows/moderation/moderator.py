@@ -8,7 +8,8 @@ Rules
 - What is held is bounded: by the detectors' bounds, and by the policy's `max_hold_chars`, beyond which
   `release_held` is done. What was released too early is never shown twice; the rest of a match still is not shown.
 - A match may go on without a bound. It waits for its end and becomes one finding, but its text is not kept: what is
-  replaced whatever comes need not be. (A mere flag's is shown, as much at a time as may be held.)
+  replaced whatever comes need not be; then its mark is given out, whatever the action. (A mere flag's text is shown,
+  as much at a time as may be held.)
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ VERSION = 3
 READS = (2,)
 """Older versions of the snapshot that are read too."""
 
-_TRIM = 512  # settled text is dropped when there is this much of it
+_TRIM = 512  # settled text is dropped when there is this much of it; of a match that goes on, what is beyond
 
 _Found = tuple[int, int, str, str]
 
@@ -297,7 +298,7 @@ class Moderator:
 
     def _first(self) -> int:
         """The first offset that is not settled or not given out."""
-        shown = max(self._cut, self._hidden)
+        shown = self._hidden if self._hidden - self._cut > _TRIM else self._cut
         return min([shown, self._quiet, *self._settled, *self._steady, *self._judged.values()])
 
     def _release(self, text: str, cut: int, new: int) -> list[Span]:
