@@ -37,7 +37,7 @@ class Plain:
         at = len(whole) - len(whole.lstrip(" \t\r\n"))
         while at < len(whole):
             try:
-                value, end = json.JSONDecoder().raw_decode(whole, at)
+                value, end = json.JSONDecoder(strict=False).raw_decode(whole, at)
             except (json.JSONDecodeError, RecursionError):
                 rest = whole[at:]
                 bounded = len(rest) <= self._most and fragments <= MAX_FRAGMENTS
@@ -55,7 +55,7 @@ class Plain:
 
 def _is_whole(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, strict=False), dict)
     except (json.JSONDecodeError, RecursionError):
         return False
 

@@ -19,6 +19,7 @@ LAYERS: Final = ("connectors", "flows", "analytics", "tokenweir")
 CORES: Final = (
     "connectors.backoff",
     "connectors.errors",
+    "connectors.eventstream",
     "connectors.secret",
     "connectors.sse",
     "connectors.text",
@@ -38,6 +39,7 @@ CORES: Final = (
     "connectors.log.turns",
     "connectors.metrics.dimensions",
     "connectors.metrics.tables",
+    "connectors.vendors.answers",
     "connectors.vendors.codes",
     "connectors.vendors.decoding",
     "connectors.vendors.resumption",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.log.records import Record
 from connectors.vendors.cxone.contract import Decoder
+from connectors.vendors.registry import named
 from connectors.vendors.resumption import OWN
 from flows.steps.continuation import HISTORY
 from flows.steps.events import DeadLetter, Event, Repeated, Text
@@ -254,3 +255,25 @@ def test_tokens_of_new_ids_before_one_of_a_known_id_are_not_lost() -> None:
     sent = [token("Hello", "c0"), token(" there", "c1"), token(" my", "c2"), token(" friend", "c3")]
     again = [AGAIN, token(" there", "c9"), token(" my", "c2"), token(" friend", "c3"), token(" new", "c4")]
     assert text_of(reassemble([*sent, *again])) == "Hello there my friend there new"
+
+
+def test_what_version_3_remembered_goes_on() -> None:
+    """It knew nothing of what a decoder remembers."""
+    core = Reassembly(Decoder())
+    for record in [OPEN, token("Hel\ud83d"), raw('{"token":"')]:
+        core.feed(record)
+    opened, json_, characters, continuation = core.snapshot()
+    again = Reassembly(Decoder())
+    again.restore(Reassembly.upgrade((opened, json_[:3], characters, continuation), 3))
+    assert text_of(again.feed(raw('\\ude00lo"}'))) == "😀lo"
+
+
+def test_what_a_decoder_remembers_is_in_the_snapshot() -> None:
+    """Responses' last event repeats the text, which is shown only where none came before."""
+    said = raw('{"type":"response.output_text.delta","delta":"Hello"}')
+    end = raw('{"type":"response.completed","response":{"output":[{"content":[{"text":"Hello"}]}]}}')
+    core, again = Reassembly(named("responses").decoder()), Reassembly(named("responses").decoder())
+    core.feed(OPEN)
+    assert text_of(core.feed(said)) == "Hello"
+    again.restore(pickle.loads(pickle.dumps(core.snapshot())))
+    assert text_of(again.feed(end)) == ""

@@ -136,4 +136,5 @@ def _conclude(job: LiveJob, broken: list[InputError], *, serve: bool) -> int:
 
 
 for each in known().values():
-    command.add_command(_command_of(each))
+    if each.live:
+        command.add_command(_command_of(each))

@@ -18,9 +18,11 @@ from tokenweir.output import err, explained
 
 LISTED_STREAMS = 20
 
+SIMULATED = click.Choice([each.name for each in known().values() if each.live])
+
 
 @click.command("simulate")
-@click.argument("name", metavar="VENDOR", type=click.Choice(list(known())), default="cxone")
+@click.argument("name", metavar="VENDOR", type=SIMULATED, default="cxone")
 @click.option("--corpus", type=PATH, help="JSON lines with `tokens` and perhaps `t_ms`.")
 @click.option("--port", default=8085, show_default=True, help="Of the gateway; 0 for any.")
 @click.option("--desktop-port", default=8086, show_default=True, help="Of the agent desktop; 0 for any.")

@@ -13,6 +13,7 @@ Rules
       a turn begins or goes on       gateway.converse(), which logs every frame before anything is made of it
       the job ends                   gateway.aclose()
       in gateway and flow            decoder(), one a turn, and the same frames in the same order
+      a stream is imported           claims(), with every message until one vendor is found
       a stream is written by us      frame(): imports, made-up recordings, the simulator
       simulate, the demo, tests      simulator()
 
@@ -126,6 +127,7 @@ class Vendor:
     preset       settings that its contract asks for where the user says nothing else: a tree as of TOML
     fallback     whether its contract has agents read a text of ours where an answer failed
     needs        fields without which it can do nothing with a request
+    live         whether it can be run and simulated; one that cannot is known for its recordings
     desktop      whether a session without an agent desktop is a mistake, as no caller reads along
     asking       how its simulator is asked for a stream, in words
     """
@@ -134,17 +136,22 @@ class Vendor:
     title: ClassVar[str]
     about: ClassVar[str]
     service: ClassVar[str] = "it takes sessions at POST /sessions until SIGTERM or SIGINT."
-    sections: ClassVar[Mapping[str, type[msgspec.Struct]]]
+    sections: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
     environment: ClassVar[Mapping[str, tuple[str, str]]] = {}
     preset: ClassVar[Mapping[str, Any]] = {}
     fallback: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("prompt",)
+    live: ClassVar[bool] = True
     desktop: ClassVar[bool] = True
     asking: ClassVar[str] = "the prompt 'stream NAME'"
 
     def decoder(self) -> Decoder:
         """What reads one turn's frames. A core."""
         raise NotImplementedError
+
+    def claims(self, message: dict[str, Any]) -> bool:
+        """Whether a frame's JSON is a message of this contract: so an import finds out whose a stream is."""
+        return False
 
     def frame(self, token: str, finished: bool) -> str:
         """A token as the frame in which the vendor would have sent it; one that is `finished` ends the answer."""

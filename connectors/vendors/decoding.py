@@ -1,19 +1,22 @@
 """What a vendor's frames say, in one shape for every vendor: a core, used by the gateway clients and by the flow.
 
 Rules
-- A frame's text is JSON. Several messages may share a frame, and one may be spread over several: `MAX_PENDING`
-  characters in `MAX_FRAGMENTS` frames wait for their end at most.
+- A frame's text is JSON; of what many writers get wrong, NaN, numbers beyond every bound, halves of surrogate pairs and
+  raw control characters in strings are read. Several messages may share a frame, and one may be spread over several:
+  `MAX_PENDING` characters in `MAX_FRAGMENTS` frames wait for their end at most.
 - What is no JSON even so, or lacks its fields, is reported as malformed, and the rest goes on.
 - An id is a text of 1 to `MAX_ID` characters, whatever they are; anything else is none, and its message stands.
 - A vendor's contract is a subclass that reads one message in two ways: fast from text, and from a parsed object
-  where the text is unusual (half a surrogate pair, several messages).
+  where the text is unusual (half a surrogate pair, several messages). Model APIs, whose messages have many forms, are
+  read from the object alone (answers.py).
+- Only `tokens` are shown. What else an answer says (`asides`) is in the log, and goes no further.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -22,15 +25,43 @@ MAX_FRAGMENTS = 256
 MAX_ID = 4_096
 
 
+Channel: TypeAlias = Literal["text", "refusal", "reasoning", "tool", "citation"]
+
+Reason: TypeAlias = Literal["stop", "length", "tool", "filter", "pause", "error", "other"]
+"""Why a message ended: it was said; a limit of tokens; a tool is to be called; somebody's filter or the model itself
+refused; the turn is to be gone on with; the vendor failed; a reason that nobody here knows."""
+
+Ending: TypeAlias = Literal["finished", "interrupted", "vendor_error"]
+
+
+class Aside(NamedTuple):
+    """What an answer says that is not shown: another channel's, or another choice's."""
+
+    channel: Channel
+    text: str
+    choice: int = 0
+
+
+class Stop(NamedTuple):
+    """A message has ended, for a reason, and in the vendor's own word."""
+
+    reason: Reason
+    raw: str = ""
+
+
 class Delta(msgspec.Struct, frozen=True, gc=False):
     """What one message says.
 
     tokens     text to show, in order
     finished   the answer is whole
     id         how to continue from here, where the vendor can
-    usage      prompt, completion and total tokens of the turn so far, as the vendor counts them
+    usage      prompt, completion and total tokens of the turn so far, as the vendor counts them; a decoder adds up what
+               comes in parts
     error      the vendor has failed, and the answer ends here
     malformed  it was no message; the other fields are empty
+    channel    of the tokens: `refusal` where the model declines, which is shown like text
+    asides     what is not shown
+    stop       the message ends with this, though the vendor may still have something to say of it
     """
 
     tokens: tuple[str, ...] = ()
@@ -39,11 +70,14 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     usage: tuple[int, int, int] | None = None
     error: bool = False
     malformed: bool = False
+    channel: Channel = "text"
+    asides: tuple[Aside, ...] = ()
+    stop: Stop | None = None
 
 
 MALFORMED = Delta(malformed=True)
 
-_scan = json.JSONDecoder().raw_decode
+_scan = json.JSONDecoder(strict=False).raw_decode
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("|\\?\Z)', re.DOTALL)
 """A string; one that goes on in the next piece too. Possessive: what is long and hostile must not be remembered."""
@@ -55,9 +89,23 @@ class Decoder:
     """One turn's frames to deltas, in order. `restart` begins a new connection: half a message cannot go on there.
 
     complete  the answer is whole, though the vendor may still have something to say: its usage, or that it ends
+    ending    how the turn ended if nothing follows any more
+    state     what earlier frames said and later ones need, as plain data; None where they need nothing
     """
 
     complete = False
+
+    @property
+    def ending(self) -> Ending:
+        return "finished" if self.complete else "interrupted"
+
+    @property
+    def state(self) -> Any:
+        return None
+
+    @state.setter
+    def state(self, data: Any) -> None:
+        pass
 
     def __init__(self, pending: str = "", fragments: int = 0) -> None:
         self.fragments = fragments
@@ -162,7 +210,7 @@ def usable_id(value: object) -> str | None:
 
 def _is_whole(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, strict=False), dict)
     except (json.JSONDecodeError, RecursionError):
         return False
 

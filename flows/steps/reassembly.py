@@ -56,18 +56,23 @@ class Reassembly(Core):
         return (event,)
 
     def snapshot(self) -> tuple[Any, ...]:
-        json = (self._decoder.pending, self._decoder.fragments, self._is_raw)
+        decoder = self._decoder
+        json = (decoder.pending, decoder.fragments, self._is_raw, decoder.state)
         return (self._opened, json, self._characters.snapshot(), self._continuation.snapshot())
 
     def restore(self, data: tuple[Any, ...]) -> None:
-        self._opened, (self._decoder.pending, self._decoder.fragments, self._is_raw), characters, continuation = data
+        decoder = self._decoder
+        self._opened, json, characters, continuation = data
+        decoder.pending, decoder.fragments, self._is_raw, decoder.state = json
         self._characters.restore(characters)
         self._continuation.restore(continuation)
 
     @classmethod
     def upgrade(cls, data: tuple[Any, ...], version: int) -> tuple[Any, ...]:
         opened, json, characters, kept = data
-        return (opened, json if version == 3 else (*json, False), characters, upgrade(kept, version))
+        if version == 2:
+            json = (*json, False)
+        return (opened, (*json, None), characters, upgrade(kept, version))
 
     def _frames(self, frames: Frames) -> Iterator[Event]:
         """Frames in a row: those that are a token each and nothing else, joined; what is unusual by itself."""

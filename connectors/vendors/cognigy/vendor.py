@@ -36,6 +36,9 @@ class Cognigy(Vendor):
     def decoder(self) -> Decoder:
         return Decoder()
 
+    def claims(self, message: dict[str, Any]) -> bool:
+        return isinstance(message.get("tokens"), list) and type(message.get("done")) is bool
+
     def frame(self, token: str, finished: bool) -> str:
         tokens = f"[{json.dumps(token)}]" if token else "[]"
         return f'{{"tokens":{tokens},"done":{"true" if finished else "false"}}}'

@@ -27,6 +27,9 @@ class CXone(Vendor):
     def decoder(self) -> Decoder:
         return Decoder()
 
+    def claims(self, message: dict[str, Any]) -> bool:
+        return isinstance(message.get("token"), str) or type(message.get("finished")) is bool
+
     def frame(self, token: str, finished: bool) -> str:
         return f'{{"token":{json.dumps(token)},"finished":{"true" if finished else "false"}}}'
 

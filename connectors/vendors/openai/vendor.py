@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.openai import contract
 from connectors.vendors.openai.contract import Decoder
 from connectors.vendors.openai.settings import OpenAISettings
 
@@ -22,6 +23,9 @@ class OpenAI(Vendor):
 
     def decoder(self) -> Decoder:
         return Decoder()
+
+    def claims(self, message: dict[str, Any]) -> bool:
+        return contract.claims(message)
 
     def frame(self, token: str, finished: bool) -> str:
         delta = {"content": token} if token else {}

@@ -1,0 +1,1 @@
+"""Amazon Bedrock's ConverseStream: what it sends (contract.py)."""

@@ -1,0 +1,1 @@
+"""Cognigy.AI's Socket endpoint, which its own web chat speaks: what it sends (contract.py)."""

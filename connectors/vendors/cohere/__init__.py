@@ -1,0 +1,1 @@
+"""Cohere: what it sends (contract.py)."""

@@ -1,0 +1,1 @@
+"""Ollama: what it sends (contract.py)."""
