@@ -50,8 +50,8 @@ SHAPES = {
         "(int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
     ),
     ("reassembly", 4): (
-        "(bool, (str, int, bool, NoneType), (bytes, str), ((str, bool, ((list, bytes), bool, bool, NoneType, int, NoneType), "
-        "(int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
+        "(bool, (str, int, bool, NoneType), (bytes, str), ((str, bool, ((list, bytes), bool, bool, NoneType, int, "
+        "NoneType), (int, bool, NoneType), (int, NoneType, bool, bool)), NoneType))"
     ),
     ("windows", 2): "(dict, int, int, str, bool, NoneType)",
     ("release", 2): (
