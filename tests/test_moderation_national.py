@@ -152,3 +152,57 @@ def test_swedes_without_a_place_in_the_register_are_found_though_the_library_kno
 
 def test_refugees_numbers_are_found_though_the_library_knows_none() -> None:
     assert is_ours("ZA_ID_NUMBER", "8001015009285")
+
+
+GROUPINGS = {
+    "AU_TFN": (3, 3, 3),
+    "BR_CPF": (3, 3, 3, 2),
+    "CA_SIN": (3, 3, 3),
+    "CN_RESIDENT_ID": (6, 8, 4),
+    "DE_TAX_ID": (2, 3, 3, 3),
+    "ES_NIE": (1, 7, 1),
+    "ES_NIF": (2, 3, 3, 1),
+    "FR_NIR": (1, 2, 2, 2, 3, 3, 2),
+    "IN_AADHAAR": (4, 4, 4),
+    "IT_FISCAL_CODE": (3, 3, 5, 5),
+    "KR_RRN": (6, 7),
+    "NL_BSN": (3, 3, 3),
+    "PL_PESEL": (6, 5),
+    "SE_PERSONNUMMER": (6, 4),
+    "TR_NATIONAL_ID": (3, 3, 3, 2),
+    "UK_NHS": (3, 3, 4),
+    "ZA_ID_NUMBER": (6, 4, 2, 1),
+}
+"""As people write them; FI_PERSONAL_IDENTITY_CODE has its sign inside."""
+
+
+def written(kind: str, number: str) -> Iterator[str]:
+    oracle = importlib.import_module(f"stdnum.{ORACLES[kind]}")
+    yield oracle.format(number) if hasattr(oracle, "format") else number
+    yield number
+    plain = number.replace("-", "")
+    for sign in " -.\u00a0\u2011" if kind in GROUPINGS else "":
+        at, groups = 0, []
+        for size in GROUPINGS[kind]:
+            groups.append(plain[at : at + size])
+            at += size
+        yield sign.join(groups)
+
+
+@pytest.mark.parametrize("kind", ORACLES)
+def test_a_national_id_is_found_as_it_is_written_and_no_other(kind: str) -> None:
+    oracle = importlib.import_module(f"stdnum.{ORACLES[kind]}")
+    policy = Policy(pii=(kind,))
+    valid = invalid = 0
+    for number in Draw(5).numbers(kind):
+        is_valid = oracle.is_valid(number)
+        if (valid if is_valid else invalid) >= 12:
+            continue
+        valid, invalid = valid + is_valid, invalid + (not is_valid)
+        for value in written(kind, number):
+            text = f"it is {value}, and that is all"
+            for pieces in ([text], list(text)):
+                moderator = Moderator(policy)
+                shown = "".join(map(moderator.feed, pieces)) + moderator.flush()
+                assert shown == (text.replace(value, "[REDACTED]") if is_valid else text)
+    assert valid == invalid == 12

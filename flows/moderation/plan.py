@@ -13,7 +13,7 @@ from flows.moderation.detectors.card import CardDetector
 from flows.moderation.detectors.email import EmailDetector
 from flows.moderation.detectors.iban import IbanDetector
 from flows.moderation.detectors.ip import IpDetector
-from flows.moderation.detectors.national import NATIONAL_IDS
+from flows.moderation.detectors.national import FIRST_LETTERS, NATIONAL_IDS
 from flows.moderation.detectors.pattern import PatternDetector
 from flows.moderation.detectors.phone import PhoneDetector
 from flows.moderation.detectors.secrets import SHAPES
@@ -62,7 +62,8 @@ def _detectors(policy: Policy) -> list[Detector]:
             made.append(PatternDetector(name, *SHAPES[name], field=f"pii {name}"))
         else:
             shape, check = NATIONAL_IDS[name]
-            trigger = DIGITS if r"\d" in shape else None  # without a digit of its own it may be all letters
+            # without a digit of its own it may be all letters
+            trigger = DIGITS + FIRST_LETTERS.get(name, "") if r"\d" in shape else None
             made.append(PatternDetector(name, shape, 32, f"pii {name}", check, trigger))
     if policy.blocklist:
         made.append(BlocklistDetector(policy.blocklist, policy.allow))

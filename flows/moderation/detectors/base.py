@@ -21,7 +21,7 @@ from typing import Protocol
 
 from flows.moderation.findings import Match
 from flows.moderation.tables.digits import DIGITS as DIGITS
-from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED
+from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED, UNSPACED_LETTERS
 
 CONTEXT = 96
 """Characters before `start` that a detector may look at."""
@@ -75,12 +75,16 @@ class GoingOn(Detector, Protocol):
 _IN_OPEN = f"[^{OPEN_BREAKS}{UNSPACED}]"
 _OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}(?:\((?:\+{_IN_OPEN}{{0,63}})?)?")
 
+UNSPACED_WORD = re.compile(rf"[{UNSPACED_LETTERS}]{{1,12}}(?=[\s:<(\uff1a\uff08]|\Z)")
+"""A word of scripts without blanks, read from its end: where there is a blank before it, or what introduces it."""
+
 
 def open_word(text: str) -> int:
     """Where the word at the end of the text begins: at most 64 characters, with a bracket before it, and with the word
     before that if a plus ends it: a number may begin with that plus, as in `+(44`.
 
-    Scripts that put no blanks between words have no open word.
+    Scripts that put no blanks between words have an open word only where they have one all the same: an address, say.
     """
-    match = _OPEN.match(text[:-131:-1])
+    end = text[:-131:-1]
+    match = UNSPACED_WORD.match(end) or _OPEN.match(end)
     return len(text) - match.end() if match else len(text)

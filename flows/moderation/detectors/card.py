@@ -19,12 +19,12 @@ _CHAIN = re.compile(rf"([0-9]+(?:(?: ?[-‐‑–.] ?|{_BLANK})[0-9]+)*)(?: ?[-�
 _WINDOW = 19 + 18 * 3 + 1
 _GROUPINGS = {
     (4, 4, 4), (4, 4, 5), (4, 4, 4, 1), (4, 4, 4, 2), (4, 6, 4), (4, 4, 4, 3), (4, 6, 5), (4, 4, 4, 4), (8, 8),
-    (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (6, 13),
+    (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3), (4, 4, 4, 5), (4, 4, 4, 6), (4, 4, 4, 7), (6, 13), (4, 5, 6),
 }  # fmt: skip
 _FIRST_GROUPS = {1} | {shape[0] for shape in _GROUPINGS}
 _DIGITS = re.compile("[0-9]+")
 _LETTER = re.compile("[A-Za-z]")
-
+_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}-(?:(?:[0-9A-Fa-f]{4}-){3})?\Z")
 
 _BEFORE = 40
 _CUE = re.compile(
@@ -100,6 +100,8 @@ class CardDetector:
                 number = "".join(text[a:b] for a, b in groups[:count])
                 if not is_card(number) or _LETTER.match(text, end):
                     continue
+                if sum(shape) == 12 and _UUID.search(text, max(0, groups[0][0] - 25), groups[0][0]):
+                    continue  # the end of a UUID, or its three groups in the middle
                 if sum(shape) > 13 or not is_trade_item(number) or _told(text, groups[0][0]):
                     return end
         return 0

@@ -15,20 +15,25 @@ from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_HOME = rf"(?:192\.168|127\.0|169\.254)\.{_OCTET}\.{_OCTET}"  # of what nobody numbers a version or a section by
 _V4 = re.compile(
-    rf"(?<![0-9A-Za-z_.])(?:{_OCTET}\.){{3}}{_OCTET}(?![0-9A-Za-z_])(?=(/(?:3[0-2]|[12]?\d)(?!\d))?)", re.ASCII
+    rf"(?<![0-9A-Za-z_.])(?:(?:{_OCTET}\.){{3}}{_OCTET}(?!\.[0-9])|{_HOME})(?![0-9A-Za-z_])"
+    r"(?=(/(?:3[0-2]|[12]?\d)(?!\d))?)",
+    re.ASCII,
 )
 _V4_OPEN = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}\.?(?:/[0-9]{0,2})?\Z")
 _VERSION = re.compile(r"\b(?:version|ver|release|build|firmware|section|chapter)[ .:]{0,2}\Z", re.IGNORECASE)
 _V6_WINDOW = 45 + 16 + 4 + 1
 _V6_RUN = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z]{0,15})?(?:/[0-9]{0,3})?")
-_V6_HEAD = re.compile(r"(?<![0-9A-Za-z_:.])(?=[0-9A-Fa-f]{0,4}(?::|\Z))")
+_V6_HEAD = re.compile(r"(?<![0-9A-Za-z_.])(?=[0-9A-Fa-f]{0,4}(?::|\Z))")
+_LABEL = re.compile(r"(?:[^\W_]|[_-])*(?:[^\W0-9A-Fa-f_][^\W\d_]*|(?<![0-9A-Za-z])[A-Fa-f]{5,})[0-9_-]{0,2}:\Z")
 _V6_PARTS = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?(?:(/(?:12[0-8]|1[01]\d|[1-9]?\d)))?(?![0-9A-Za-z_])")
 _HEX = frozenset(string.hexdigits)
 _V4_SIGNS = frozenset("0123456789./")
 _V6_BARE = re.compile(r"([0-9A-Fa-f:.]*)(%[0-9A-Za-z]{1,15})?")
 _MAC_LIKE = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}\Z")
 _ALNUM = re.compile("[0-9A-Za-z]")
+_OPERATOR = re.compile("[A-Fa-f]{0,4}::[A-Fa-f]{0,4}")
 _CUE = re.compile(
     r"\b(?:ips?|ipv[46]|addr(?:ess)?|src|dst|source|destination|host|route|gateway|subnet|bind|listen|unspecified)\b",
     re.IGNORECASE,
@@ -76,6 +81,9 @@ def _v6(text: str, start: int, final: bool) -> Scan:
     head = _V6_HEAD.search(text, start)
     while head is not None and head.start() < size:
         begin = head.start()
+        if text[begin - 1 : begin] == ":" and not _LABEL.search(text, max(0, begin - 24), begin):
+            head = _V6_HEAD.search(text, begin + 1)  # inside an address, or what is none
+            continue
         run = _V6_RUN.match(text, begin, begin + _V6_WINDOW)
         if run is None:
             if not final:
@@ -112,7 +120,13 @@ def _v6_end(text: str, begin: int) -> int:
             and (text[begin - 2].isalnum() or text[begin - 2] in ")]_")
         ):
             return 0  # an index or a slice: items[::2]
-        if address == "::" and end - begin == 2 and not _CUE.search(text, max(0, begin - 24), begin):
+        if end - begin == len(address) and _OPERATOR.fullmatch(address) and not _told(text, begin, end):
             return 0  # the operator of half a dozen programming languages
         return end
     return 0
+
+
+def _told(text: str, begin: int, end: int) -> bool:
+    """Whether what stands around it tells that it is an address: a word before it, or the brackets of a URL."""
+    bracketed = text[begin - 3 : begin] == "//[" and text.startswith("]", end)
+    return bracketed or _CUE.search(text, max(0, begin - 24), begin) is not None

@@ -1,6 +1,7 @@
 """National ids that carry a check digit: opt-ins, each a shape (RE2) and its check.
 
-Shapes allow the groupings in use. Nothing is told by shape alone: without the right check digit it is no finding.
+Shapes allow the groupings in use, with any sign between them that parts numbers (`tables/separators.py`). Nothing is
+told by shape alone: without the right check digit it is no finding.
 Sources: the issuing authorities' specifications; the names of the types are those of Presidio where it has one.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from datetime import date
 
 from flows.moderation.detectors.card import luhn
+from flows.moderation.tables.separators import STRICT
 
 Check = Callable[[str], bool]
 
@@ -167,29 +169,41 @@ def _is_date(year: int, month: int, day: int) -> bool:
     return True
 
 
+def _digits(*sizes: int) -> str:
+    """The shape of digits in groups of these sizes, which are written with a sign between them or without."""
+    return _SIGN.join(rf"\d{{{size}}}" for size in sizes)
+
+
+_SIGN = f"[{STRICT}/]?"
+_CODED = "[0-9LMNPQRSTUV]"
+_FISCAL_CODE = (
+    rf"(?i:\b[A-Z]{{3}}{_SIGN}[A-Z]{{3}}{_SIGN}{_CODED}{{2}}{_SIGN}[A-EHLMPRST]{_SIGN}{_CODED}{{2}}{_SIGN}"
+    rf"[A-Z]{_CODED}{{3}}{_SIGN}[A-Z]\b)"
+)
+
 NATIONAL_IDS: dict[str, tuple[str, Check]] = {
-    "AU_MEDICARE": (r"\b[2-6]\d{3} ?\d{5} ?\d\b", _medicare),
-    "AU_TFN": (r"\b\d{3} ?\d{3} ?\d{3}\b", _tfn),
-    "BR_CPF": (r"\b\d{3}\.?\d{3}\.?\d{3}-?\d{2}\b", _cpf),
-    "CA_SIN": (r"\b[1-79]\d{2}[ -]?\d{3}[ -]?\d{3}\b", luhn),
-    "CN_RESIDENT_ID": (r"\b[1-9]\d{5}(?:19|20)\d{9}[\dXx]\b", _resident),
-    "DE_TAX_ID": (r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b", _mod_11_10),
-    "ES_NIE": (r"(?i:\b[XYZ]-?\d{7}-?[A-Z]\b)", _nif),
-    "ES_NIF": (r"(?i:\b\d{7,8}-?[A-Z]\b)", _nif),
+    "AU_MEDICARE": (rf"\b[2-6]{_digits(3, 5, 1)}\b", _medicare),
+    "AU_TFN": (rf"\b{_digits(3, 3, 3)}\b", _tfn),
+    "BR_CPF": (rf"\b{_digits(3, 3, 3, 2)}\b", _cpf),
+    "CA_SIN": (rf"\b[1-79]{_digits(2, 3, 3)}\b", luhn),
+    "CN_RESIDENT_ID": (rf"\b[1-9]\d{{5}}{_SIGN}(?:19|20){_digits(6, 3)}[\dXx]\b", _resident),
+    "DE_TAX_ID": (rf"\b[1-9]{_digits(1, 3, 3, 3)}\b", _mod_11_10),
+    "ES_NIE": (rf"(?i:\b[XYZ]{_SIGN}{_digits(1, 3, 3)}{_SIGN}[A-Z]\b)", _nif),
+    "ES_NIF": (rf"(?i:\b\d{{1,2}}{_SIGN}{_digits(3, 3)}{_SIGN}[A-Z]\b)", _nif),
     "FI_PERSONAL_IDENTITY_CODE": (r"(?i:\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b)", _hetu),
-    "FR_NIR": (r"(?i:\b[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}\b)", _nir),
-    "IN_AADHAAR": (r"\b[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}\b", _verhoeff),
-    "IT_FISCAL_CODE": (
-        r"(?i:\b[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b)",
-        _fiscal,
-    ),
-    "KR_RRN": (r"\b\d{6}-?[1-8]\d{6}\b", _rrn),
-    "NL_BSN": (r"\b\d{4}\.?\d{2}\.?\d{3}\b", _bsn),
-    "PL_PESEL": (r"\b\d{11}\b", _pesel),
-    "SE_PERSONNUMMER": (r"\b(?:\d{2})?\d{6}[-+]?\d{4}\b", _personnummer),
-    "SG_NRIC_FIN": (r"(?i:\b[STFGM]\d{7}[A-Z]\b)", _nric),
-    "TR_NATIONAL_ID": (r"\b[1-9]\d{10}\b", _kimlik),
-    "UK_NHS": (r"\b\d{3}[ -]?\d{3}[ -]?\d{4}\b", _nhs),
-    "ZA_ID_NUMBER": (r"\b\d{13}\b", _za),
+    "FR_NIR": (rf"(?i:\b[12]{_SIGN}{_digits(2, 2)}{_SIGN}\d[\dAB]{_SIGN}{_digits(3, 3, 2)}\b)", _nir),
+    "IN_AADHAAR": (rf"\b[2-9]{_digits(3, 4, 4)}\b", _verhoeff),
+    "IT_FISCAL_CODE": (_FISCAL_CODE, _fiscal),
+    "KR_RRN": (rf"\b\d{{6}}{_SIGN}[1-8]\d{{6}}\b", _rrn),
+    "NL_BSN": (rf"\b(?:{_digits(4, 2, 3)}|{_digits(3, 3, 3)})\b", _bsn),
+    "PL_PESEL": (rf"\b{_digits(6, 5)}\b", _pesel),
+    "SE_PERSONNUMMER": (rf"\b(?:\d{{2}})?\d{{6}}(?:\+|{_SIGN})\d{{4}}\b", _personnummer),
+    "SG_NRIC_FIN": (rf"(?i:\b[STFGM]{_SIGN}{_digits(4, 3)}{_SIGN}[A-Z]\b)", _nric),
+    "TR_NATIONAL_ID": (rf"\b[1-9]{_digits(2, 3, 3, 2)}\b", _kimlik),
+    "UK_NHS": (rf"\b{_digits(3, 3, 4)}\b", _nhs),
+    "ZA_ID_NUMBER": (rf"\b{_digits(6, 4, 2, 1)}\b", _za),
 }
 """By type: the shape, and the check on its letters and digits (capitals, without separators)."""
+
+FIRST_LETTERS = {"ES_NIE": "XYZxyz", "SG_NRIC_FIN": "STFGMstfgm"}
+"""What may stand apart before the digits of a type, and so has to be looked for itself."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 _ROWS: tuple[tuple[str, str, range | tuple[int, ...]], ...] = (
     ("1", "1", (15,)),  # UATP; JCB's old 1800
+    ("1946", "1946", (16,)),  # GPN, Indonesia
     ("2014", "2014", (15,)),  # enRoute
     ("2149", "2149", (15,)),  # enRoute
     ("2131", "2131", (15,)),  # JCB, old
     ("2200", "2204", range(16, 20)),  # Mir
+    ("2205", "2205", (16,)),  # Borica, Bulgaria
     ("2221", "2720", (16,)),  # Mastercard
     ("300", "305", range(14, 20)),  # Diners Club
     ("3095", "3095", range(14, 20)),  # Diners Club
@@ -26,7 +28,15 @@ _ROWS: tuple[tuple[str, str, range | tuple[int, ...]], ...] = (
     ("56", "59", range(12, 20)),  # Maestro
     ("6", "6", range(12, 20)),  # Maestro; Discover, UnionPay, RuPay, InterPayment
     ("81", "82", range(16, 20)),  # UnionPay, RuPay
+    ("8600", "8600", (16,)),  # Uzcard
+    ("9051", "9051", (16,)),  # ArCa, Armenia
+    ("9112", "9112", (16,)),  # Belkart
+    ("9417", "9417", (16,)),  # Elcart, Kyrgyzstan
+    ("9682", "9682", (16,)),  # mada, Saudi Arabia
+    ("9704", "9704", (16, 19)),  # Napas
     ("9792", "9792", (16,)),  # Troy
+    ("9860", "9860", (16,)),  # Humo
+    ("9934", "9934", (16,)),  # Altyn Asyr, Turkmenistan
 )
 
 

@@ -10,13 +10,29 @@ UNSPACED = (
 """Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese. Their digits make words as
 any digits do, and are not in here."""
 
+UNSPACED_LETTERS = (
+    r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u1000-\u103f\u1780-\u17d3"
+    r"\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+"""Their letters and marks, without their punctuation."""
+
+MARKS = (
+    r"\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711\u0730-\u074a"
+    r"\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7\u0a01-\u0a51"
+    r"\u0a70-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b57\u0b82\u0bbe-\u0bcd\u0c00-\u0c04\u0c3c-\u0c56"
+    r"\u0c81-\u0c83\u0cbc-\u0cd6\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d81-\u0d83\u0dca-\u0ddf\u1ab0-\u1aff"
+    r"\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+)
+"""Marks over, under and beside letters, of scripts that have blanks: letters as any other to a reader, not to `\\w`."""
+
 OPEN_BREAKS = (
-    r"\s\x00-\x1f,;:\"/\\()\[\]{}<>=\u00ab\u00bb\u2010-\u2027\u2030-\u205e\uff08\uff09\uff0c-\uff0f\uff1a-\uff1f"
+    r"\s\x00-\x1f,;:\"/\\()\[\]{}<>\u00ab\u00bb\u2010-\u2027\u2030-\u205e\uff08\uff09\uff0c-\uff0f\uff1a-\uff1f"
 )
 """What ends a word for good, whatever it was to become: a part of `WORD_BREAKS`."""
 
 WORD_BREAKS = (
-    OPEN_BREAKS + r"#%&'\-.?^_`~"
+    OPEN_BREAKS + r"=#%&'\-.?^_`~"
     r"\u00a1-\u00a2\u00a4\u00a6-\u00a9\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bf\u00f7"
     r"\u2190-\u23ff\u2500-\u27bf\u27e6-\u27ef\u2900-\u2bff"
     r"\uff02\uff03\uff05-\uff07\uff3b-\uff40\uff5b\uff5d-\uff65"
