@@ -14,7 +14,7 @@ from connectors.errors import SettingsError
 from flows.sentences import SentenceSplitter
 from flows.sentences.languages import LANGUAGES, language_of
 from flows.sentences.languages.language import Kind, table
-from flows.sentences.signs import LOOK_BACK
+from flows.sentences.signs import BLANKS, LOOK_BACK
 
 EVALUATION = pathlib.Path(__file__).parents[2] / "shared" / "evaluation"
 
@@ -104,6 +104,8 @@ OTHER_LANGUAGES = [
     ("ja", "「もう行くよ。」と彼は言った。|本当？|はい！|『夏！海』を読む。|楽しい♪|また。"),
     ("zh", "他说：“走吧。”|我们走了。|《你好！世界》很好。"),
     ("sk", "Bol 10. v poradí, napr. Ján.| Potom odišiel."),
+    ("da", "Vi bor på en ø.| Den er lille."),
+    ("bg", "Това съм аз и тя е я.| Да."),
     (None, "Mr. Roy came at 5 p.m. on foot.| He left.| 你好。|नमस्ते।| Bye"),
     ("xx", "Dr. Who is here.| Really."),
 ]
@@ -241,14 +243,58 @@ def test_a_snapshot_that_does_not_fit_is_refused(change: dict[str, object]) -> N
 
 @pytest.mark.parametrize(
     "unit",
-    ["word ", "v1.2.3, x.y ", ".", ". ", "! ", "\n", " ", "`", "😀", "(", ")", '"', "U.S. a", "```\n", "|", "。」"],
+    [
+        *(
+            "word ",
+            "v1.2.3, x.y ",
+            ".",
+            ". ",
+            "! ",
+            "\n",
+            " ",
+            "`",
+            "😀",
+            "(",
+            ")",
+            '"',
+            "U.S. a",
+            "```\n",
+            "|",
+            "。」",
+        ),
+        *("\t", "\r", "\u3000", "\u2028"),
+    ],
 )
-def test_what_may_be_read_again_stays_small(unit: str) -> None:
+@pytest.mark.parametrize("before", ["", "End.", "End\n", "```\nEnd\n"])
+def test_what_may_be_read_again_stays_small(before: str, unit: str) -> None:
     splitter = SentenceSplitter()
-    for i in range(20_000 // len(unit)):
+    splitter.feed(before)
+    for i in range(4_000 // len(unit)):
         splitter.feed(unit)
-        if i % 500 == 0 and splitter._state.waiting is not None and not unit.isspace():
-            assert sum(map(len, splitter._state.near)) <= LOOK_BACK + 128
+        if i % 100 == 0 and splitter._state.waiting is not None:
+            assert sum(map(len, splitter._state.near)) <= LOOK_BACK + BLANKS + 128
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0 "])
+@pytest.mark.parametrize("before", ["We moved.", "Ask Dr.", "A line\n", "It is 5 p.m."])
+def test_so_much_white_space_ends_a_sentence_whatever_follows(before: str, blank: str) -> None:
+    flood = (blank * BLANKS)[:BLANKS]
+    splitter = SentenceSplitter()
+    early = [piece for character in before + flood[:-1] for piece in splitter.feed(character)]
+    assert early == []
+    assert splitter.feed(flood[-1]) == [before + flood]
+    assert splitter.feed(" " * 5_000 + "and so on. ") == []
+    assert split(before + flood[:-1] + "x")[-1].endswith("x")
+
+
+def test_a_flood_of_white_space_costs_no_memory() -> None:
+    splitter = SentenceSplitter()
+    lengths = splitter.measure("End.")
+    for _ in range(2_000):
+        lengths += splitter.measure(" " * 100)
+        state = splitter._state
+        assert sum(map(len, state.near + state.far)) <= LOOK_BACK + BLANKS + 200
+    assert sum(lengths + splitter.measure("", final=True)) == 4 + 200_000
 
 
 def test_a_list_marker_far_behind_its_item_is_no_trouble() -> None:

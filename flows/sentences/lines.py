@@ -8,6 +8,8 @@ Certainty
 Rules
 - A heading (`#`) and a row of a table (`|`) are whole: nothing inside them ends.
 - A code fence is one piece, from its opening to the line break behind its closing.
+- A line break with more than `BLANKS` white space behind it ends a piece, and no line that begins with more than that
+  closes a fence.
 - Behind a hard break (two spaces), or indented by four or more (code), a line stands for itself.
 """
 
@@ -17,7 +19,7 @@ import re
 from enum import Enum
 
 from flows.sentences.languages import Kind, Language
-from flows.sentences.signs import CLOSING, FULL_STOPS, STOPS
+from flows.sentences.signs import BLANKS, CLOSING, FULL_STOPS, STOPS
 
 
 class Line(Enum):
@@ -50,19 +52,24 @@ def opening(text: str, at: int, final: bool) -> tuple[Line, str, int] | None:
 
 def closing(text: str, line_break: int, fence: str, final: bool) -> int | None:
     """Where the code fence ends, if the line behind this line break closes it; 0 if not; None while it may."""
-    at = line_break + 1
-    while at < len(text) and text[at] in " \t":
-        at += 1
+    furthest = line_break + 1 + BLANKS
+    at = _skip(text, line_break + 1, furthest, " \t")
     rest = text[at : at + len(fence)]
     if rest != fence:
         return None if fence.startswith(rest) and at + len(rest) == len(text) and not final else 0
-    while text.startswith(fence[0], at):
-        at += 1
-    while at < len(text) and text[at] in " \t\r":
-        at += 1
+    at = _skip(text, _skip(text, at, furthest, fence[0]), furthest, " \t\r")
+    if at >= furthest:
+        return 0
     if at == len(text):
         return 0 if final else None
     return at + 1 if text[at] == "\n" else 0
+
+
+def _skip(text: str, at: int, furthest: int, signs: str) -> int:
+    """Where something else than these signs stands, `furthest` at most."""
+    while at < min(len(text), furthest) and text[at] in signs:
+        at += 1
+    return at
 
 
 def judge(before: str, text: str, at: int, first: str, language: Language, final: bool) -> int | None:
@@ -74,9 +81,11 @@ def judge(before: str, text: str, at: int, first: str, language: Language, final
         word = _LAST_WORD.search(before)
         if not word or language.abbreviations.get(word.group(1).lower()) not in (Kind.NAME, Kind.INNER):
             return at + 1
-    ahead = at + 1
-    while ahead < len(text) and text[ahead] != "\n" and text[ahead].isspace():
+    ahead, furthest = at + 1, at + 1 + BLANKS
+    while ahead < min(len(text), furthest) and text[ahead] != "\n" and text[ahead].isspace():
         ahead += 1
+    if ahead == furthest:
+        return ahead
     if ahead == len(text):
         return 0 if final else None
     if text[ahead] == "\n":

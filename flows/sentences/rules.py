@@ -7,19 +7,16 @@ Certainty
 - Proved by the next word: an abbreviation that may end a sentence too (`U.S.`, `Inc.`, `p.m.`), an initial, an ordinal,
   `... I`, and a missing space. Only the word says whether something new begins: `the U.S. It`, `the U.S. Senate`.
 
-A rule answers CUT, JOIN or WAIT, or None to leave it to the next one. If none objects, the sentence ends.
+A rule answers CUT, JOIN or WAIT, or None to leave it to the next one. If none objects, the sentence ends. Here are the
+rules for what stands behind the stop; those for the word before a full stop are in `abbreviations.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-from flows.sentences.languages import Kind
+from flows.sentences.abbreviations import abbreviation, doubled, initials, ordinal, small_letter
 from flows.sentences.signs import (
     BULLETS,
     CLOSERS,
-    CLOSING,
     CONTINUING,
     DASHES,
     DOTS,
@@ -27,19 +24,16 @@ from flows.sentences.signs import (
     FULL_STOPS,
     MARKER,
     OPENING,
-    VOWEL,
     WIDE_OPENING,
     is_open,
     is_quoting,
 )
-from flows.sentences.stops import Stop, Verdict
+from flows.sentences.stops import Rule, Stop, Verdict, verdict_on
 
 CUT, JOIN, WAIT = Verdict.CUT, Verdict.JOIN, Verdict.WAIT
 
-_ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z")
 _MARKER_LENGTH = 24
 _NUMERALS = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
-_ORDINAL = re.compile(r"[-–]?\d{1,3}\Z|[IVXLC]+\Z")
 
 
 def judge(stop: Stop) -> Verdict:
@@ -58,11 +52,6 @@ def needs_more(sign: str) -> bool:
 def may_end_at_bracket(text: str, start: int | None, at: int, item: tuple[str, str] | None) -> bool:
     """Whether `)` can be more than a bracket here: part of a list marker, or an emoticon's mouth."""
     return item is not None or (start is not None and at - start < _MARKER_LENGTH) or text[at - 1 : at] in EYES
-
-
-def _if(condition: bool | None, then: Verdict, otherwise: Verdict) -> Verdict:
-    """A verdict on a condition that may not be known yet."""
-    return WAIT if condition is None else then if condition else otherwise
 
 
 # What stands behind the stop
@@ -95,6 +84,8 @@ def bullet(stop: Stop) -> Verdict | None:
 
 def nothing_yet(stop: Stop) -> Verdict | None:
     """Nothing visible has come, or half a sign. A line break is judged by itself (lines.py)."""
+    if stop.far:
+        return JOIN if stop.run == ")" else CUT
     if stop.unfinished or not stop.next:
         return JOIN if stop.final else WAIT
     return JOIN if stop.next == "\n" else None
@@ -150,11 +141,11 @@ def glued(stop: Stop) -> Verdict | None:
     if stop.run[-1] not in DOTS:
         opens = (stop.next.isalpha() and not stop.next.islower()) or stop.next in WIDE_OPENING
         return CUT if opens and not _is_in_title(stop) else JOIN
-    if stop.run == "．":
+    if stop.run in ("．", "﹒"):
         return CUT if stop.next.isalpha() and not stop.next.isascii() else JOIN
     if "." in stop.word or stop.word[-1].isupper():
         return JOIN
-    return _if(stop.opens(), CUT, JOIN)
+    return verdict_on(stop.opens(), CUT, JOIN)
 
 
 def continued(stop: Stop) -> Verdict | None:
@@ -186,7 +177,7 @@ def marked_name(stop: Stop) -> Verdict | None:
     name = stop.word.lower() + stop.run
     names = [entry for entry in stop.language.marked_names if entry.startswith(name)] if stop.run in "!?" else []
     if name in names:
-        return _if(stop.opens(), CUT, JOIN)
+        return verdict_on(stop.opens(), CUT, JOIN)
     if not names:
         return None
     word = stop.next_word()
@@ -238,56 +229,6 @@ def dash(stop: Stop) -> Verdict | None:
     return JOIN if behind.islower() or behind.isdigit() else CUT
 
 
-# What stands before the full stop
-
-
-def ordinal(stop: Stop) -> Verdict | None:
-    """A number with a full stop is an ordinal in many languages: am 3. Oktober."""
-    if not stop.language.ordinals or stop.run != "." or stop.closers or not _ORDINAL.match(stop.word):
-        return None
-    return _if(stop.opens(), CUT, JOIN)
-
-
-def abbreviation(stop: Stop) -> Verdict | None:
-    """The tables know the word."""
-    kind = stop.kind() if stop.run == "." else None
-    return None if kind is None else _KINDS[kind](stop)
-
-
-def initials(stop: Stop) -> Verdict | None:
-    """A letter, or several with full stops, stand for a name: J. R. R. Tolkien. But: you and I."""
-    if stop.run != ".":
-        return None
-    word, letters = stop.word, stop.language.letters
-    if len(word) == 1 and word.islower():
-        return JOIN
-    if word == "I" and len(stop.words) > 1 and stop.words[-2][0].islower():
-        return None
-    if (len(word) == 1 and word.isalpha()) or _ACRONYM.match(word):
-        return _if(stop.opens(), CUT, JOIN)
-    return JOIN if letters and all(part in letters for part in word.split(".")) else None
-
-
-def small_letter(stop: Stop) -> Verdict | None:
-    """A small letter goes on with the sentence, except in chats: there it needs a plain word and a plain stop."""
-    if not stop.next.islower():
-        return None
-    if stop.closers or is_open(")", stop.before) or is_open("]", stop.before):
-        return JOIN
-    if stop.run != ".":
-        return None
-    return None if stop.language.lower_starts and _is_plain(stop.word) else JOIN
-
-
-def _is_plain(word: str) -> bool:
-    """Whether nobody may have cut this word short."""
-    if not word or word[-1] in CLOSING or word[-1].isdigit():
-        return bool(word)
-    if not word.isalpha() or not VOWEL.search(word):
-        return False
-    return len(word) >= (2 if word.islower() else 3 if word.isupper() else 5)
-
-
 def _is_in_title(stop: Stop) -> bool:
     return any(is_open(mark, stop.before) for mark in "》〉』")
 
@@ -300,76 +241,6 @@ def _following(marker: str) -> str:
         return _NUMERALS[_NUMERALS.index(marker) + 1]
     return chr(ord(marker) + 1) if len(marker) == 1 and marker.islower() else ""
 
-
-# What the kinds of abbreviations say
-
-
-def _never(stop: Stop) -> Verdict | None:
-    return JOIN
-
-
-def _maybe(stop: Stop) -> Verdict | None:
-    return _if(stop.opens(), CUT, JOIN)
-
-
-def _number(stop: Stop) -> Verdict | None:
-    if not stop.next.isalpha() or stop.next.islower():
-        return JOIN
-    opens = stop.opens()
-    if opens:
-        return CUT
-    word = stop.next_word()
-    if opens is None or word is None:
-        return WAIT
-    written = stop.text[stop.ahead : stop.ahead + len(word)]
-    is_label = written.isupper() or any(c.isdigit() for c in written)
-    return JOIN if is_label else None
-
-
-def _unit(stop: Stop) -> Verdict | None:
-    word = stop.word
-    if len(stop.words) > 1 and (stop.words[-2][-1].isdigit() or stop.words[-2][-1] == "."):
-        return None if stop.next.isupper() and not stop.is_fronted() else JOIN
-    return JOIN if len(word) == 1 or (stop.next.islower() and not VOWEL.search(word)) else None
-
-
-def _time(stop: Stop) -> Verdict | None:
-    if stop.next.islower() or stop.next in "([":
-        return JOIN
-    if not stop.next.isalpha():
-        return JOIN if stop.is_young() else None
-    partner = stop.has_partner()
-    if partner is False and stop.is_fronted():
-        return _if(stop.opens(titles=False), CUT, JOIN)
-    return _if(partner, JOIN, CUT)
-
-
-def _place(stop: Stop) -> Verdict | None:
-    if not stop.next.isalpha() or stop.next.islower():
-        return JOIN
-    is_noun = len(stop.words) > 1 and stop.words[-2].lower() == "the" and not stop.is_young()
-    partner = stop.has_partner()
-    if partner is False and not is_noun:
-        return _maybe(stop)  # a U.S. citizen
-    return _if(partner, JOIN, CUT)
-
-
-def _list(stop: Stop) -> Verdict | None:
-    return JOIN if stop.next.islower() or stop.next.isdigit() or stop.next in "([" else None
-
-
-Rule = Callable[[Stop], Verdict | None]
-
-_KINDS: dict[Kind, Rule] = {
-    Kind.NAME: _never,
-    Kind.INNER: _never,
-    Kind.NUMBER: _number,
-    Kind.UNIT: _unit,
-    Kind.TIME: _time,
-    Kind.PLACE: _place,
-    Kind.LIST: _list,
-    Kind.MAYBE: _maybe,
-}
 
 RULES: tuple[Rule, ...] = (
     own_full_stop,
@@ -389,6 +260,7 @@ RULES: tuple[Rule, ...] = (
     ordinal,
     dash,
     abbreviation,
+    doubled,
     initials,
     small_letter,
 )

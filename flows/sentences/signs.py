@@ -2,7 +2,7 @@
 
 Rules
 - Full stops of one script only prove a boundary by themselves. All other stops need a look at what follows.
-- Every pattern looks a bounded distance ahead (white space aside), so that no text makes a rule wait for ever.
+- Every pattern looks a bounded distance ahead, so that no text makes a rule wait for ever: white space `BLANKS` far.
 - `LOOK_BACK` is the furthest that a rule looks back.
 """
 
@@ -10,22 +10,36 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from unicodedata import normalize
 
 LOOK_BACK = 256
 """Characters before a stop that its rules may read. A quotation that is longer is read as plain text."""
 
-FULL_STOPS = "。｡।॥۔።။։។៕᱾"
-DOTS = ".．…‥"
-STOPS = DOTS + "!?！？؟⁇⁈⁉‼‽፧\u037e"
+BLANKS = 512
+"""White space behind a stop or a line break that is waited through. So much ends the sentence, whatever follows."""
+
+FULL_STOPS = (
+    "。｡।॥۔።။։។៕᱾︒᱿"  # Chinese, Japanese, Indian, Urdu, Ethiopic, Burmese, Armenian, Khmer, Ol Chiki
+    "᠃᠉᙮܀܁܂꧉፨"  # Mongolian and Manchu, Inuktitut and Cree, Syriac, Javanese, Ethiopic paragraphs
+    "᭟᪨᪩᪪᪫᜶᰻᰼꓿꘎꛳꣎꣏꤯꩝꩞꩟꫰꫱꯫𑅁𑅂𑑋𑑌"  # Balinese, Tai Tham, Philippine, Lepcha, Lisu, Vai, Bamum,
+)  # Saurashtra, Kayah Li, Cham, Meetei Mayek, Chakma, Newa
+"""After Unicode's property Sentence_Terminal: the living scripts, without signs that are a comma as often."""
+DOTS = ".．﹒…‥"
+STOPS = DOTS + "!?！？﹗﹖︕︖؟⁇⁈⁉‼‽⸮፧߹᥄᥅꘏꛷\U00011143\u037e"
 OPENING = "\"'“‘„‚«»‹›([{*_<"
 WIDE_OPENING = "「『（《〈【"
 CLOSING = "\"'”’“»›«‹)]}*_~$」』】》〉）］｝"
 BULLETS = "•⁃●▪‣◦"
 DASHES = "-–—―"
 EYES = frozenset(":;=-'^")
-CONTINUING = frozenset(",;:)]}/=%&|+،؛，、；：")
+CONTINUING = frozenset(",;:)]}/=%&|+،؛，、；：﹐﹑﹔﹕")
 
-VOWEL = re.compile("[aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüαάεέηήιίοόυύωώаеёиіїоуыэєюя]", re.IGNORECASE)
+_ACCENTED = "".join(
+    letter
+    for letter in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
+    if normalize("NFD", letter)[0] in "aeiouy"
+)
+VOWEL = re.compile(f"[aeiouyæœøıάεέηήιίοόυύωώαаеёиіїоуыэєюя{_ACCENTED}]", re.IGNORECASE)
 
 _PAIRS = dict(zip("”’»」』】》〉）)]", "“‘«「『【《〈（([", strict=True))
 _STRAIGHT_OPENING = re.compile(r"(?<![\w'])'+")

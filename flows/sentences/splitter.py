@@ -7,9 +7,11 @@ Rules
 - Places are judged in the order of the text, each as soon as what it needs has arrived, and never again. A place that
   must wait holds up those behind it.
 - The cost of a token does not grow with the text: text without a candidate is put aside unread, and a rule never looks
-  back further than `LOOK_BACK`, nor ahead further than a word (white space aside).
+  back further than `LOOK_BACK`, nor ahead further than a word behind `BLANKS` of white space.
 - White space behind a sentence belongs to it, unless the cut was already proved; then it opens the next piece.
 - There is no time-out and no limit of length here: that is windowing, and is done on top.
+- Without a language the splitter finds it by the text's first words (`languages/detection.py`): at each place that it
+  judges it looks at what came before that place, so this too is a matter of the text alone. Until then `UNKNOWN` holds.
 - Inline code (between backticks, in one line) holds no boundary.
 """
 
@@ -25,12 +27,14 @@ import re2  # type: ignore[import-untyped]  # it comes without annotations
 
 from connectors.fields import FieldError
 from flows.sentences import lines, rules
-from flows.sentences.languages import Kind, Language, language_of
+from flows.sentences.languages import LANGUAGES, UNKNOWN, Kind, Language, language_of
+from flows.sentences.languages.detection import HEAD, detect
 from flows.sentences.lines import Line
-from flows.sentences.signs import LOOK_BACK, candidates, run_of_stops
+from flows.sentences.signs import BLANKS, LOOK_BACK, candidates, run_of_stops
 from flows.sentences.stops import Stop, Verdict
 
 VERSION = 2
+UNDETERMINED = "und"
 _PARTS, _PART = 256, 4_096  # so many of a measured piece, or one of so many characters, are looked through
 _LINE_END = 48  # characters before a line break that its rules read
 
@@ -58,14 +62,21 @@ class _State(msgspec.Struct, array_like=True):
     """Inside inline code."""
     gone: int = 0
     """Characters of the piece that were let go: they came before all that `far` holds, which then holds a part."""
+    head: str = ""
+    """The first characters of the text, while its language is looked for."""
+    read: int = 0
+    """How many characters of the text have come, while its language is looked for."""
+    found: str = ""
+    """The language that was found; `UNDETERMINED` where the first words did not tell."""
 
 
 class SentenceSplitter:
     """Cuts text that is still arriving into sentences.
 
-    `language` is a code such as "en", "pt-BR" or None. `abbreviations` are the user's own ("Abt.", "Hbf"): none of them
-    ends a sentence. `flush_overrides` are RE2 patterns that forbid a cut behind the text they match, as Cognigy's
-    setting of that name does (`\\d+\\.`). Raises `SettingsError` for a pattern that is none.
+    `language` is a code such as "en" or "pt-BR"; with None it is found by the text's first words. `abbreviations` are
+    the user's own ("Abt.", "Hbf"): none of them ends a sentence. `flush_overrides` are RE2 patterns that forbid a cut
+    behind the text they match, as Cognigy's setting of that name does (`\\d+\\.`). Raises `SettingsError` for a pattern
+    that is none.
 
     Not thread-safe; one splitter per stream.
     """
@@ -74,24 +85,24 @@ class SentenceSplitter:
         self, language: str | None = "en", *, abbreviations: Iterable[str] = (), flush_overrides: Iterable[str] = ()
     ) -> None:
         self._code = language
-        self._language = _with_abbreviations(language, tuple(abbreviations))
+        self._own = tuple(abbreviations)
         self._overrides = _compile(tuple(flush_overrides))
-        self._find_in_text = candidates(
-            self._language.stops + self._language.capital_stops, self._language.not_stops
-        ).search
-        run_of_stops(self._language.stops)  # so that no token pays for compiling it
         self._state = _State()
-        self._find = self._find_in_text
+        self._set_language()
 
     def feed(self, text: str) -> list[str]:
         """Take the next part of the text, of any length; return the sentences that it completes, often none."""
         state = self._state
+        if self._looks:
+            if state.read < HEAD:
+                state.head = (state.head + text)[:HEAD]
+            state.read += len(text)
         if state.waiting is None:
             if not state.opening and not self._find(text):
                 state.near.append(text)
                 return []
-        elif text.isspace() and "\n" not in text and state.near[-1][-1].isspace():
-            state.near.append(text)  # more of the white space that a place is waiting behind
+        elif text.isspace() and "\n" not in text and self._is_waiting_behind_blank(len(text)):
+            state.near[-1] += text
             return []
         return self._scan(text, final=False)
 
@@ -103,6 +114,11 @@ class SentenceSplitter:
         found = self._find(text, start)
         return len(text) if found is None else found.start()
 
+    def _is_waiting_behind_blank(self, more: int) -> bool:
+        """Whether a place waits behind white space, and `more` of it tells nothing new."""
+        near, waiting = self._state.near[-1], self._state.waiting or 0
+        return near[-1].isspace() and len(near) - waiting + more <= BLANKS
+
     def flush(self) -> list[str]:
         """The text has ended: return what is left, at most a few sentences. The splitter is then as new."""
         pieces = self._scan("", final=True)
@@ -110,7 +126,7 @@ class SentenceSplitter:
         if rest:
             pieces.append(rest)
         self._state = _State()
-        self._find = self._find_in_text
+        self._set_language()
         return pieces
 
     def measure(self, text: str, *, final: bool = False) -> list[int]:
@@ -146,7 +162,7 @@ class SentenceSplitter:
             found = f"version {data.get('version')!r}, language {data.get('language')!r}"
             raise ValueError(f"sentences: snapshot of {found} does not fit version {VERSION}, language {self._code!r}")
         self._state = msgspec.convert(data["state"], _State)
-        self._set_line(self._state.line)
+        self._set_language()
 
     def _scan(self, new: str, final: bool) -> list[str]:
         state = self._state
@@ -172,6 +188,12 @@ class SentenceSplitter:
                 at = len(text)
                 break
             at = found.start()
+            if self._looks:
+                if self._look(state.read - len(text) + at):
+                    continue
+                if self._is_no_place(text, at):
+                    at += 1
+                    continue
             cut, resume = self._judge(text, None if far else start, at, final)
             if resume is None:
                 waits = True
@@ -189,6 +211,36 @@ class SentenceSplitter:
         state.near = [text[kept:]]
         state.waiting = at - kept if waits and not final else None
         return pieces
+
+    def _look(self, end: int) -> bool:
+        """Whether the language is known now, by the text up to `end`."""
+        state = self._state
+        if end == self._looked:
+            return False
+        self._looked = end
+        last = end >= HEAD
+        found = detect(state.head[:end], last=last)
+        if found is None and not last:
+            return False
+        state.found, state.head = found or UNDETERMINED, ""
+        self._set_language()
+        return True
+
+    def _set_language(self) -> None:
+        """Take the tables of the language given or found; while there is none, look wherever any ends sentences."""
+        code = self._code if self._code is not None else self._state.found or None
+        self._looks = code is None
+        self._looked = -1
+        self._language = language = _with_abbreviations(code, self._own)
+        self._find_in_text = candidates(
+            language.stops + language.capital_stops + (_STOPS_SOMEWHERE if self._looks else ""), language.not_stops
+        ).search
+        run_of_stops(language.stops)  # so that no token pays for compiling it
+        self._set_line(self._state.line)
+
+    def _is_no_place(self, text: str, at: int) -> bool:
+        """Whether only the languages that are not found yet have a stop here."""
+        return text[at] in _STOPS_SOMEWHERE and text[at] not in self._language.stops + self._language.capital_stops
 
     def _skip_space(self, text: str, at: int) -> int:
         state = self._state
@@ -268,11 +320,12 @@ class SentenceSplitter:
 
 
 _NEWLINE = re.compile("\n").search
+_STOPS_SOMEWHERE = "".join({sign for each in LANGUAGES.values() for sign in each.stops + each.capital_stops})
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _with_abbreviations(language: str | None, own: tuple[str, ...]) -> Language:
-    tables = language_of(language)
+    tables = UNKNOWN if language in (None, UNDETERMINED) else language_of(language)
     words = {word.strip().removesuffix(".").lower(): Kind.INNER for word in own}
     return msgspec.structs.replace(tables, abbreviations={**tables.abbreviations, **words}) if words else tables
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum
 
 from flows.sentences.languages import Kind, Language
 from flows.sentences.signs import (
+    BLANKS,
     LOOK_BACK,
     OPENING,
     TAIL,
@@ -18,7 +20,8 @@ from flows.sentences.signs import (
     run_of_stops,
 )
 
-_JOINTS = re.compile(r"[-'’/]")
+JOINTS = re.compile(r"[-–'’/]")
+_SHORT = 8
 _SPACED_CLOSING = "\"'”’»)"
 
 
@@ -26,6 +29,11 @@ class Verdict(Enum):
     CUT = "a sentence ends here"
     JOIN = "it does not"
     WAIT = "that cannot be told yet"
+
+
+def verdict_on(condition: bool | None, then: Verdict, otherwise: Verdict) -> Verdict:
+    """A verdict on a condition that may not be known yet."""
+    return Verdict.WAIT if condition is None else then if condition else otherwise
 
 
 class Stop:
@@ -39,6 +47,7 @@ class Stop:
       stop touches, "" if none
     - `closers`: quotation marks and brackets behind the stop that belong to the sentence
     - `next`: the next visible character or line break behind all that, at `ahead`; "" while there is none
+    - `far`: so much white space has come that nothing behind it matters
     - `unfinished`: half a sign has come that may still belong to the sentence
     - `glued`: nothing stands between the stop (or its closers) and `next`
     - `cut`: where the sentence would end; `end`: where the scan goes on when it does not
@@ -51,6 +60,7 @@ class Stop:
         "closers",
         "cut",
         "end",
+        "far",
         "final",
         "glued",
         "item",
@@ -79,15 +89,18 @@ class Stop:
 
     def _look_ahead(self) -> None:
         """Find the next visible character behind all that still belongs to the sentence."""
-        text = self.text
+        text, self.far = self.text, False
         tail = _match(TAIL, text, self.end)
         self.closers = text[self.end : tail]
         end = tail
         while True:
             end = _match(TRAIL, text, end)
-            ahead = end
-            while ahead < len(text) and text[ahead] != "\n" and text[ahead].isspace():
+            ahead, furthest = end, min(len(text), end + BLANKS)
+            while ahead < furthest and text[ahead] != "\n" and text[ahead].isspace():
                 ahead += 1
+            if ahead == end + BLANKS:
+                self.next, self.unfinished, self.far = "", False, True
+                break
             self.next = text[ahead : ahead + 1]
             if ahead == end or not self._may_close(self.next):
                 self.unfinished = False
@@ -97,7 +110,7 @@ class Stop:
                 break
             end = ahead + 1  # between spaces it closes; before a word it would open
             self.closers += self.next
-        if len(text) - ahead <= UNFINISHED_LENGTH and UNFINISHED.fullmatch(text, ahead):
+        if not self.far and len(text) - ahead <= UNFINISHED_LENGTH and UNFINISHED.fullmatch(text, ahead):
             self.unfinished = True
         self.glued = ahead == tail
         self.ahead = self.cut = ahead
@@ -112,19 +125,31 @@ class Stop:
         """What the tables say of the word before the stop."""
         table = self.language.abbreviations
         word = self.word
-        lower = word.lower()
+        spaced = self._spaced_kind() if len(self.words) > 1 and self.words[-2][-1] == "." else None
+        if spaced:
+            return spaced
         if len(word) == 1:
-            if len(self.words) > 1 and len(self.words[-2]) == 2 and self.words[-2][1] == ".":
-                spaced = table.get(f"{self.words[-2].lower()}{lower}")  # z. B.
-                if spaced:
-                    return spaced
             return table.get(word)  # a capital is an initial, unless the table has it so
+        lower = word.lower()
         found = table.get(word) or table.get(lower)
         if found is Kind.INNER and word.isupper() and "." not in word and word not in table:
             return None  # San Jose, CA.
-        if not found and lower.endswith(self.language.compounds):
+        if found:
+            return found
+        if lower.endswith(self.language.compounds):
             return Kind.MAYBE
-        return found or table.get(_JOINTS.split(lower)[-1])
+        last = JOINTS.split(word)[-1]
+        return table.get(last) or table.get(last.lower())
+
+    def _spaced_kind(self) -> Kind | None:
+        """The same of the word together with those before it, as far as they are cut short: z. B., a. e. c."""
+        found, joined = None, self.word.lower()
+        for word in reversed(self.words[:-1]):
+            if word[-1] != "." or len(word) > _SHORT:
+                break
+            joined = word.lstrip(OPENING).lower() + joined
+            found = self.language.abbreviations.get(joined) or found
+        return found
 
     def next_word(self) -> str | None:
         """The word ahead in lower case ("" where there is none); None while it may still grow."""
@@ -150,8 +175,16 @@ class Stop:
         if len(word) == 1 and self.text[self.ahead + 1 : self.ahead + 2] == ".":
             return False  # the next of several initials
         if word in self.language.openers:
-            return True
+            return not self.is_number_ahead(word)
         return titles and self.language.abbreviations.get(word) is Kind.NAME
+
+    def follows_number(self) -> bool:
+        return len(self.words) > 1 and (self.words[-2][-1].isdigit() or self.words[-2][-1] == ".")
+
+    def is_number_ahead(self, word: str) -> bool:
+        """Whether the word ahead is cut short, and numbers something: Inv. No. 5"""
+        stopped = self.text[self.ahead + len(word) : self.ahead + len(word) + 1] == "."
+        return stopped and self.language.abbreviations.get(word) is Kind.NUMBER
 
     def has_partner(self) -> bool | None:
         """Whether the word ahead goes on after a PLACE or TIME; None while it may still become such a word."""
@@ -168,6 +201,10 @@ class Stop:
         """Whether the clause is still in its opening phrase: At 5 a.m. …"""
         clause = self.before.rpartition(": ")[2].split(None, 1)
         return self.start is not None and bool(clause) and clause[0].lower() in self.language.prepositions
+
+
+Rule = Callable[[Stop], Verdict | None]
+"""Answers CUT, JOIN or WAIT; None leaves it to the next rule."""
 
 
 def _match(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -14,9 +14,11 @@ WORDS = """
     Dr Mr U.S U.K a.m p.m Inc etc No Fig e.g z B St I A b it It The Senate Monday word Word was 1 2 12 3.5 Yahoo Who
     Weekly https://a.b/c?d=E x@y.z v1.2 ``` ~~~ ` ` ** _ # ## | - • > 1. 2) a. ii. [1] [ ] ( ) { } < <3 :) :-) :- : ;
     , . . . ! ? .. ... … 。 ！ ？ । ؟ ። ։ ． 「 」 《 》 “ ” „ « » " ' '' — – - 😀 👍🏽 ✓ é ß İ 走 と नमस्ते سلام ﬁ
+    und nicht für Ihre que para merci это что не Std Sig EE UU 3. 7.10. Okt XX ᠃ ꧉ ﹒ monatl Mo.–Fr
 """
 SPACES = [" ", " ", " ", "  ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "    ", ". ", ". A", ".\n", '."', ".) "]
-LONG = [" " * 300, "x" * 300, "A b. " * 60, "." * 80, "(" * 20, "😀" * 40]
+LONG = [" " * 300, " " * 511, "\t" * 600, "\n" + " " * 600, "```\nx\n" + "`" * 600]
+LONG += ["x" * 300, "A b. " * 60, "." * 80, "(" * 20, "😀" * 40]
 SHORT = st.lists(st.sampled_from([*WORDS.split(), *SPACES]), max_size=30).map("".join) | st.text(max_size=40)
 TEXTS = st.tuples(SHORT, st.sampled_from(["", "", "", *LONG]), SHORT).map("".join)
 CODES = st.sampled_from([*LANGUAGES, "xx", None])

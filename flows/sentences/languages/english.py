@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from flows.sentences.languages.language import Language, beginnings, table, words
+from flows.sentences.languages.language import ANY, Language, beginnings, table, words
 
 ENGLISH = Language(
     abbreviations=table(
         name="""mr mrs ms mx messrs mmes dr drs prof profs Rev Fr Hon pres supt capt cpt lt cmdr adm sgt cpl pvt
             maj col brig mt sts Sens Reps Gens geo wm chas jas thos jos""",
         inner="""e.g i.e eg ie vs v cf viz al op cit ibid approx ca circa incl excl esp resp aka a.k.a w.r.t n.b
-            q.v abbr avg intl natl est'd p.s PS""",
+            q.v abbr avg intl natl est'd p.s PS attn c.o encl""",
         number="""no nos nr n° nº fig figs p pp pg pgs sec secs art arts ch chap chaps eq eqs vol vols ex exs tab
-            ref refs fn rs ver apt rm ext tel ph para paras par bk pt pts app cl ste cir est u.s.c Jan Feb Mar Apr
-            Jun Jul Aug Sep Sept Oct Nov Dec""",
-        unit="lb lbs oz ft in yd yds mi kg km cm mm hr hrs min mins sq cu fl gal qt tsp tbsp mph deg",
+            ref refs fn rs ver apt rm ext tel ph para paras par bk pt pts app cl ste cir est u.s.c opt acct accts
+            inv invs bldg blds qty flr ser tkt""",
+        date="Tues Thur Thurs",
+        unit="""lb lbs oz ft in yd yds mi kg km cm mm hr hrs min mins sq cu fl gal qt tsp tbsp mph deg wk wks
+            yr yrs mo mos pc pcs ea doz""",
         time="a.m p.m b.c a.d b.c.e c.e",
         place="u.s u.k u.n e.u u.s.a u.s.s.r u.a.e",
-        list="""etc misc ph.d ll.d m.d ed eds trans repr orig var dept temp max alt fem masc adj adv obs pron hist
-            cont contd poss prob""",
-        maybe="""inc co corp ltd llc llp plc bros jr sr esq st ave blvd rd ln hwy pkwy Gov Gen Sen Rep Det Insp
-            Amb asst assoc atty assn Dist Div mfg mgr Univ Acad Inst d.phil m.sc b.sc d.c d.d.s Ft Mon Tue Tues
-            Wed Thu Thur Thurs Fri Sat Sun Ala Ariz Ark Calif Colo Conn Del Fla Ga Ill Ind Kan Ky La Mass Md Mich
-            Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo""",
+        list="""etc misc ph.d ll.d m.d ed eds trans repr orig var dept depts temp max alt fem masc adj adv obs pron
+            hist cont contd poss prob""",
+        maybe="""inc co corp ltd jr sr esq st ave blvd rd ln hwy pkwy Gov Gen Sen Rep Det Insp Amb asst assoc atty
+            assn Dist Div mfg mgr mgrs Univ Acad Inst d.phil m.sc b.sc d.c d.d.s Ft Ala Ariz Ark Calif Colo Conn
+            Del Fla Ga Ill Ind Kan Ky La Mass Md Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis
+            Wyo appt appts rep reps dir amt pmt pymt bal addr svc svcs acctg mgmt exec admin rcpt recd cust ctr dba
+            bros pty plc llp llc sched conf pkg pkgs shpt qtr yrly mthly""",
     ),
     openers=words(
         """the a an this that these those there here it its it's he she they we i i'm i've i'd i'll you your his
@@ -59,7 +62,7 @@ ENGLISH = Language(
     ),
     marked_names=words("yahoo! jeopardy! oklahoma! joomla! guess? e!") | {"who? weekly"},
     always_capital=words("i i'm i've i'd i'll"),
-    lower_starts=True,
+    lower_starts=ANY,
 )
 
 LANGUAGES = {

@@ -18,6 +18,7 @@ class Kind(Enum):
     NAME = "stands before a name, never at the end: Dr. Meier"
     INNER = "stands inside a sentence, never at the end: e.g., vs., z. B."
     NUMBER = "stands before a number or label, else it ends: No. 5, Fig. A"
+    DATE = "stands beside a number or another date, else it ends: 5 Oct., Fri. Oct. 5"
     UNIT = "stands behind a number and ends before a capital: 5 lb. of flour"
     TIME = "ends before a capital, unless the sentence has only just begun: At 5 p.m. Mr. Smith …"
     PLACE = "ends before a capital, unless that goes with it: the U.S. Senate"
@@ -55,10 +56,28 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """Signs that are a full stop or a backtick elsewhere, not here."""
     capital_stops: str = ""
     """Signs that end a sentence only before a capital: a semicolon."""
-    ordinals: bool = False
-    """A number with a full stop is an ordinal: am 3. Oktober."""
-    lower_starts: bool = False
-    """A sentence may open with a small letter, as in chats. Needs a good table of abbreviations."""
+    months: frozenset[str] = frozenset()
+    """The names of the months."""
+    ordinals: int = 0
+    """A number with a full stop is an ordinal, if it has no more digits than this: am 3. Oktober."""
+    ordinal_days: bool = False
+    """It is one in dates only: den 24. December."""
+    capital_nouns: bool = False
+    """Every noun has a capital: 5 Std. Fahrt."""
+    unspoken: tuple[str, ...] = ()
+    """What no word ends with: monatl. Beitrag."""
+    syllabic_consonants: bool = False
+    """There are words without a vowel: krk."""
+    one_letter: frozenset[str] = frozenset()
+    """Words of one letter that may end a sentence, and are no initials: Ik bel u."""
+    double_letters: bool = False
+    """A letter twice shortens a plural: EE. UU."""
+    lower_starts: tuple[str, ...] = ()
+    """A sentence may open with a small letter, as in chats, behind a word that ends so: that shows that it is whole,
+    for words are cut short before a vowel. `ANY` ending will do where the table of abbreviations is good enough."""
+
+
+ANY = ("",)
 
 
 def words(text: str) -> frozenset[str]:
@@ -68,6 +87,11 @@ def words(text: str) -> frozenset[str]:
 
 def beginnings(text: str) -> tuple[str, ...]:
     """The same for `heads`."""
+    return tuple(text.split())
+
+
+def endings(text: str) -> tuple[str, ...]:
+    """The same for `lower_starts`."""
     return tuple(text.split())
 
 

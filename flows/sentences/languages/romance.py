@@ -2,83 +2,112 @@
 
 from __future__ import annotations
 
-from flows.sentences.languages.language import Language, table, words
+from flows.sentences.languages.language import Language, endings, table, words
 
 FRENCH = Language(
     abbreviations=table(
-        name="M MM mme mmes mlle mlles mgr Me dr Pr prof St Ste gal lt",
-        inner="c.-à-d cad p.ex ex cf env apr ap j.-c vs al op cit ibid resp éd coll trad fr angl lat ndlr",
-        number="no n° nº nos p pp fig vol art chap sect par tél tel janv févr avr juil sept oct nov déc",
-        unit="hab kg km",
+        name="M MM mme mmes mlle mlles mgr Me dr Pr prof St Ste gal lt mr mrs",
+        inner="""c.-à-d cad p.ex ex cf env apr ap j.-c vs al op cit ibid resp éd coll trad fr angl lat ndlr att max
+            approx moy nb ds pdt""",
+        number="no n° nº nos p pp fig vol art chap sect par tél tel réf éts bât esc app appt fax",
+        unit="hab kg km min sem h sec mn j",
         list="etc",
-        maybe="av bd cie sté s.a s.a.r.l co inc ltd jr sr",
+        maybe="""av bd blvd cie sté ets s.a s.a.r.l s.a.v co inc ltd jr sr apr.j.-c dép dépt univ assoc bt boul pl imp
+            rte chem tjs qté mt st""",
     ),
     openers=words(
         """le la les l'on un une des ce cet cette ces il elle ils elles on nous vous je tu c'est qui que quand où
-        comment pourquoi mais et ou or donc car si alors puis après avant dans en sur pour par avec à au aux"""
+        comment pourquoi mais et ou or donc car si alors puis après avant dans en sur pour par avec à au aux votre
+        vos notre nos merci veuillez oui non ne pas aucun tous toutes j'ai c'était d'accord il bonne sans dès
+        malheureusement pouvez avez est"""
     ),
-    lower_starts=True,
+    lower_starts=endings("a e i o u y é è ê à ù û as es is os us és ais ons ant ent ez er ir oir eux aux eur our"),
+    one_letter=frozenset("ay"),
     capital_stops=";",
 )
 
 SPANISH = Language(
     abbreviations=table(
-        name="sr sra srta sres sras dr dra drs D dª dña prof profa lic ing arq gral cnel sto sta fr mons mt",
-        inner="admón p.ej ej vs aprox ca cf cfr ee op cit ibid al ed eds trad núm.tel",
-        number="""núm num nº n° no pág págs p pp art arts cap vol fig párr párrs párrf tel tfno ene feb abr may
-            jun jul ago sep sept set oct nov dic lun mar mié jue vie sáb dom""",
+        name="""sr sra srta sres sras srtas dr dra drs D dª dña prof profa lic licda ing arq gral cnel sto sta fr mons
+            mt excmo excma excmos excmas ilmo ilma ilmos ilmas rvdo rvda rvdmo exmo exma ldo lda ntra ntro tte""",
+        inner="""admón p.ej ej vs aprox ca cf cfr op cit ibid al ed eds trad núm.tel máx mín apox atte prom imp
+            equiv""",
+        number="""núm num nº n° n.º no pág págs p pp art arts cap vol fig párr párrs párrf tel tfno teléf tlf apdo
+            apto esc ref núms izq izda dcha km""",
+        unit="min seg hs hrs kg cm pts ptas",
+        time="a.m p.m",
         list="etc",
-        maybe="av avda cía co s.a s.l inc ltd jr ee.uu uu",
+        maybe="""av avda cía co s.a s.l s.a.u c.v inc ltd jr ee.uu dpto depto ud uds vd vds dto cta c.p s.a.s admon
+            doc univ hnos urb ctra pza pº bco sdad a.c d.c gob""",
     ),
     openers=words(
         """el la los las un una unos unas este esta estos estas ese esa eso esto él ella ellos ellas yo tú usted
         nosotros se lo le que qué quién cómo cuándo dónde por para con en de desde a al si no y o pero como cuando
-        además también"""
+        además también su sus mi nuestro nuestra gracias hay es son sin hasta ya le les ustedes puede tiene sí
+        lamentablemente"""
     ),
+    double_letters=True,
     capital_stops=";",
 )
 
 ITALIAN = Language(
     abbreviations=table(
         name="""sig sigg sig.ra sig.na sigra dott dott.ssa dottssa dr prof prof.ssa ing avv arch geom rag On sen
-            mons s ss egr gent spett ill dir amm cav comm gen col cap ten v.cte psicol""",
-        inner="es az p.es ad.es cfr cf ca circa c.a vs op cit ibid al d econ ecc.mo tecn scient lett ant st",
-        number="""n nn nr num no n° nº p pp pag pagg art artt vol fig par tel v via feb apr mag giu lug ago set
-            sett ott nov dic lun mar mer gio ven sab dom""",
+            mons s ss egr gent spett ill dir amm cav comm gen col cap ten v.cte psicol gent.mo gent.ma
+            preg.mo dott.i""",
+        inner="""es az p.es ad.es cfr cf ca circa c.a vs op cit ibid al d econ ecc.mo tecn scient lett ant st max
+            mass all c.m u.s p.v nb incl escl q.ta""",
+        number="n nn nr num no n° nº p pp pag pagg art artt vol fig par tel v via int cell fax rif cod civ",
+        unit="min sec h kg km gg sett eur lt",
         list="ecc etc",
-        maybe="s.p.a s.r.l co inc ltd jr sr f.p",
+        maybe="s.p.a s.r.l co inc ltd jr sr f.p a.c d.c uff rep mitt doc",
     ),
     openers=words(
         """il lo la i gli le un uno una questo questa questi queste quello quella egli ella essi loro io tu noi
-        voi si che chi come quando dove perché ma e o se non per con in di da a al nel sul poi anche"""
+        voi si che chi come quando dove perché ma e o se non per con in di da a al nel sul poi anche lei lui vi ci
+        grazie la sua suo nostro vostro può è sono ha hanno sì no alla dal dalla del della purtroppo ogni tutti"""
     ),
+    one_letter=frozenset("è"),
+    double_letters=True,
     capital_stops=";",
 )
 
 PORTUGUESE = Language(
     abbreviations=table(
-        name="sr sra srs sras srta dr dra drs prof profa profª eng D st sto sta pe fr gen cel ten exmo exma",
-        inner="p.ex ex vs aprox ca cf cfr op cit ibid al ed trad",
-        number="""nº n° núm num pág págs p pp art arts cap vol fig tel jan fev mar abr mai jun jul ago set out nov
-            dez""",
+        name="""sr sra srs sras srta dr dra drs dras prof profa profª profs eng D st sto sta pe fr gen cel ten exmo exma
+            exmos exmas ilmo ilma arq""",
+        inner="p.ex ex vs aprox ca cf cfr op cit ibid al ed trad máx mín méd obs atte incl excl séc qtd",
+        number="nº n° n.º núm num n pág págs p pp art arts cap vol fig tel apto apt ap bl cx r cód ref",
+        unit="min seg h hs kg cm",
+        time="a.m p.m",
         list="etc",
-        maybe="av cia ltda s.a co inc ltd jr",
+        maybe="av cia ltda s.a co inc jr depto dept dep dir a.c d.c trav rod est mi bi",
     ),
     openers=words(
         """o a os as um uma este esta estes estas esse essa isso isto ele ela eles elas eu tu você nós que quem
-        como quando onde por para com em de no na se não e ou mas também"""
+        como quando onde por para com em de no na se não e ou mas também seu sua seus suas nosso nossa obrigado
+        obrigada há é são sem até já vocês pode tem sim ao à infelizmente qual vou"""
     ),
+    one_letter=frozenset("é"),
+    double_letters=True,
     capital_stops=";",
 )
 
 ROMANIAN = Language(
     abbreviations=table(
-        name="dl dna dra dr prof ing sf st gen col",
-        inner="ex cca aprox cf vs op cit",
-        number="nr pag p art cap vol fig tel str bd",
-        list="etc ș.a ş.a",
-        maybe="co inc ltd jr sr",
+        name="dl dna dra d-na d-ra d-l dr prof ing sf st gen col av dvs",
+        inner="ex cca aprox cf vs op cit p.ex max resp incl excl n.b lat",
+        number="nr pag p art cap vol fig tel bl ap sc et alin lit int fax jud",
+        unit="min sec kg km săpt h",
+        list="etc ș.a ş.a ș.a.m.d",
+        maybe="co inc ltd jr sr s.a s.r.l dept mil mld tril î.hr d.hr î.e.n e.n loc str bd",
     ),
+    openers=words(
+        """el ea ei ele eu tu noi voi acest această acești aceste acesta aceasta acela un o și dar sau dacă când
+        unde cum ce cine pentru cu în la de din pe nu da mai apoi vă vom este sunt are au poate mulțumim mulțumesc
+        vă toate după până fără nici"""
+    ),
+    one_letter=frozenset("e"),
 )
 
 LANGUAGES = {

@@ -6,68 +6,97 @@ from flows.sentences.languages.language import EVERYWHERE, Language, table, word
 
 POLISH = Language(
     abbreviations=table(
-        name="ul al pl dr prof mgr inż hab doc ks św gen płk ppłk kpt por p pp",
-        inner="np tzn tj m.in min in ok zob tzw ww ub jw bałt ang łac niem franc ros wg ds im",
-        number="nr nry s str rys tab t rozdz art ust pkt poz tel",
-        unit="godz tys mln mld zł gr r w",
+        name="""ul al pl dr prof mgr inż hab doc ks św gen płk ppłk kpt por p pp os im lek med adw red""",
+        inner="""np tzn tj m.in ok zob tzw ww ub jw bałt ang łac niem franc ros wg ds dot maks ew pow j.w obsł
+            jedn odp zwł""",
+        number="nr nry s str rys tab t rozdz art ust pkt poz tel lok m zał par ppkt fax",
+        unit="godz zł gr r w sek szt kg km mies tyg",
         list="itd itp etc",
-        maybe="co inc ltd jr sr sp z.o.o",
+        maybe="co inc ltd jr sr sp z.o.o sp.z.o.o s.a tys mln mld n.e p.n.e woj",
     ),
-    ordinals=True,
+    openers=words(
+        """to ten ta te ci ja ty on ona ono my wy oni one w we z ze na do od po o i a ale lub czy jeśli jeżeli gdy
+        kiedy gdzie jak co kto dlaczego ponieważ dlatego więc nie tak już teraz dziś jutro proszę prosimy dziękuję
+        dziękujemy pani jest są może można wszystkie każdy nasz nasza niestety za przy dla oraz jego jej ich się
+        potem"""
+    ),
+    ordinals=3,
 )
 
 CZECH = Language(
     abbreviations=table(
-        name="ul nám dr prof doc ing mgr bc mudr judr phdr sv st gen plk p pí pp",
-        inner="např tzv tj resp cca popř příp mj vč vs srov viz lat angl něm",
-        number="č čís s str obr tab kap odst čl tel roč",
-        unit="hod min sek tis mil mld kč r",
+        name="ul nám dr prof doc ing mgr bc mudr judr phdr rndr sv st gen plk p pí pp tř bří",
+        inner="""např tzv tj resp cca popř příp mj vč vs srov viz lat angl něm max pozn kupř tzn ev""",
+        number="č čís s str obr tab kap odst čl tel roč písm mob",
+        unit="hod sek kč r kg km ks měs týd",
         list="atd apod aj etc",
-        maybe="a.s s.r.o spol co inc ltd jr sr ml",
+        maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l př.n.l okr odd",
     ),
-    ordinals=True,
+    openers=words(
+        """to ten ta tato tento já ty on ona my vy oni v ve z ze na do od po o a i ale nebo pokud když kde kdy jak co
+        kdo proč protože proto tak ne ano již už nyní dnes zítra prosím děkuji děkujeme je jsou může můžete váš vaše
+        náš naše všechny každý bohužel za při pro jeho její jejich po ať"""
+    ),
+    ordinals=3,
+    syllabic_consonants=True,
 )
 
 SLOVAK = Language(
     abbreviations=table(
         name="ul nám dr prof doc ing mgr bc mudr judr phdr sv st gen plk p pí",
-        inner="napr tzv tj resp cca popr príp vs porov pozri lat angl nem t.j",
+        inner="napr tzv tj resp cca popr príp vs porov pozri lat angl nem t.j max min tzn pozn",
         number="č čís s str obr tab kap ods čl tel roč",
-        unit="hod min sek tis mil mld sk r",
+        unit="hod sek sk r kg km ks",
         list="atď a.i apod etc",
-        maybe="a.s s.r.o spol co inc ltd jr sr ml",
+        maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l",
     ),
-    ordinals=True,
+    openers=words(
+        """to ten tá tento táto ja ty on ona my vy oni v vo z zo na do od po o a i ale alebo ak keď kde kedy ako čo kto
+        prečo pretože preto tak nie áno už teraz dnes zajtra prosím ďakujem ďakujeme je sú môže môžete váš vaše náš
+        naše všetky každý bohužiaľ za pri pre jeho jej ich potom"""
+    ),
+    ordinals=3,
+    syllabic_consonants=True,
 )
 
 HUNGARIAN = Language(
     abbreviations=table(
-        name="dr prof ifj id özv szt st gen",
-        inner="pl ún kb vö ill",
-        number="sz old o köt fej ábra tel",
+        name="dr prof ifj id özv szt st gen ing",
+        inner="pl ún kb vö ill max min ld tkp",
+        number="sz old o köt fej ábra tel u em hrsz fszt sor bek mell",
+        unit="p mp kg km db",
         list="stb etc",
-        maybe="kft zrt nyrt bt co inc ltd",
+        maybe="kft zrt nyrt bt co inc ltd mrd i.e i.sz kr kr.e kr.u krt",
     ),
-    ordinals=True,
+    openers=words(
+        """a az egy ez azok ezek én te ő mi ti ők és de vagy ha amikor hol mikor hogyan mit mi ki miért mert ezért így
+        nem igen már most ma holnap kérem kérjük köszönjük köszönöm van vannak lehet minden sajnos hogy is csak
+        hívja hívjon önnek ön várjuk"""
+    ),
+    ordinals=4,
+    one_letter=frozenset("ő"),
 )
 
 RUSSIAN = Language(
     abbreviations=EVERYWHERE
     | table(
         name="гр г-н г-жа д-р проф акад доц инж тов св ген полк кап ул пл пер просп наб обл пос пгт дер о р",
-        inner="т.е т.н т.к т.о напр ср тж вкл искл ок прим ред изд сост букв дев лат греч англ нем фр чл корр зам зав",
-        number="рис табл гл ст стр с п пп т тт д корп оф тел вып разд № янв февр апр авг сент окт нояб дек",
-        unit="тыс млн млрд руб коп долл мин сек час ч км кг см мм кв куб экз чел гг вв в г",
+        inner="""т.е т.н т.к т.о напр ср тж вкл искл ок прим макс приб ред изд сост букв дев лат греч англ нем фр чл
+            корр зам зав""",
+        number="рис табл гл ст стр с п пп т тт д корп оф тел вып разд №",
+        unit="руб коп долл мин сек час ч км кг см мм кв куб экз чел гг вв в г",
         time="до.н.э н.э",
         list="т.д т.п др пр",
-        maybe="у.е им",
+        maybe="у.е им тыс млн млрд трлн отд теч до.н",
     ),
     openers=words(
         """в на и а но он она оно они мы вы я ты это этот эта эти тот та те так там тут здесь как что кто где
         когда если для по при после до от из у с к о об не нет да все всё его её их мой наш ваш просьба потом
-        затем"""
+        затем спасибо пожалуйста ваш ваша ваше ваши нас вас их было есть можно нужно к сожалению ждём перезвоните
+        также"""
     ),
     prepositions=words("в с до от к на за после около"),
+    one_letter=frozenset("я"),
 )
 
 UKRAINIAN = Language(
@@ -75,13 +104,19 @@ UKRAINIAN = Language(
     | table(
         name="""п пп д-р проф акад доц інж ім св ген полк вул пл пров просп бул обл смт м о чл канд журн ред укр
             наук""",
-        inner="т.зв зв напр див пор прим літ тобто англ нім лат рос",
+        inner="т.зв зв напр бл макс мін див пор прим літ тобто англ нім лат рос",
         number="рис табл гл розд ч стор стр с т кв буд корп тел вип вид №",
-        unit="тис млн млрд грн коп кб мб хв сек год град га км кг см мм од шт рр ст в р дол",
+        unit="грн коп кб мб хв сек год град га км кг см мм од шт рр ст в р дол",
         list="тощо т.д т.п ін",
-        maybe="у.о",
+        maybe="у.о тис млн млрд трлн відд",
+    ),
+    openers=words(
+        """в у на і й та а але він вона воно вони ми ви я ти це цей ця ці той те як що хто де коли якщо для по при
+        після до від з із зі про не ні так усе все всі його її їх мій наш наша ваш ваша ваші потім тут там зараз
+        сьогодні завтра дякую дякуємо будь ласка можна треба є був була чекаємо передзвоніть також"""
     ),
     prepositions=words("у в з до від на за після"),
+    one_letter=frozenset("яєй"),
 )
 
 BULGARIAN = Language(
@@ -90,9 +125,16 @@ BULGARIAN = Language(
         name="г-н г-жа д-р проф доц инж акад св ген полк ул пл бул гр с",
         inner="напр вкл вж срв т.е т.нар изкл ок бел",
         number="стр т чл ал рис табл гл тел бл ап",
-        unit="лв ст хил млн млрд мин сек ч км кг г гг в",
+        unit="лв ст мин сек ч км кг г гг в",
         list="др т.н",
+        maybe="хил млн млрд отд",
     ),
+    openers=words(
+        """в във на и а но или ако когато къде как какво кой защо защото аз ти той тя то ние вие те този тази това
+        тези за от до при след преди с със не да вече сега днес утре моля благодаря благодарим има е са може всички
+        нашият вашият вашата също"""
+    ),
+    one_letter=frozenset("яеи"),
 )
 
 KAZAKH = Language(
