@@ -136,6 +136,52 @@ def test_a_clause_of_full_width_marks_needs_no_space() -> None:
     assert cuts(core.feed(text("您好，包裹到了。请查收"))) == [(3, "clause"), (8, "sentence")]
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "3：30",
+        "10，000元",
+        "1：2",
+        "３：３０",
+        "1、5",
+        "10,\u00a0000",
+        "18: 30",
+        "2019 – 2023",
+        "٣، ٥",
+        "5；6",
+        "1﹐000",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_no_clause_ends_inside_a_number(number: str, size: int) -> None:
+    whole = f"时间是{number}左右吧，再见"
+    core = Windows(WindowSettings(mode="clause", language="zh"), OPEN)
+    found = [cut for i in range(0, len(whole), size) for cut in cuts(core.feed(text(whole[i : i + size])))]
+    assert found == [(whole.index("再"), "clause")]
+
+
+@pytest.mark.parametrize(
+    "number", ["10，000", "三十五", "3：30", "五千两百", "12万", "１０，０００", "3点半", "２０２６"]
+)
+@pytest.mark.parametrize("most", range(2, 9))
+def test_a_full_window_is_never_cut_inside_a_number(number: str, most: int) -> None:
+    whole = f"我们一共付了{number}元，谢谢您的来电"
+    core = Windows(WindowSettings(mode="clause", max_chars=most, language="zh"), OPEN)
+    begin = whole.index(number)
+    ends = [at for character in whole for at, _ in cuts(core.feed(text(character)))]
+    assert ends
+    assert [at for at in ends if begin < at < begin + len(number)] == []
+
+
+def test_a_language_that_nobody_gave_is_found_by_the_first_words_and_kept_in_the_snapshot() -> None:
+    hello, rest = "Guten Tag, vielen Dank für Ihre Anfrage. Wir sitzen im 3.", " Stock links. Gut"
+    for chosen, at in ((WindowSettings(), 71), (WindowSettings(language="en"), 58)):
+        core, resumed = windows(chosen), windows(chosen)
+        assert cuts(core.feed(text(hello))) == [(41, "sentence")]
+        resumed.restore(core.snapshot())
+        assert cuts(resumed.feed(text(rest)))[0] == (at, "sentence")
+
+
 def test_only_paragraphs_end_a_window_where_that_is_wanted() -> None:
     core = windows(WindowSettings(mode="paragraph"))
     assert cuts(core.feed(text("One. Two.\nThree.\n\nFour. Five"))) == [(18, "paragraph")]
@@ -179,7 +225,7 @@ def test_the_end_closes_what_the_splitter_had_open() -> None:
 @settings(max_examples=400)
 @example("; 、1", 1, 4, 0, "clause")
 @given(
-    st.text(alphabet=".!? \n\t\r\x0b\x85\u2003\u2028\u3000,;abcAB1`*-(、。", max_size=200),
+    st.text(alphabet=".!? \n\t\r\x0b\x85\u2003\u2028\u3000,;abcAB12`*-(、。：一十–", max_size=200),
     st.integers(1, 20),
     st.integers(1, 30),
     st.integers(0, 30),
@@ -203,7 +249,10 @@ def test_a_cut_leaves_something_on_its_left(window: str) -> None:
     assert cut is None or 1 <= cut <= len(window)
 
 
-@given(st.text(alphabet="ab1 \n,、，”)。漢é‍\u0301", min_size=1, max_size=12), st.sampled_from("ab1 \n,、，”)漢\u0301"))
+@given(
+    st.text(alphabet="ab12 \n,、，：”)。漢一十é‍\u0301", min_size=1, max_size=12),
+    st.sampled_from("ab12 \n,、，：”)漢一十\u0301"),
+)
 def test_where_no_place_can_have_come_none_has(window: str, char: str) -> None:
     if best_cut(window) is None and not may_have_place(window + char):
         assert best_cut(window + char) is None

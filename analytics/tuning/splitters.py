@@ -6,7 +6,8 @@ Rules
   is not proved before all text up to it has come, nor, behind a blank, before something visible has.
 - Where that is not enough, the piece is split again, character by character.
 - What a splitter has emitted depends on the text alone, not on the pieces; so the cuts are those of every chunking.
-- Behind a line break a splitter is as new. Behind any other cut it is as behind a full stop that needs no proof.
+- Behind a line break a splitter is as new. Behind any other cut it is as behind a full stop that needs no proof. But
+  one that finds its language by the first words has to be given them: then all text before the piece is split again.
 """
 
 from __future__ import annotations
@@ -62,17 +63,19 @@ class Splitters:
             cuts.append((at, len(text) + 1))
         return cuts
 
-    def _proof(self, text: str, language: str, before: int, first: int, last: int) -> int:
+    def _proof(self, text: str, language: str | None, before: int, first: int, last: int) -> int:
         """What proves the cut that follows the one before: `first` at the earliest, `last` at the latest."""
         splitter = self._settings.splitter(language)
-        if before and text[before - 1] != "\n":
+        begin = 0 if language is None else before
+        if language is not None and before and text[before - 1] != "\n":
             if language not in self._behind_stop:
                 learner = SentenceSplitter(language)
                 learner.feed(_STOP)
                 self._behind_stop[language] = learner.snapshot()
             splitter.restore(self._behind_stop[language])
-        splitter.feed(text[before : first - 1])
+        begin += sum(map(len, splitter.feed(text[begin : first - 1])))
         for proof in range(first, last):
-            if splitter.feed(text[proof - 1 : proof]):
+            begin += sum(map(len, splitter.feed(text[proof - 1 : proof])))
+            if begin > before:
                 return proof
         return last

@@ -25,7 +25,7 @@ from connectors.fields import FieldError, check_range
 from connectors.log.records import CLOSE, SECOND, ClosedBy, Record
 from flows.sentences import SentenceSplitter
 from flows.steps.base import Core
-from flows.steps.cuts import best_cut, clause_ends, may_have_place
+from flows.steps.cuts import BEHIND, best_cut, clause_ends, may_have_place
 from flows.steps.events import Boundary, Event, Run, Text
 
 SENTENCE: Final = "sentence"
@@ -36,9 +36,8 @@ TIMEOUT: Final = "timeout"
 MAX_CHARS: Final = "max_chars"
 
 OVERFULL = 4
-_BEHIND = r"\s、，；：”’」』）"
-_WORD_BEGINS = re.compile(rf"(?<=[{_BEHIND}])[^{_BEHIND}]")
-_MAY_BEGIN_BEHIND = re.compile(f"[{_BEHIND}]")
+_WORD_BEGINS = re.compile(rf"(?<=[{BEHIND}])[^{BEHIND}]")
+_MAY_BEGIN_BEHIND = re.compile(f"[{BEHIND}]")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*$")
 
 
@@ -51,7 +50,7 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     min_chars        a shorter window is joined to the next (0: none is)
     first_min_chars  the same for a turn's first window (unset: as `min_chars`)
     max_chars        the longest window (1 to 65,536); up to four times that where there is no place to cut
-    language         of sessions that name none
+    language         of sessions that name none (unset: found by each turn's first words)
     abbreviations    the user's own: none of them ends a sentence
     flush_overrides  patterns (RE2) behind whose match no sentence ends, such as `\\d+\\.`
     """
@@ -62,7 +61,7 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     min_chars: int = 0
     first_min_chars: int | None = None
     max_chars: int = 2_000
-    language: str = "en"
+    language: str | None = None
     abbreviations: tuple[str, ...] = ()
     flush_overrides: tuple[str, ...] = ()
 
@@ -74,7 +73,7 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise FieldError(name, "should be between 0 and max_chars", "max_chars")
         self.splitter(self.language)
 
-    def splitter(self, language: str) -> SentenceSplitter:
+    def splitter(self, language: str | None) -> SentenceSplitter:
         """A splitter for one turn. Raises SettingsError for a pattern that is none."""
         return SentenceSplitter(language, abbreviations=self.abbreviations, flush_overrides=self.flush_overrides)
 
