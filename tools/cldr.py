@@ -119,15 +119,15 @@ def tables(folder: Path, code: str) -> dict[str, set[str]]:
         "others": abbreviations(texts([dates["eras"], parts]), ordinary),
         "words": abbreviations((each for each in texts(segments.get("segments", {})) if "." in each), ordinary),
     }
-    gone: set[str] = set()
-    for kind in ("amounts", "dates", "others", "units", "words"):
-        found[kind] -= gone
-        gone |= found[kind]
     for of in (months, days):
         short, wide = of["format"]["abbreviated"], set(texts(of))
         found["dates"] |= {word for word in short.values() if word not in of["format"]["wide"].values()} & {
             word for word in wide if word.isalpha() and len(word) > 1
         } - ordinary
+    gone: set[str] = set()
+    for kind in ("amounts", "dates", "others", "units", "words"):
+        found[kind] -= gone
+        gone |= found[kind]
     found["months"] = {
         word.lower() for form in months.values() for word in form["wide"].values() if word.isalpha() and len(word) > 2
     }

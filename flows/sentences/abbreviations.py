@@ -15,7 +15,7 @@ import re
 
 from flows.sentences.languages import Kind
 from flows.sentences.signs import CLOSING, VOWEL, is_open
-from flows.sentences.stops import JOINTS, Rule, Stop, Verdict, verdict_on
+from flows.sentences.stops import Rule, Stop, Verdict, verdict_on
 
 CUT, JOIN, WAIT = Verdict.CUT, Verdict.JOIN, Verdict.WAIT
 
@@ -60,10 +60,10 @@ def abbreviation(stop: Stop) -> Verdict | None:
 
 def _is_cut_short(stop: Stop) -> bool:
     """Whether the word can only be one that the tables do not have: it has no vowel, or ends as no word is spoken."""
-    word = JOINTS.split(stop.word)[-1]
-    if len(word) < 2 or not word[1:].islower() or not word.isalpha() or stop.language.syllabic_consonants:
+    word, language = stop.last_part(), stop.language
+    if not word.isalpha() or (VOWEL.search(word) and not word.endswith(language.unspoken)):
         return False
-    return not VOWEL.search(word) or word.lower().endswith(stop.language.unspoken)
+    return len(word) > 1 and word[1:].islower() and not language.syllabic_consonants
 
 
 def doubled(stop: Stop) -> Verdict | None:
@@ -129,7 +129,8 @@ def _number(stop: Stop) -> Verdict | None:
     if not stop.next.isalpha() or stop.next.islower():
         return JOIN
     word = stop.next_word()
-    if word is not None and len(word) == 1 and stop.word.lower() not in stop.language.openers:
+    ordinary = stop.word in stop.language.ordinary
+    if word is not None and len(word) == 1 and not ordinary:
         return JOIN  # Apt. A, Vol. I
     if word is not None and stop.is_number_ahead(word):
         return JOIN
@@ -140,7 +141,7 @@ def _number(stop: Stop) -> Verdict | None:
         return WAIT
     written = stop.text[stop.ahead : stop.ahead + len(word)]
     is_label = written.isupper() or any(c.isdigit() for c in written)
-    return JOIN if is_label or stop.language.capital_nouns else None
+    return JOIN if is_label or not ordinary else None
 
 
 def _date(stop: Stop) -> Verdict | None:
@@ -152,7 +153,8 @@ def _date(stop: Stop) -> Verdict | None:
     table = language.abbreviations
     if word in language.months or Kind.DATE in (table.get(word), table.get(word.capitalize())):
         return JOIN  # Fri. Oct. 5
-    return CUT if opens else JOIN if language.capital_nouns else None
+    is_opening = stop.is_fronted() or (stop.start is not None and len(stop.words) <= 3)  # El 5 oct. Ana …
+    return CUT if opens else JOIN if is_opening or language.capital_nouns else None
 
 
 def _unit(stop: Stop) -> Verdict | None:
@@ -160,7 +162,9 @@ def _unit(stop: Stop) -> Verdict | None:
     if stop.next.isupper() and language.capital_nouns:
         return _maybe(stop)
     if stop.follows_number():
-        return None if stop.next.isupper() and not stop.is_fronted() else JOIN
+        if not stop.next.isupper():
+            return JOIN
+        return verdict_on(stop.opens(titles=False), CUT, JOIN) if stop.is_fronted() else None
     if len(word) == 1:
         return None if word in language.one_letter else JOIN
     goes_on = stop.next.islower() or stop.next.isdigit()

@@ -20,8 +20,9 @@ from flows.sentences.signs import (
     run_of_stops,
 )
 
-JOINTS = re.compile(r"[-–'’/]")
+_JOINTS = re.compile(r"[-–'’/]")
 _SHORT = 8
+_PHRASE = 10
 _SPACED_CLOSING = "\"'”’»)"
 
 
@@ -138,8 +139,12 @@ class Stop:
             return found
         if lower.endswith(self.language.compounds):
             return Kind.MAYBE
-        last = JOINTS.split(word)[-1]
-        return table.get(last) or table.get(last.lower())
+        last = self.last_part()
+        return None if last is word else table.get(last) or table.get(last.lower())
+
+    def last_part(self) -> str:
+        """The word before the stop, without what a hyphen, dash or apostrophe joins to it: Dipl.-Kfm."""
+        return self.word if self.word.isalpha() else _JOINTS.split(self.word)[-1]
 
     def _spaced_kind(self) -> Kind | None:
         """The same of the word together with those before it, as far as they are cut short: z. B., a. e. c."""
@@ -199,8 +204,8 @@ class Stop:
 
     def is_fronted(self) -> bool:
         """Whether the clause is still in its opening phrase: At 5 a.m. …"""
-        clause = self.before.rpartition(": ")[2].split(None, 1)
-        return self.start is not None and bool(clause) and clause[0].lower() in self.language.prepositions
+        clause = self.before.rpartition(": ")[2].split(None, _PHRASE)
+        return 0 < len(clause) <= _PHRASE and self.start is not None and clause[0].lower() in self.language.prepositions
 
 
 Rule = Callable[[Stop], Verdict | None]

@@ -79,10 +79,10 @@ CLDR: dict[str, dict[str, str]] = {
         "months": "april august december february january july june march may november october september",
         "units": "Imp deg deg.temp dsp-Imp fl.dr hr min mo qt-Imp qtr sec temp wkday yr",
         "words": """
-            Abs Adj Adv Alt Approx Aug Cap Capt Col Comm Conn Cont Dec Def Dept Diff Ed Est Etc Ex Exec Feb Fn Fri Gb
-            Hz Jam Jan Jun Kb Lev Lib Lt Maj Mar Mart Mb Md Mgr Min Misc Mr Mrs Ms Mt Nov Nr Op Org Phys Prof Pvt Rep
-            Rev Sep Sept Sgt Sq Var Yr a.d a.m a.s b.v c.f c.o.d d.a d.c e.g exec hon.b.a i.d i.e i.t j.b j.d j.k k.r
-            l.a l.p lt.cdr m.i.t m.r m.t n.v n.y p.m p.o p.v ph.d pp r.l r.t s.a s.a.r s.e s.p.a u.s u.s.a u.s.c vs
+            Abs Adj Adv Alt Approx Cap Capt Col Comm Conn Cont Def Dept Diff Ed Est Etc Ex Exec Fn Gb Hz Jam Kb Lev
+            Lib Lt Maj Mart Mb Md Mgr Min Misc Mr Mrs Ms Mt Nr Op Org Phys Prof Pvt Rep Rev Sept Sgt Sq Var Yr a.d a.m
+            a.s b.v c.f c.o.d d.a d.c e.g exec hon.b.a i.d i.e i.t j.b j.d j.k k.r l.a l.p lt.cdr m.i.t m.r m.t n.v
+            n.y p.m p.o p.v ph.d pp r.l r.t s.a s.a.r s.e s.p.a u.s u.s.a u.s.c vs
         """,
     },
     "es": {
@@ -93,10 +93,10 @@ CLDR: dict[str, dict[str, str]] = {
         "words": """
             Ant Av Avda Comm Corp Cía Da Desc Desv Dr Dra Drs Dto Dª Dña Em Emm Exc Excma Excmas Excmo Excmos Exma
             Exmas Exmo Exmos Fabric Fr Ilma Ilmas Ilmo Ilmos Inc Lcda Lcdo Lda Ldo Lic Ltd Ltda Ltdo Mons Mr Mrs Rdo
-            Rdos Reg Rev Rvdmo Rvdmos Rvdo Rvdos Sdad Seg Sr Sra Sras Sres Srta Srtas Sta Sto Trab Vda abr afma afmas
-            afmo afmos ago bco bol c.p c.s c.v cap cf cfr col depto deptos dic doc dom dpto dptos dtor e.g ed ej ene
-            feb ff.cc fig figs fund h.p hnos jj.oo jue jul jun licda licdo lun mar mié ms mss mtro nov ntra ntro o.m
-            oct p.ej prof prov r.d r.u rr.hh sept sras sres srs ss ss.aa ss.mm sáb trad u.s u.s.a v.gr vid vie vs
+            Rdos Reg Rev Rvdmo Rvdmos Rvdo Rvdos Sdad Seg Sr Sra Sras Sres Srta Srtas Sta Sto Trab Vda afma afmas afmo
+            afmos bco bol c.p c.s c.v cap cf cfr col depto deptos doc dpto dptos dtor e.g ed ej ff.cc fig figs fund
+            h.p hnos jj.oo licda licdo ms mss mtro ntra ntro o.m p.ej prof prov r.d r.u rr.hh sras sres srs ss ss.aa
+            ss.mm trad u.s u.s.a v.gr vid vs
         """,
     },
     "fi": {
@@ -153,7 +153,7 @@ CLDR: dict[str, dict[str, str]] = {
         "dates": "apr aug dec di do feb jan jul jun ma mrt nov okt sep vr wo za",
         "months": "april augustus december februari januari juli juni maart mei november oktober september",
         "others": "a.m g.j n.c n.chr p.m v.c v.chr v.g.j",
-        "units": "Imp a.m.p.m dec imp kw kwart v.d v.h",
+        "units": "Imp a.m.p.m imp kw kwart v.d v.h",
     },
     "pl": {
         "amounts": "tys",
@@ -222,7 +222,7 @@ CLDR: dict[str, dict[str, str]] = {
         "dates": "apr aug dec feb fre jan lör mån nov okt sep sön tis tors",
         "months": "april augusti december februari januari juli juni maj mars november oktober september",
         "others": "e.kr efterm f.kr f.v.t förm midn morg v.t",
-        "units": "Br Imp am br eng eng.k fl fl.dr kv mån naut veckod",
+        "units": "Br Imp am br eng eng.k fl fl.dr kv naut veckod",
     },
     "tr": {
         "dates": "Ara Ağu Cmt Cum Eki Eyl Haz Kas Mar May Nis Oca Paz Per Pzt Sal Tem Çar Şub",
@@ -240,7 +240,7 @@ CLDR: dict[str, dict[str, str]] = {
         "units": """
             Imp а.о ам ам.терм англ англ.гал англ.дес англ.дес.л англ.квар англ.рід англ.рід.ун буш гал год гр д.міс
             д.р д.тиж дес дес.л дн дріб дун ел зх зх.д к.с квар кр кут кут.мін кут.сек м.пінт м.чаш метр мін мір міс
-            нч од од.гл пд пд.ш пн пн.ш пінт рт рт.ст рід рід.ун св св.р сек сканд ст ст.л сх сх.д терм тиж тиж.міс тр
+            нч од од.гл пд пд.ш пн.ш пінт рт рт.ст рід рід.ун св св.р сек сканд ст ст.л сх сх.д терм тиж тиж.міс тр
             тр.ун ун ун.рід.м ун.рід.метр унц хв ч.л час час.п чаш шв шв.св
         """,
     },

@@ -18,12 +18,13 @@ ENGLISH = Language(
             yr yrs mo mos pc pcs ea doz""",
         time="a.m p.m b.c a.d b.c.e c.e",
         place="u.s u.k u.n e.u u.s.a u.s.s.r u.a.e",
-        list="""etc misc ph.d ll.d m.d ed eds trans repr orig var dept depts temp max alt fem masc adj adv obs pron
-            hist cont contd poss prob""",
+        list="""etc ph.d ll.d m.d ed eds trans repr orig rep reps misc max fem masc obs pron
+            hist contd poss prob""",
         maybe="""inc co corp ltd jr sr esq st ave blvd rd ln hwy pkwy Gov Gen Sen Rep Det Insp Amb asst assoc atty
             assn Dist Div mfg mgr mgrs Univ Acad Inst d.phil m.sc b.sc d.c d.d.s Ft Ala Ariz Ark Calif Colo Conn
             Del Fla Ga Ill Ind Kan Ky La Mass Md Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis
-            Wyo appt appts rep reps dir amt pmt pymt bal addr svc svcs acctg mgmt exec admin rcpt recd cust ctr dba
+            Wyo appt appts dir dept depts exec alt var temp adj adv
+            cont amt pmt pymt bal addr svc svcs acctg mgmt rcpt recd cust ctr dba
             bros pty plc llp llc sched conf pkg pkgs shpt qtr yrly mthly""",
     ),
     openers=words(
@@ -61,6 +62,7 @@ ENGLISH = Language(
         under over between the = + - * / × x"""
     ),
     marked_names=words("yahoo! jeopardy! oklahoma! joomla! guess? e!") | {"who? weekly"},
+    ordinary=words("no No nos art arts app par ex exs tab est"),
     always_capital=words("i i'm i've i'd i'll"),
     lower_starts=ANY,
 )

@@ -20,6 +20,7 @@ GERMAN = Language(
             ges abt hbf bhf vors mwst ust geschw vorm nachm n.chr v.chr u.z v.u.z anl best beil a.d""",
         list="usw etc u.s.w usf u.v.m uvm o.g u.dgl",
     ),
+    prepositions=words("am im um ab bis seit vom nach vor gegen zwischen"),
     openers=words(
         """der die das ein eine einer dieser diese dieses er sie es wir ich ihr du man hier da dann dort so aber
         und oder doch denn wenn als nach vor bei mit in im am auf für von zu zum zur an aus wie was wer wo warum
@@ -49,6 +50,7 @@ DUTCH = Language(
         maybe="n.v co inc ltd jr sr afd mln mld mlj bln a.s j.l n.chr v.chr gld alg verz dep ref bijl",
     ),
     compounds=("str", "pl"),
+    prepositions=words("op om in van tot vanaf voor na sinds tussen"),
     openers=words(
         """de het een dit dat deze die er hij zij ze wij we ik jij je u hier daar en maar of als toen na in op voor
         met bij van om uw onze dan nu ook wat wie waar wanneer waarom hoe kunt kan heeft is zijn wordt graag helaas
@@ -73,6 +75,7 @@ DANISH = Language(
         list="osv etc m.m m.v o.l o.lign",
         maybe="co inc ltd jr sr mio mia mill mrd kl f.kr e.kr afd div best ref",
     ),
+    prepositions=words("kl i fra til før efter siden mellem"),
     openers=words(_DANISH_OPENERS + " that it is the he she today they"),
     always_capital=words("i"),
     partners=ENGLISH.partners,
@@ -88,6 +91,7 @@ NORWEGIAN = Language(
         maybe="a.s avd mill mrd kl",
         list="o.l osb",
     ),
+    prepositions=words("kl i fra til før etter siden mellom"),
     openers=words(_DANISH_OPENERS + " hva hvilken hvilke ikke noen alle takk nei dere ditt"),
     always_capital=words("i"),
     partners=ENGLISH.partners,
@@ -105,6 +109,7 @@ SWEDISH = Language(
         list="osv etc m.m o.s.v",
         maybe="co inc ltd jr sr milj mdr mrd tkr avd kl f.kr e.kr dep ref",
     ),
+    prepositions=words("kl i från till före efter sedan mellan"),
     openers=words(
         """jag du han hon den det de vi ni en ett där här nu så men och om när då efter på till från med för vad vem
         var varför hur min mitt din ditt er ert vår vårt detta denna dessa i är har kan vill ska ja nej tack också

@@ -17,8 +17,8 @@ class Kind(Enum):
 
     NAME = "stands before a name, never at the end: Dr. Meier"
     INNER = "stands inside a sentence, never at the end: e.g., vs., z. B."
-    NUMBER = "stands before a number or label, else it ends: No. 5, Fig. A"
-    DATE = "stands beside a number or another date, else it ends: 5 Oct., Fri. Oct. 5"
+    NUMBER = "stands before a number or label: No. 5, Fig. A, Tel. Office"
+    DATE = "stands beside a number or another date, else ends before a capital: 5 Oct., Fri. Oct. 5"
     UNIT = "stands behind a number and ends before a capital: 5 lb. of flour"
     TIME = "ends before a capital, unless the sentence has only just begun: At 5 p.m. Mr. Smith …"
     PLACE = "ends before a capital, unless that goes with it: the U.S. Senate"
@@ -39,7 +39,7 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     partners: frozenset[str] = frozenset()
     """Words that go on, with a capital, after a PLACE or a TIME: Senate, Monday, EST."""
     prepositions: frozenset[str] = frozenset()
-    """A sentence that begins with one of these is not over at a TIME."""
+    """A sentence that begins with one of these, and is short yet, is not over at a UNIT, DATE or TIME."""
     counted: frozenset[str] = frozenset()
     """Words before a plain number, which then is no list marker: step 2."""
     marked_names: frozenset[str] = frozenset()
@@ -68,6 +68,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """What no word ends with: monatl. Beitrag."""
     syllabic_consonants: bool = False
     """There are words without a vowel: krk."""
+    ordinary: frozenset[str] = frozenset()
+    """Those of the kind NUMBER that are words as well: no. The others go on before a capital too: Acct. Number."""
     one_letter: frozenset[str] = frozenset()
     """Words of one letter that may end a sentence, and are no initials: Ik bel u."""
     double_letters: bool = False

@@ -15,6 +15,7 @@ FRENCH = Language(
         maybe="""av bd blvd cie sté ets s.a s.a.r.l s.a.v co inc ltd jr sr apr.j.-c dép dépt univ assoc bt boul pl imp
             rte chem tjs qté mt st""",
     ),
+    prepositions=words("à en dès depuis vers avant après pendant entre"),
     openers=words(
         """le la les l'on un une des ce cet cette ces il elle ils elles on nous vous je tu c'est qui que quand où
         comment pourquoi mais et ou or donc car si alors puis après avant dans en sur pour par avec à au aux votre
@@ -40,6 +41,7 @@ SPANISH = Language(
         maybe="""av avda cía co s.a s.l s.a.u c.v inc ltd jr ee.uu dpto depto ud uds vd vds dto cta c.p s.a.s admon
             doc univ hnos urb ctra pza pº bco sdad a.c d.c gob""",
     ),
+    prepositions=words("a en desde hasta hacia antes después durante entre"),
     openers=words(
         """el la los las un una unos unas este esta estos estas ese esa eso esto él ella ellos ellas yo tú usted
         nosotros se lo le que qué quién cómo cuándo dónde por para con en de desde a al si no y o pero como cuando
@@ -47,6 +49,7 @@ SPANISH = Language(
         lamentablemente"""
     ),
     double_letters=True,
+    ordinary=words("no No"),
     capital_stops=";",
 )
 
@@ -62,6 +65,7 @@ ITALIAN = Language(
         list="ecc etc",
         maybe="s.p.a s.r.l co inc ltd jr sr f.p a.c d.c uff rep mitt doc",
     ),
+    prepositions=words("a alle in dal dalle fino entro verso prima dopo durante tra"),
     openers=words(
         """il lo la i gli le un uno una questo questa questi queste quello quella egli ella essi loro io tu noi
         voi si che chi come quando dove perché ma e o se non per con in di da a al nel sul poi anche lei lui vi ci
@@ -69,6 +73,7 @@ ITALIAN = Language(
     ),
     one_letter=frozenset("è"),
     double_letters=True,
+    ordinary=words("no No"),
     capital_stops=";",
 )
 
@@ -83,6 +88,7 @@ PORTUGUESE = Language(
         list="etc",
         maybe="av cia ltda s.a co inc jr depto dept dep dir a.c d.c trav rod est mi bi",
     ),
+    prepositions=words("às em no na desde até antes depois durante entre"),
     openers=words(
         """o a os as um uma este esta estes estas esse essa isso isto ele ela eles elas eu tu você nós que quem
         como quando onde por para com em de no na se não e ou mas também seu sua seus suas nosso nossa obrigado
@@ -90,6 +96,7 @@ PORTUGUESE = Language(
     ),
     one_letter=frozenset("é"),
     double_letters=True,
+    ordinary=words("no No"),
     capital_stops=";",
 )
 
@@ -102,6 +109,7 @@ ROMANIAN = Language(
         list="etc ș.a ş.a ș.a.m.d",
         maybe="co inc ltd jr sr s.a s.r.l dept mil mld tril î.hr d.hr î.e.n e.n loc str bd",
     ),
+    prepositions=words("la în pe din de până după înainte între"),
     openers=words(
         """el ea ei ele eu tu noi voi acest această acești aceste acesta aceasta acela un o și dar sau dacă când
         unde cum ce cine pentru cu în la de din pe nu da mai apoi vă vom este sunt are au poate mulțumim mulțumesc

@@ -14,6 +14,7 @@ POLISH = Language(
         list="itd itp etc",
         maybe="co inc ltd jr sr sp z.o.o sp.z.o.o s.a tys mln mld n.e p.n.e woj",
     ),
+    prepositions=words("w we od do o po przed około między"),
     openers=words(
         """to ten ta te ci ja ty on ona ono my wy oni one w we z ze na do od po o i a ale lub czy jeśli jeżeli gdy
         kiedy gdzie jak co kto dlaczego ponieważ dlatego więc nie tak już teraz dziś jutro proszę prosimy dziękuję
@@ -32,6 +33,7 @@ CZECH = Language(
         list="atd apod aj etc",
         maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l př.n.l okr odd",
     ),
+    prepositions=words("v ve od do o po před kolem mezi dne"),
     openers=words(
         """to ten ta tato tento já ty on ona my vy oni v ve z ze na do od po o a i ale nebo pokud když kde kdy jak co
         kdo proč protože proto tak ne ano již už nyní dnes zítra prosím děkuji děkujeme je jsou může můžete váš vaše
@@ -50,6 +52,7 @@ SLOVAK = Language(
         list="atď a.i apod etc",
         maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l",
     ),
+    prepositions=words("v vo od do o po pred okolo medzi dňa"),
     openers=words(
         """to ten tá tento táto ja ty on ona my vy oni v vo z zo na do od po o a i ale alebo ak keď kde kedy ako čo kto
         prečo pretože preto tak nie áno už teraz dnes zajtra prosím ďakujem ďakujeme je sú môže môžete váš vaše náš
