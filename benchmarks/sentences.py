@@ -13,7 +13,7 @@ and where a boundary is neither right nor wrong: `opt`, `opt_ranges`. Without th
 - ms: CPU for 1,000 tokens; growth: what a token of a run-on text costs at 4,000 against 1,000
 
 Peers are no dependency of ours; those that are installed take part: pip install pysbd sentencex blingfire
-sentence-splitter segtok syntok stream2sentence. All but the last split whole texts: here, as their users do it, they
+sentence-splitter segtok syntok stream2sentence icu4py. All but the last split whole texts: here, as their users do it, they
 are asked again about the open text with every visible token, and all but the last of their sentences are taken.
 """
 
@@ -129,6 +129,12 @@ def _syntok(_: str) -> Streaming:
     return Asking(split)
 
 
+def _icu(language: str) -> Streaming:
+    """ICU with the suppressions of CLDR."""
+    breaker = importlib.import_module("icu4py.breakers").SentenceBreaker
+    return Asking(lambda text: list(breaker(text, f"{language}@ss=standard")))
+
+
 PEERS: dict[str, Callable[[str], Streaming]] = {
     "tokenweir": SentenceSplitter,
     "sentencex": _sentencex,
@@ -137,6 +143,7 @@ PEERS: dict[str, Callable[[str], Streaming]] = {
     "syntok": _syntok,
     "blingfire": _blingfire,
     "stream2sentence": Stream2Sentence,
+    "icu": _icu,
     "pysbd": _pysbd,
 }
 
