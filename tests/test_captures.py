@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors import eventstream
 from connectors.errors import InputError
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.sse import Event, encode
-from flows.recordings.captures import About, from_lines, from_sse, import_file, session_of
+from connectors.vendors.registry import named
+from flows.recordings.captures import Imported, from_chunks, from_lines, import_file, session_of
 from flows.recordings.export import export
+from flows.recordings.imports import About
 from flows.recordings.outcome import outcome
-from flows.recordings.shapes import read
 from flows.settings import parse
+from flows.steps.events import Text
+from flows.steps.reassembly import Reassembly
 from tests.conftest import EVALUATION
+from tests.test_decoders import CASES
 
 CHUNKS = EVALUATION / "http_chunks.jsonl"
 ABOUT = About(session="s")
@@ -32,7 +39,27 @@ def body(*data: object, end: str = "data: [DONE]\n\n") -> bytes:
 
 
 def openai(*tokens: str) -> list[object]:
-    return [{"model": "gpt-x", "choices": [{"delta": {"content": token}}]} for token in tokens]
+    said: list[object] = [{"model": "gpt-x", "choices": [{"delta": {"content": token}}]} for token in tokens]
+    return [*said, {"choices": [{"delta": {}, "finish_reason": "stop"}]}]
+
+
+def from_body(data: bytes, **asked: Any) -> Imported:
+    return from_chunks([(None, data)], ABOUT, **asked)
+
+
+def told(made: Imported) -> list[tuple[str, str, str]]:
+    """Of each turn its session, what a person would have seen, and how it ended."""
+    cores: dict[tuple[str, int], tuple[Reassembly, list[str]]] = {}
+    ended = []
+    for record in made.records:
+        if not record.s:
+            continue
+        core, texts = cores.setdefault((record.s, record.n), (Reassembly(named(made.vendor).decoder()), []))
+        texts += [event.text for event in core.feed(record) if isinstance(event, Text)]
+        if record.k == CLOSE:
+            assert isinstance(record.d, dict)
+            ended.append((record.s, "".join(texts), str(record.d["reason"])))
+    return sorted(ended)
 
 
 def records_of(path: Path) -> list[Record]:
@@ -44,36 +71,25 @@ def shown(path: Path) -> str:
     return "".join(result.text(*key) for key in result.keys)
 
 
-@pytest.mark.parametrize(
-    ("data", "path"),
-    [
-        ({"choices": [{"delta": {"content": "a"}}]}, "choices.0.delta.content"),
-        ({"candidates": [{"content": {"parts": [{"text": "a"}]}}]}, "candidates.0.content.parts.*.text"),
-        ({"token": "a", "finished": False}, "token"),
-    ],
-)
-def test_a_common_shape_is_known_by_itself(data: object, path: str) -> None:
-    reading = read([Event(data=json.dumps(data)), Event(data="[DONE]")])
-    assert (reading.path, reading.tokens) == (path, [["a"], []])
-
-
-def test_anthropics_text_is_taken_and_its_thoughts_only_where_there_is_none() -> None:
-    thought = Event("content_block_delta", json.dumps({"delta": {"thinking": "hm"}}))
-    said = Event("content_block_delta", json.dumps({"delta": {"text": "Hi"}}))
-    assert read([thought, said]).tokens == [[], ["Hi"]]
-    assert read([thought]).tokens == [["hm"]]
-
-
 def test_where_no_text_is_found_the_error_names_paths_and_quotes_nothing() -> None:
     with pytest.raises(InputError, match=r"--token-path, perhaps one of: answer\.piece") as error:
-        read([Event(data=json.dumps({"id": "x", "answer": {"piece": text}})) for text in ("secret", "words")])
+        from_body(body(*({"id": "x", "answer": {"piece": text}} for text in ("secret", "words"))))
     assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize("path", ["", "a..b", ".a", "a b", "x" * 10 + "!"])
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(InputError, match="no token path"):
-        read([Event(data="{}")], path=path)
+        from_body(body({}), path=path)
+
+
+def test_a_path_of_ones_own_makes_the_plainest_frames() -> None:
+    data = body(*({"id": "x", "answer": [{"piece": text}]} for text in ("Hel", "lo")))
+    made = from_body(data, path="answer.*.piece")
+    assert (made.vendor, made.tokens, made.path) == ("cxone", 2, "answer.*.piece")
+    assert next(record.d for record in made.records if record.k == FRAME) == '{"token":"Hel","finished":false}'
+    with pytest.raises(InputError, match=r"no text by 'message:answer\.piece' in 3 events"):
+        from_body(data, path="message:answer.piece")
 
 
 def test_a_saved_body_becomes_a_recording_that_replays_to_its_text(tmp_path: Path) -> None:
@@ -83,13 +99,12 @@ def test_a_saved_body_becomes_a_recording_that_replays_to_its_text(tmp_path: Pat
     assert made.tokens == 3
     assert records[0].d == {"prompt": "Say hello", "model": "gpt-x"}
     assert {record.s for record in records} == {"greeting", ""}
-    assert [record.t for record in records if record.k == FRAME] == [30_000, 60_000, 90_000, 120_000]
+    assert [record.t for record in records if record.k == FRAME] == [30_000, 60_000, 90_000, 120_000, 150_000]
     assert shown(tmp_path / "greeting.jsonl") == "Hello there. Bye"
 
 
 def test_a_body_that_breaks_off_is_an_interrupted_turn() -> None:
-    records = from_sse([(None, body(*openai("Hello"), end=""))], ABOUT).records
-    assert next(record.d for record in records if record.k == CLOSE) == {"reason": "interrupted"}
+    assert told(from_body(body(*openai("Hello")[:1], end=""))) == [("s", "Hello", "interrupted")]
 
 
 def test_what_arrives_through_a_pipe_has_times_of_its_own(tmp_path: Path) -> None:
@@ -133,7 +148,7 @@ def test_import_is_the_same_however_the_body_was_cut(texts: list[str], cuts: lis
     whole = body(*openai(*texts))
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     pieces = [(None, whole[a:b]) for a, b in pairwise(places)]
-    assert from_sse(pieces, ABOUT) == from_sse([(None, whole)], ABOUT)
+    assert from_chunks(pieces, ABOUT) == from_body(whole)
 
 
 def test_export_gives_the_body_back(tmp_path: Path) -> None:
@@ -162,18 +177,317 @@ def test_a_files_name_makes_a_session_id() -> None:
 
 
 @pytest.mark.skipif(not CHUNKS.exists(), reason="evaluation data is not here")
-def test_every_sse_body_of_the_evaluation_imports_and_replays(tmp_path: Path) -> None:
-    count = 0
+def test_every_body_of_the_evaluation_imports_and_replays(tmp_path: Path) -> None:
+    count = silent = 0
     for number, line in enumerate(CHUNKS.read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
-        if not row["content_type"].startswith("text/event-stream"):
-            continue
         file = tmp_path / f"{number}.sse"
         file.write_bytes(b"".join(map(base64.b64decode, row["chunks_b64"])))
         made = import_file(file, tmp_path / f"{number}.jsonl", About())
         result = outcome(tmp_path / f"{number}.jsonl", parse({"moderation": {"pii": []}}))
-        assert made.tokens > 0
         assert result.turns[str(number), 0].outcome == "finished"
         assert result.turns[str(number), 0].tokens_received == made.tokens
+        assert not result.dead
+        silent += made.tokens == 0
         count += 1
-    assert count == 26
+    assert (count, silent) == (28, 6), "those that only call a tool"
+
+
+# Every answer that the decoders are tested by, in every way that it may come
+
+
+def closing(ending: str) -> set[str]:
+    return {"vendor_error"} if ending == "vendor_error" else {ending}
+
+
+def as_events(frames: list[str]) -> bytes:
+    return b"".join(encode(Event(data=frame)) for frame in frames)
+
+
+def as_lines(frames: list[str]) -> bytes:
+    return "\r\n".join(frames).encode()
+
+
+def as_array(frames: list[str]) -> bytes:
+    return ("\ufeff[" + ",\n".join(frames) + "]\n").encode()
+
+
+def as_binary(frames: list[str]) -> bytes:
+    return b"".join(eventstream.encode({":event-type": "x"}, frame.encode()) for frame in frames)
+
+
+def as_payloads(frames: list[str]) -> bytes:
+    wrapped = [{"bytes": base64.b64encode(frame.encode()).decode(), "p": "abc"} for frame in frames]
+    return b"".join(eventstream.encode({":event-type": "chunk"}, json.dumps(each).encode()) for each in wrapped)
+
+
+def as_pieces(frames: list[str]) -> bytes:
+    lines = [{"req": "POST /x", "headers": ["Authorization: Bearer sk"], "body": {}}, {"status": "HTTP/1.1 200 OK"}]
+    pieces = [{"t_ms": 5.5, "chunk": as_events([frame]).decode()} for frame in frames]
+    return "\n".join(map(json.dumps, [*lines, *pieces])).encode()
+
+
+def as_har(frames: list[str]) -> bytes:
+    content = {"mimeType": "text/event-stream", "text": base64.b64encode(as_events(frames)).decode()}
+    response = {"status": 200, "content": {**content, "encoding": "base64"}}
+    return json.dumps({"log": {"entries": [{"request": {}, "response": response}]}}, indent=1).encode()
+
+
+WAYS = (as_events, as_lines, as_array, as_binary, as_payloads, as_pieces, as_har)
+AS_IT_IS = [case for case in CASES if case["vendor"] != "cognigy_endpoint" and "[DONE]" not in case["frames"]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_answer_is_the_same_in_every_way_that_it_comes(way: Any) -> None:
+    for case in CASES if way in (as_events, as_pieces, as_har) else AS_IT_IS:
+        if case["vendor"] == "cognigy_endpoint":
+            continue
+        made = from_body(way(case["frames"]), shape=case["vendor"])
+        assert told(made) == [("s", case["text"], case["ending"])], case["id"]
+
+
+def test_every_answer_is_known_by_itself() -> None:
+    found = {}
+    for case in CASES:
+        way = as_socket if case["vendor"] == "cognigy_endpoint" else as_events
+        try:
+            found[case["id"]] = from_body(way(case["frames"])).vendor
+        except InputError:
+            found[case["id"]] = ""
+    different = {case["id"]: found[case["id"]] for case in CASES if found[case["id"]] != case["vendor"]}
+    assert different == {
+        "Messages: no type": "",  # the event's name would say it
+        "Cohere: refused": "",  # so says many a server
+    }
+
+
+@given(case=st.sampled_from(AS_IT_IS), way=st.sampled_from(WAYS[:5]), cuts=st.lists(st.integers(0, 2_000), max_size=6))
+def test_every_answer_is_the_same_however_its_bytes_were_cut(case: dict[str, Any], way: Any, cuts: list[int]) -> None:
+    whole = way(case["frames"])
+    places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    made = from_chunks([(7, whole[a:b]) for a, b in pairwise(places)], ABOUT, shape=case["vendor"])
+    assert told(made) == [("s", case["text"], case["ending"])]
+    assert made.timed
+
+
+@pytest.mark.parametrize("way", WAYS[:5])
+def test_a_body_cut_at_any_byte_loses_no_text_before_the_cut(way: Any) -> None:
+    case = next(case for case in CASES if case["id"] == "Bedrock")
+    whole = way(case["frames"])
+    for cut in range(1, len(whole)):
+        try:
+            [(_, text, reason)] = told(from_body(whole[:cut], shape="bedrock"))
+        except InputError:
+            continue
+        assert text == ("Hey" if cut >= len(way(case["frames"][:2])) else text or "")
+        assert reason == ("finished" if cut >= len(way(case["frames"][:3])) else reason)
+        assert (text in ("", "Hey"), reason in ("finished", "interrupted", "malformed")) == (True, True)
+
+
+# Files of requests and answers
+
+CHAT = as_events([json.dumps(each) for each in openai("Hello", " there.")])
+ASKED = json.dumps({"model": "m-1", "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi?"}]}]})
+
+
+def har(*entries: dict[str, Any]) -> bytes:
+    return json.dumps({"log": {"version": "1.2", "entries": list(entries)}}).encode()
+
+
+def entry(text: str, status: int = 200, asked: str = ASKED, **more: Any) -> dict[str, Any]:
+    headers = [{"name": "Authorization", "value": "Bearer sk-secret"}]
+    request = {"method": "POST", "url": "https://x/v1", "headers": headers, "postData": {"text": asked}}
+    return {"request": request, "response": {"status": status, "content": {"text": text}}, **more}
+
+
+def test_a_har_file_is_a_session_an_answer_and_says_what_it_left_out() -> None:
+    made = from_body(har(entry("<html>", asked=""), entry(CHAT.decode()), entry("", 404, ""), entry("{}", 429)))
+    assert told(made) == [("s-1", "Hello there.", "finished"), ("s-2", "", "rate_limited")]
+    assert (made.left_out, made.failed) == (2, {"rate_limited": 1})
+    opened = [record.d for record in made.records if record.k == OPEN]
+    assert opened[0] == {"prompt": "Hi?", "model": "gpt-x"}
+    assert "sk-secret" not in repr(made)
+
+
+def test_a_har_files_events_have_times() -> None:
+    events = [
+        {"time": 1_700_000_000.5 + place, "eventName": "message", "eventId": "", "data": json.dumps(each)}
+        for place, each in enumerate(openai("Hi"))
+    ]
+    made = from_body(har(entry("", startedDateTime="2023-11-14T22:13:20Z", _eventSourceMessages=events)))
+    assert [record.t for record in made.records if record.k == FRAME] == [500_000, 1_500_000]
+    assert made.timed
+
+
+def test_a_har_file_of_two_vendors_asks_whose_to_take() -> None:
+    messages = as_events(next(case["frames"] for case in CASES if case["id"] == "Messages"))
+    both = har(entry(CHAT.decode()), entry(messages.decode()))
+    with pytest.raises(InputError, match="answers of openai, anthropic in it; say with --preset"):
+        from_body(both)
+    made = from_body(both, shape="anthropic")
+    assert (told(made), made.left_out) == ([("s", "Hello", "finished")], 1)
+
+
+CASSETTE = """interactions:
+- request:
+    body: '{"model": "m-1", "messages": [{"role": "user", "content": "Hi?"}]}'
+    headers: {authorization: [Bearer sk-secret]}
+    method: POST
+    uri: https://x/v1/chat/completions
+  response:
+    body:
+      string: %s
+    headers: {content-type: [text/event-stream]}
+    status: {code: 200, message: OK}
+version: 1
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(CHAT.decode()),
+        "!!binary |\n        " + base64.b64encode(CHAT).decode(),
+        "!!binary |\n        " + base64.b64encode(gzip.compress(CHAT)).decode(),
+    ],
+    ids=["text", "bytes", "compressed"],
+)
+def test_a_cassette_in_yaml_is_a_session_an_answer(text: str) -> None:
+    pytest.importorskip("yaml")
+    made = from_body((CASSETTE % text).encode())
+    assert told(made) == [("s", "Hello there.", "finished")]
+    assert next(record.d for record in made.records if record.k == OPEN) == {"prompt": "Hi?", "model": "gpt-x"}
+    assert "sk-secret" not in repr(made)
+
+
+def test_a_cassette_in_json_is_one_too() -> None:
+    answer = {"status": {"code": 200}, "body": {"base64_string": base64.b64encode(CHAT).decode()}}
+    asked = {"body": {"string": ASKED}}
+    made = from_body(json.dumps({"http_interactions": [{"request": asked, "response": answer}] * 2}).encode())
+    assert told(made) == [("s-1", "Hello there.", "finished"), ("s-2", "Hello there.", "finished")]
+
+
+def as_socket(frames: list[str], **end: Any) -> bytes:
+    asked = {"t": 10, "dir": ">", "frame": '42["processInput",{"text":"Hi?","URLToken":"secret"}]'}
+    lines = [{"t": 1, "dir": ">", "upgrade": "/socket.io/?urlToken=secret"}, asked]
+    lines += [{"t": 20 + place, "dir": "<", "frame": frame} for place, frame in enumerate(frames)]
+    return "\n".join(map(json.dumps, [*lines, {"t": 90, "dir": "<", "close": 1006, **end}])).encode()
+
+
+def as_polled(frames: list[str]) -> bytes:
+    lines = [
+        {"t": 1, "dir": ">", "http": "POST /socket.io/", "body": '42["processInput",{"text":"Hi?"}]'},
+        {"t": 2, "dir": "<", "http": 200, "body": "ok"},
+        {"t": 3, "dir": "<", "http": 200, "body": "\x1e".join(frames)},
+    ]
+    return "\n".join(map(json.dumps, lines)).encode()
+
+
+def as_polled_by_length(frames: list[str]) -> bytes:
+    return as_polled(["".join(f"{len(frame)}:{frame}" for frame in frames)])
+
+
+@pytest.mark.parametrize("way", [as_socket, as_polled, as_polled_by_length])
+def test_every_answer_of_a_socket_is_the_same_in_every_way_that_it_comes(way: Any) -> None:
+    for case in CASES:
+        if case["vendor"] == "cognigy_endpoint":
+            made = from_body(way(case["frames"]))
+            assert told(made) == [("s", case["text"], case["ending"])], case["id"]
+            assert next(record.d for record in made.records if record.k == OPEN) == {"prompt": "Hi?"}
+            assert "secret" not in repr(made)
+
+
+def test_a_sockets_turns_begin_with_what_was_asked() -> None:
+    frames = next(case["frames"] for case in CASES if case["id"] == "endpoint")
+    first, second = as_socket(frames).splitlines(), as_socket(frames).splitlines()[1:]
+    assert told(from_body(b"\n".join([*first[:-1], *second]))) == [("s", "One. Two.", "finished")] * 2
+    answers = first[2:-1]
+    together = [first[0], first[1], first[1], *answers, *answers, first[-1]]
+    assert told(from_body(b"\n".join(together))) == [("s", "One. Two. One. Two.", "finished")]
+
+
+def test_a_socket_that_nothing_came_over_is_an_interrupted_turn() -> None:
+    assert told(from_body(as_socket([]))) == [("s", "", "interrupted")]
+
+
+# What tools write around a body
+
+METER = (
+    b"  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"
+    b"                                 Dload  Upload   Total   Spent    Left  Speed\n"
+)
+TICK = b"\r  0     0    0     0    0     0      0      0 --:--:--  0:00:01 --:--:--     0"
+DONE_TICK = b"\r100 12.3k    0 1256k  100    62    900k     41k  0:00:01  0:00:01 --:--:-- 1022k\n"
+
+
+@given(st.lists(st.integers(0, len(CHAT)), max_size=4))
+def test_curls_progress_meter_swallows_no_token(places: list[int]) -> None:
+    cuts = [0, *sorted(places), len(CHAT)]
+    mixed = METER + TICK + TICK.join(CHAT[a:b] for a, b in pairwise(cuts)) + DONE_TICK
+    assert told(from_body(mixed)) == [("s", "Hello there.", "finished")]
+
+
+def test_a_head_says_the_status() -> None:
+    head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200 \r\ncontent-type: text/event-stream\r\n\r\n"
+    assert told(from_body(head + CHAT)) == [("s", "Hello there.", "finished")]
+    verbose = b"* Connected to x\n> POST / HTTP/1.1\n>\n< HTTP/1.1 200 OK\n< \n{ [5 bytes data]\n" + CHAT
+    assert told(from_body(verbose)) == [("s", "Hello there.", "finished")]
+    assert told(from_body(b"HTTP/1.1 503 No\r\n\r\nupstream connect error")) == [("s", "", "interrupted")]
+
+
+def test_a_compressed_body_is_read() -> None:
+    assert told(from_body(gzip.compress(CHAT))) == [("s", "Hello there.", "finished")]
+    with pytest.raises(InputError, match="compressed by gzip, and does not decompress"):
+        from_body(b"\x1f\x8b" + bytes(20))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(400, "refused"), (401, "refused"), (408, "interrupted"), (429, "rate_limited"), (500, "interrupted")],
+)
+def test_an_answer_with_a_status_ends_as_it_would_live(status: int, reason: str) -> None:
+    lines = [{"status": f"HTTP/1.1 {status} No", "head": []}, {"t_ms": 3, "chunk": '{"error":{"message":"no"}}'}]
+    made = from_body("\n".join(map(json.dumps, lines)).encode())
+    assert told(made) == [("s", "", reason)]
+    assert [record.d for record in made.records if record.k == "error"] == [
+        {"kind": "rate_limited" if status == 429 else "status", "status": status, "retry": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "vendor"),
+    [
+        ('{"error":{"message":"no","type":"x","code":null}}', "openai"),
+        ('{"type":"error","error":{"type":"overloaded_error"}}', "anthropic"),
+        ('[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]', "gemini"),
+        ('{"error":"model not found"}', "ollama"),
+        ('{"detail":"Not Found"}', "openai"),
+    ],
+)
+def test_an_errors_body_is_a_turn_that_failed(said: str, vendor: str) -> None:
+    made = from_body(said.encode())
+    assert (made.vendor, told(made)) == (vendor, [("s", "", "vendor_error")])
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"<!doctype html><html>", b"Internal Server Error", b"\x00\x01\x02", b"[]", b"3"]
+)
+def test_what_is_no_answer_is_refused(said: bytes) -> None:
+    with pytest.raises(InputError, match="give the body"):
+        from_body(said)
+
+
+def test_damage_in_a_binary_stream_ends_the_turn_and_keeps_what_came() -> None:
+    case = next(case for case in CASES if case["id"] == "Bedrock")
+    whole = bytearray(as_binary(case["frames"]))
+    whole[-30] ^= 1
+    assert told(from_body(bytes(whole)))[0][1:] == ("Hey", "finished"), "the counts alone are lost"
+    whole[len(as_binary(case["frames"][:2])) + 20] ^= 1
+    assert told(from_body(bytes(whole)))[0][1:] == ("Hey", "malformed")
+
+
+def test_text_of_a_channel_that_is_not_shown_is_in_the_log() -> None:
+    thought = {"choices": [{"delta": {"reasoning_content": "hm"}}]}
+    made = from_body(body(thought, *openai("Hi")))
+    assert told(made) == [("s", "Hi", "finished")]
+    assert json.dumps(thought) in [record.d for record in made.records]

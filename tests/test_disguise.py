@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from connectors.errors import InputError
 from connectors.log.files import LogReader, write_recording
 from connectors.log.records import CLOSE, FRAME, OPEN, Header, Record
+from connectors.vendors.registry import known
 from flows.moderation import Moderator, Policy
 from flows.moderation.detectors.card import luhn
-from flows.recordings.captures import About, from_lines
+from flows.recordings.captures import from_lines
 from flows.recordings.fakes import Fakes
+from flows.recordings.imports import About
 from flows.recordings.outcome import outcome
 from flows.recordings.recorder import Wish, is_sampled, keep
 from flows.recordings.vendor import vendor_of
@@ -27,6 +29,7 @@ FOLDER = Path("recordings")
 SECRETS = ("maria.lindqvist", "202-555-0143", "1111 1111", "5555-4444", "NWBK", "192.0.2.44")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
+OPENED = Record(0, "s", 0, OPEN, d={"prompt": "p"})
 
 
 def settings_of(path: Path) -> Settings:
@@ -170,3 +173,16 @@ def test_a_sample_is_about_its_share() -> None:
     assert 800 < sum(is_sampled(f"s-{number}", 0.1) for number in range(10_000)) < 1_200
     with pytest.raises(InputError, match="--sample"):
         Wish(sample=0)
+
+
+@pytest.mark.parametrize("name", list(known()))
+def test_every_vendors_frames_can_be_disguised(name: str, tmp_path: Path) -> None:
+    vendor = known()[name]
+    pieces = ("Write to ma", "ria.lindqvist", "@example", ".com, and pay with 4111 11", "11 1111 1111. ", "Thanks!")
+    frames = [Record(place, "s", 0, FRAME, d=vendor.frame(piece, False)) for place, piece in enumerate(pieces)]
+    ends = [Record(9, "s", 0, FRAME, d=vendor.frame("", True)), Record(9, "s", 0, CLOSE, d={"reason": "finished"})]
+    write_recording(tmp_path / "a.jsonl", Header("tokenweir", 1, name, HEADER.created), [OPENED, *frames, *ends])
+    made = keep(tmp_path / "a.jsonl", tmp_path / "b.jsonl", Settings(), Wish(fake_pii=True), now=NOW)[0]
+    assert outcome(made, Settings()).page == outcome(tmp_path / "a.jsonl", Settings()).page
+    kept = made.read_text("utf-8")
+    assert not any(secret in kept for secret in ("ria.lindqvist", "4111 11", "1111"))

@@ -48,8 +48,8 @@ CORES: Final = (
     "connectors.vendors.*.settings",
     "flows.engine.shard",
     "flows.moderation",
+    "flows.recordings.bodies",
     "flows.recordings.fakes",
-    "flows.recordings.shapes",
     "flows.sentences",
     "flows.steps",
 )

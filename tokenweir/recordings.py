@@ -12,8 +12,10 @@ import click
 from connectors.log.files import LogReader
 from connectors.log.records import FRAME, Record
 from connectors.vendors.decoding import Decoder
+from connectors.vendors.registry import known
 from flows.recordings import captures, editing, recorder, shapes
 from flows.recordings.export import export as export_body
+from flows.recordings.imports import About
 from flows.recordings.vendor import vendor_of
 from flows.settings import load
 from tokenweir.listing import listed
@@ -35,7 +37,7 @@ def command() -> None:
 @OUTPUT
 @click.option(
     "--preset",
-    type=click.Choice([shapes.AUTO, *shapes.SHAPES]),
+    type=click.Choice([shapes.AUTO, *known()]),
     default=shapes.AUTO,
     show_default=True,
     help="Whose stream it is.",
@@ -66,17 +68,19 @@ def import_(
     tenant: str | None,
     language: str | None,
 ) -> None:
-    """Make a recording of an SSE body that `curl -N` saved, or of JSON lines of tokens.
+    """Make a recording of an answer that `curl -N` saved, of a HAR file or a VCR cassette, or of JSON lines of tokens.
 
     SOURCE is a file, or - for standard input: `curl -N … | tokenweir recordings import - -o NAME.jsonl` keeps the
     times at which the tokens came.
     """
-    about = captures.About(session=session_id, prompt=prompt, model=model, tenant=tenant, language=language)
+    about = About(session=session_id, prompt=prompt, model=model, tenant=tenant, language=language)
     read = sys.stdin.buffer if str(source) == "-" else source
     made = captures.import_file(read, output, about, shape=preset, path=token_path, every=every)
-    how = f" by {made.path}" if made.path else ""
+    how = f" by {made.path}" if made.path else f" of {made.vendor}"
     spaced = "" if made.timed else f"; their times are made up, {every:g} s apart"
-    err.print(f"{made.tokens} tokens{how} in {output}{spaced}", highlight=False, markup=False)
+    failed = "".join(f"; {count} turns ended as {reason}" for reason, count in made.failed.items())
+    left_out = f"; {made.left_out} exchanges were no answers of a model, and are left out" if made.left_out else ""
+    err.print(f"{made.tokens} tokens{how} in {output}{failed}{left_out}{spaced}", highlight=False, markup=False)
 
 
 @command.command("export")

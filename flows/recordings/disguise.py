@@ -36,7 +36,8 @@ Cell = tuple[int, int] | None
 
 _LITERAL = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
 _UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
-_BEFORE_TOKEN = re.compile(r'(?:"token"\s*:|[\[,])\s*\Z')
+_BEFORE_TOKEN = re.compile(r'(?:"(?:token|content|text|delta|response|refusal)"\s*:|[\[,])\s*\Z')
+"""Where vendors have a token: a field of one of these names, or a list."""
 
 
 def disguise(records: Iterable[Record], vendor: Vendor, policies: Policies, fakes: Fakes) -> Iterator[Record]:

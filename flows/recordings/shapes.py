@@ -1,34 +1,32 @@
-"""Where the text is in an event of somebody's LLM stream: a core.
+"""Whose a stream is, and where the text is in one that is nobody's: a core.
 
 Rules
-- A token path is keys and places joined by dots, `*` for all of a list: `candidates.0.content.parts.*.text`.
-  `EVENT:` before it takes events of that type only. A path that leads nowhere, or to no string, gives no text.
-- A preset is paths in order of preference: the answer; where a stream has none, the arguments of a tool call; where
-  it has none either, what the model thought. A stream is read by the first path that gives any text in it.
-- "auto" tries every preset. What is no JSON (`[DONE]`, comments) has no text and is no error.
+- A stream is the vendor's who claims most of its messages; of equals, the first in the registry.
+- A token path is keys and places joined by dots, `*` for all of a list: `answer.0.piece`. `EVENT:` before it takes
+  events of that type only. A path that leads nowhere, or to no string, gives no text.
+- What is no JSON (`[DONE]`, comments) has no text and is no error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import msgspec
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from connectors.errors import InputError
-from connectors.sse import Event
+from connectors.vendors.base import Vendor
+from flows.recordings.bodies import Frame, message_of
 
-AUTO = "auto"
-CXONE = "cxone"
-MAX_SUGGESTED = 5
-MAX_DEPTH = 12
+AUTO: Final = "auto"
+MAX_SUGGESTED: Final = 5
+MAX_DEPTH: Final = 12
 
-_PATH = re.compile(r"(?:(?P<event>[\w.-]+):)?(?P<keys>[\w-]+|\*)(?:\.(?:[\w-]+|\*))*")
+_PATH: Final = re.compile(r"(?:(?P<event>[\w.-]+):)?(?P<keys>[\w-]+|\*)(?:\.(?:[\w-]+|\*))*")
 
 
 class TokenPath:
-    """One place in an event's JSON. Raises InputError for what is no path."""
+    """One place in a frame's JSON. Raises InputError for what is no path."""
 
     def __init__(self, path: str) -> None:
         if _PATH.fullmatch(path) is None:
@@ -40,90 +38,45 @@ class TokenPath:
         self._event = event if colon else None
         self._keys = keys.split(".")
 
-    def texts(self, event: Event, data: Any) -> Iterator[str]:
+    def texts(self, frame: Frame) -> list[str]:
         """The strings there, in order, empty ones left out."""
-        if self._event is None or self._event == event.event:
-            yield from _texts(data, self._keys)
+        return list(_texts(message_of(frame), self._keys)) if self._event in (None, frame.event) else []
 
 
-class Shape:
-    """A preset: its paths in tiers, and what an event says when the answer is whole."""
-
-    def __init__(self, name: str, tiers: Sequence[str], ends: str) -> None:
-        self.name = name
-        self.tiers = [TokenPath(path) for path in tiers]
-        self._ends = re.compile(ends)
-
-    def ends(self, event: Event) -> bool:
-        return self._ends.search(event.data) is not None
+def claimed(frames: Iterable[Frame], vendors: Mapping[str, Vendor]) -> Vendor | None:
+    """Whose they are; None where nobody claims any."""
+    claims: Counter[str] = Counter()
+    for frame in frames:
+        for message in _objects(frame):
+            claims.update(name for name, vendor in vendors.items() if vendor.claims(message))
+    most = max(claims.values(), default=0)
+    return next((vendor for name, vendor in vendors.items() if most and claims[name] == most), None)
 
 
-SHAPES = {
-    shape.name: shape
-    for shape in (
-        Shape(
-            "openai",  # Chat Completions and all that speak it; Responses
-            (
-                "choices.0.delta.content",
-                "response.output_text.delta:delta",
-                "choices.0.delta.tool_calls.*.function.arguments",
-                "response.function_call_arguments.delta:delta",
-                "choices.0.delta.reasoning",
-                "choices.0.delta.reasoning_content",
-            ),
-            r'^\[DONE\]$|"finish_reason"\s*:\s*"|"type"\s*:\s*"response\.completed"',
-        ),
-        Shape(
-            "anthropic",  # Messages
-            (
-                "content_block_delta:delta.text",
-                "content_block_delta:delta.partial_json",
-                "content_block_delta:delta.thinking",
-            ),
-            r'"type"\s*:\s*"message_stop"',
-        ),
-        Shape("gemini", ("candidates.0.content.parts.*.text",), r'"finishReason"\s*:\s*"'),
-        Shape(CXONE, ("token",), r'"finished"\s*:\s*true'),
-    )
-}
-"""The shapes that people have. Sources: the vendors' API references, and the recordings they are tested on."""
+def no_text(frames: Sequence[Frame], asked: str) -> str:
+    """What to say of frames that hold no text: where there may be some, quoting none of it."""
+    if not frames:
+        return "there are no events in it; give the body of a streamed answer, as `curl -N -o FILE` saves it"
+    seen: dict[str, set[str]] = {}
+    for frame in frames:
+        for path, text in _strings(message_of(frame)):
+            seen.setdefault(path, set()).add(text)
+    # What differs from event to event is text rather than an id or a model's name.
+    best = sorted(seen, key=lambda path: -len(seen[path]))[:MAX_SUGGESTED]
+    hint = f"; give --token-path, perhaps one of: {', '.join(best)}" if best else ""
+    return f"no text by {asked!r} in {len(frames)} events{hint}"
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """How a stream was read.
-
-    path    the token path that gave text
-    tokens  per event the texts in it
-    ended   whether it says itself that the answer is whole; True where the shape has no such sign
-    """
-
-    path: str
-    tokens: list[list[str]]
-    ended: bool
-
-
-def read(events: Sequence[Event], shape: str = AUTO, path: str | None = None) -> Reading:
-    """The texts of a stream by a preset, or by a token path of the user's own.
-
-    Raises InputError where there is no text, and says where there may be some.
-    """
-    if shape not in (AUTO, *SHAPES):
-        raise InputError(f"{shape[:40]!r} is no preset; there are {', '.join((AUTO, *SHAPES))}, or give --token-path")
-    data = [_parse(event.data) for event in events]
-    tries: list[tuple[Shape | None, TokenPath]] = [(None, TokenPath(path))] if path is not None else []
-    if not tries:
-        tries = _tiers(list(SHAPES.values()) if shape == AUTO else [SHAPES[shape]])
-    for of, each in tries:
-        tokens = [list(each.texts(event, parsed)) for event, parsed in zip(events, data, strict=True)]
-        if any(tokens):
-            return Reading(each.path, tokens, of is None or any(of.ends(event) for event in events))
-    raise InputError(_no_text(events, data, path or shape))
-
-
-def _tiers(shapes: Sequence[Shape]) -> list[tuple[Shape | None, TokenPath]]:
-    """Every shape's first path, then every shape's second, and so on."""
-    deepest = max(len(shape.tiers) for shape in shapes)
-    return [(shape, shape.tiers[tier]) for tier in range(deepest) for shape in shapes if tier < len(shape.tiers)]
+def _objects(frame: Frame) -> Iterator[dict[str, Any]]:
+    """The messages that a vendor may claim: an object, or a packet's event with its name and data."""
+    message = message_of(frame)
+    if isinstance(message, dict):
+        # an SSE event's type, where the JSON does not say it itself
+        yield message if frame.event == "message" or "type" in message else {**message, "type": frame.event}
+    elif packet := re.match(r"42(?:/[^,\[]*,)?\d*(?=\[)", frame.text):
+        event = message_of(Frame(None, frame.text[packet.end() :]))
+        if isinstance(event, list) and event:
+            yield {"event": event[0], "data": event[1] if len(event) > 1 else None}
 
 
 def _texts(value: Any, keys: Sequence[str]) -> Iterator[str]:
@@ -141,26 +94,6 @@ def _texts(value: Any, keys: Sequence[str]) -> Iterator[str]:
                 yield from _texts(each, rest)
         elif key.isdecimal() and int(key) < len(value):
             yield from _texts(value[int(key)], rest)
-
-
-def _parse(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _no_text(events: Sequence[Event], data: Iterable[Any], asked: str) -> str:
-    if not events:
-        return "there are no events in it; give the body of an SSE answer, as `curl -N -o FILE` saves it"
-    seen: dict[str, set[str]] = {}
-    for parsed in data:
-        for path, text in _strings(parsed):
-            seen.setdefault(path, set()).add(text)
-    # What differs from event to event is text rather than an id or a model's name.
-    best = sorted(seen, key=lambda path: -len(seen[path]))[:MAX_SUGGESTED]
-    hint = f"; give --token-path, perhaps one of: {', '.join(best)}" if best else ""
-    return f"no text by {asked!r} in {len(events)} events{hint}"
 
 
 def _strings(value: Any, at: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

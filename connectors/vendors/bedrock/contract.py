@@ -44,7 +44,7 @@ class Decoder(answers.Decoder):
 def claims(message: dict[str, Any]) -> bool:
     """Whether it is a message of this API."""
     name, inner = _event(message)
-    if name in EVENTS or "contentBlockIndex" in inner or "stopReason" in inner:
+    if name or "contentBlockIndex" in inner or "stopReason" in inner:
         return True
     return isinstance(at(inner, "usage", "inputTokens"), int) or inner == {"role": "assistant"}
 

@@ -70,7 +70,8 @@ class Decoder(answers.Decoder):
         named = str(at(marks, "_messageId") or "")
         if isinstance(text, str) and text:
             last, before = self.kept[:1], self.kept[1:]
-            is_apart = bool(last) and not (named and named == before)
+            goes_on = named and named == before and self._state.reason is None
+            is_apart = bool(last) and not goes_on
             if is_apart and not last.isspace() and not text[0].isspace():
                 said.say("text", " ")
             said.say("text", text)

@@ -83,4 +83,6 @@ class Decoder(answers.Decoder):
 
 def claims(message: dict[str, Any]) -> bool:
     """Whether it is a message of this API."""
-    return word(message, "type").startswith("response.") or message.get("object") == "response"
+    kind = word(message, "type")
+    is_error = kind == "error" and "error" not in message and "message" in message
+    return kind.startswith("response.") or message.get("object") == "response" or is_error
