@@ -13,8 +13,8 @@ and where a boundary is neither right nor wrong: `opt`, `opt_ranges`. Without th
 - ms: CPU for 1,000 tokens; growth: what a token of a run-on text costs at 4,000 against 1,000
 
 Peers are no dependency of ours; those that are installed take part: pip install pysbd sentencex blingfire
-sentence-splitter segtok syntok stream2sentence icu4py. All but the last split whole texts: here, as their users do it, they
-are asked again about the open text with every visible token, and all but the last of their sentences are taken.
+sentence-splitter segtok syntok stream2sentence icu4py. All but the last split whole texts: here, as their users do it,
+they are asked again about the open text with every visible token, and all but the last of their sentences are taken.
 """
 
 from __future__ import annotations

@@ -88,6 +88,7 @@ class SentenceSplitter:
         self._own = tuple(abbreviations)
         self._overrides = _compile(tuple(flush_overrides))
         self._state = _State()
+        self._looked = -1
         self._set_language()
 
     def feed(self, text: str) -> list[str]:
