@@ -2,7 +2,7 @@
 # Each installs what it needs into .venv first: exactly what requirements.lock names, by its hashes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak lock
+.PHONY: help demo test check soak bench lock
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -12,6 +12,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make soak    300 times kill -9 over both vendors, and long fuzzing (an hour)"
+	@echo "make bench   what it costs, beside a plain asyncio service (15 minutes; on a machine that does nothing else)"
 	@echo "make lock    renew requirements.lock (needs uv)"
 
 demo: $(INSTALLED)
@@ -32,6 +33,9 @@ soak: $(INSTALLED)
 	TOKENWEIR_KILLS=25 $(BIN)/python -m pytest --timeout 0 -s tests/system/test_metrics_kills.py
 	TOKENWEIR_EXAMPLES=20000 $(BIN)/python -m pytest --timeout 0 tests/properties
 	$(BIN)/python -m tests.properties.moderation_search --examples 100000 --seed $$(date +%s)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
 
 lock:
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --universal --no-emit-index-url --all-extras \
