@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
@@ -75,6 +76,8 @@ class World:
 
     async def __aenter__(self) -> World:
         gc.disable()  # what it makes is small and has no cycles; a pause of ours would count as the service's
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the soft one is often 1,024; services inherit it
         loop = asyncio.get_running_loop()
         for protocol in (Gateway, Desktop):
             server = await loop.create_server(partial(protocol, self), "127.0.0.1", 0, backlog=2048)
