@@ -2,7 +2,7 @@
 
 Rules
 - Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
-  under `tokenweir run` and under `python -m bytewax.run`.
+  under `tokenweir run` and under `python -m bytewax.run`. What is opened when, and by whom: connectors/job/runtime.py.
 - All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, callers/, spool/,
   metrics.duckdb. Several jobs may share one, each with a lane of its own.
 """
@@ -14,6 +14,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,21 @@ from connectors.fallback import What
 from connectors.frontend import health
 from connectors.frontend.server import Frontend
 from connectors.frontend.sink import CallerSink
+from connectors.job.blocklists import Blocklists
 from connectors.job.detectors import Detector, Detectors
 from connectors.job.requests import Admission, SessionRequest
+from connectors.job.runtime import Runtime
 from connectors.job.sink import DetectorSink
 from connectors.job.source import LiveSource
 from connectors.log.files import lists_beside
 from connectors.log.pressure import Pressure
 from connectors.log.records import DEFAULT_DESKTOP
+from connectors.log.reserve import Reserve
 from connectors.metrics import DeadLetterRow
 from connectors.metrics.landing import Landing
-from connectors.metrics.sink import LandedMetricsSink
+from connectors.metrics.sink import MetricsSink
 from connectors.reactor import Reactor
-from connectors.vendors.base import DeadLetter, Place, Vendor
+from connectors.vendors.base import DeadLetter, OwnSink, Place, Vendor
 from flows.engine import checks, runner, store
 from flows.engine.pipeline import build
 from flows.settings import Settings, load
@@ -69,11 +73,13 @@ class LiveJob:
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         checks.check_settings(settings, detectors or {})
+        folder, account = data_dir / "log" / lane, vendor.account(settings.of(vendor))
         self.settings = settings
-        self.reactor = Reactor()
         self._vendor = vendor
-        account = vendor.account(settings.of(vendor))
-        self.frontend = self._frontend() if serve else None
+        self._extra = dict(extra or {})
+        self.reactor = Reactor()
+        reserve = Reserve(folder / "reserve", settings.log.reserve_bytes)
+        pressure = Pressure({name: each.max_pause for name, each in settings.desktops.items()})
         self.landing = Landing(
             data_dir,
             lane,
@@ -82,44 +88,53 @@ class LiveJob:
             prices=settings.prices,
             slo=settings.slo,
         )
-        self._pressure = Pressure({name: each.max_pause for name, each in settings.desktops.items()})
-        self.source = LiveSource(
-            vendor.name,
-            data_dir / "log" / lane,
-            self.reactor,
-            account.gateway,
-            lane=lane,
-            settings=settings.log,
-            requests=requests,
-            frontend=self.frontend,
-            max_sessions=settings.job.max_sessions,
-            once=once,
-            blocklists=_blocklist_files(settings),
-            pressure=self._pressure,
-            on_start=self._on_start,
-        )
         self.desktops = DesktopSink(
             settings.desktops,
             data_dir / "delivery",
             lane,
             self.reactor,
+            on_full=reserve.release,
             unread=self.landing.unread,
-            on_pressure=self._on_pressure,
-            on_full=self.source.reserve.release,
+            on_pressure=partial(self.reactor.call, pressure.update),
         )
-        self._extra = dict(extra or {})
-        self.own = account.sinks(
-            Place(data_dir, lane, self.reactor, self._note_dead_letter, self.source.reserve.release)
+        self.own = account.sinks(Place(data_dir, lane, self.reactor, self._note_dead_letter, reserve.release))
+        self.detectors = Detectors(detectors, self.reactor) if detectors else None
+        self.frontend = (
+            Frontend(
+                settings.frontend,
+                Admission(
+                    needs=vendor.needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)
+                ),
+                data_dir / "callers",
+                lane,
+                reserve.release,
+                partial(_say, settings),
+                partial(_undelivered, self.desktops, self.own),
+            )
+            if serve
+            else None
         )
-        if self.frontend is not None:
-            self.frontend.delivery = self._delivery
-        self.detectors = Detectors(detectors, self.reactor, self.source.running_lane) if detectors else None
-        if self.detectors:
-            self.source.settled = self.detectors.is_idle
+        self._runtime = Runtime(
+            data_dir,
+            self.reactor,
+            account.gateway,
+            self.landing,
+            reserve,
+            Blocklists(_blocklist_files(settings), lists_beside(folder)),
+            requests=requests,
+            once=once,
+            max_sessions=settings.job.max_sessions,
+            frontend=self.frontend,
+            detectors=self.detectors,
+        )
+        self.source = LiveSource(
+            vendor.name, folder, lane, self._runtime, reserve, settings=settings.log, pressure=pressure
+        )
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:
         """The dataflow over the job's source, or over one that stands before it."""
         _warn_of_open_port()
+        job = self.settings.job
         desktops = {"deliver": self.desktops} if self.settings.desktops else {}
         callers = {"serve_callers": CallerSink(self.frontend, self.source.lane, self.reactor)} if self.frontend else {}
         return build(
@@ -128,14 +143,17 @@ class LiveJob:
             self.settings,
             lists=lists_beside(self.source.folder),
             messages={**desktops, **callers, **self._extra},
-            rows={"land_metrics": self._metrics()},
+            rows={"land_metrics": MetricsSink(job.data_dir, job.lane, caught_up=lambda: self.source.caught_up)},
             updates=self.own,
             questions={"ask_detectors": DetectorSink(self.detectors, self.source.lane)} if self.detectors else None,
         )
 
-    def _metrics(self) -> LandedMetricsSink:
-        settings = self.settings.job
-        return LandedMetricsSink(settings.data_dir, settings.lane, self.landing, lambda: self.source.caught_up)
+    def close(self) -> None:
+        """Close what the flow's start opened (runtime.py). Idempotent."""
+        try:
+            self._runtime.close()
+        finally:
+            self.source.release()
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -145,7 +163,7 @@ class LiveJob:
     @property
     def open_turns(self) -> int:
         """Turns that the next run will continue."""
-        return len(self.source.job.lane.turns.open) if self.source.job else 0
+        return self.source.job.open_turns if self.source.job else 0
 
     @property
     def faults(self) -> list[TokenweirError]:
@@ -181,62 +199,23 @@ class LiveJob:
                 )
                 self.source.check()
             finally:
-                try:
-                    self.landing.close()
-                finally:
-                    self.reactor.close()
-                    if self.frontend is not None:
-                        self.frontend.close()
-                    self.source.identity.note(in_use=False)
-
-    def _on_start(self) -> None:
-        os.umask(private.UMASK)  # for those who run the flow by Bytewax's own means
-        private.close_to_others(self.settings.job.data_dir)
-        self.landing.start()  # Bytewax builds the sinks when the first row comes: a service may wait long
-
-    def _on_pressure(self, name: str, pressed: bool) -> None:
-        """Such calls may overtake each other, so what holds is asked for when they have come to the reactor."""
-        if pressed:
-            log.warning(
-                "%d messages wait for the desktop %r (its setting `backlog`): its sessions' streams are not read%s",
-                *(self.settings.desktops[name].backlog, name, _for_how_long(self.settings.desktops[name].max_pause)),
-            )
-        self.reactor.call(lambda: self._pressure.update(self.desktops.pressure))
+                self.close()
 
     def _note_dead_letter(self, letter: DeadLetter) -> None:
         """What was given up of the vendor's own, as a row."""
         row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
         self.landing.keep([row])
 
-    def _frontend(self) -> Frontend:
-        settings = self.settings
-        return Frontend(
-            settings.frontend,
-            Admission(
-                needs=self._vendor.needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)
-            ),
-            settings.job.data_dir / "callers",
-            settings.job.lane,
-            self._make_room,
-            self._say,
-        )
 
-    def _say(self, what: What, language: str | None) -> str:
-        """What a caller reads in place of an answer."""
-        settings = self.settings
-        return settings.fallback.to_callers(what, language or settings.window.language, settings.frontend.text(what))
-
-    def _delivery(self) -> dict[str, Any]:
-        """What has not been delivered, for /health."""
-        own = {step: {"waiting": sink.undelivered} for step, sink in self.own.items()}
-        return {"desktops": health.desktops(self.desktops.everyone()), "own": own}
-
-    def _make_room(self) -> bool:
-        return self.source.reserve.release()
+def _say(settings: Settings, what: What, language: str | None) -> str:
+    """What a caller reads in place of an answer."""
+    return settings.fallback.to_callers(what, language or settings.window.language, settings.frontend.text(what))
 
 
-def _for_how_long(max_pause: float) -> str:
-    return f" for {max_pause:g} s, or until half are left" if max_pause else " until half are left"
+def _undelivered(desktops: DesktopSink, own: Mapping[str, OwnSink]) -> dict[str, Any]:
+    """What has not been delivered, for /health."""
+    waiting = {step: {"waiting": sink.undelivered} for step, sink in own.items()}
+    return {"desktops": health.desktops(desktops.everyone()), "own": waiting}
 
 
 def _blocklist_files(settings: Settings) -> dict[str, Path]:

@@ -27,7 +27,7 @@ from connectors.log.playback import Playback
 from connectors.log.records import Message, Record
 from connectors.log.source import LogSource
 from connectors.metrics.landing import Landing
-from connectors.metrics.sink import LandedMetricsSink
+from connectors.metrics.sink import MetricsSink
 from connectors.reactor import Reactor
 from flows.engine import runner
 from flows.engine.pipeline import build
@@ -85,10 +85,12 @@ def outputs(settings: Settings, data_dir: Path | None, desktop: str | None) -> I
     landing = None
     if data_dir is not None:
         landing = Landing(data_dir, "replay", settings.metrics, prices=settings.prices, slo=settings.slo)
-        rows["land_metrics"] = LandedMetricsSink(data_dir, "replay", landing)
+        rows["land_metrics"] = MetricsSink(data_dir, "replay")
     with private.created(), TemporaryDirectory() as journal:
         reactor = Reactor() if desktop is not None else None
         try:
+            if landing is not None:
+                landing.start()
             if reactor is not None and desktop is not None:
                 sink = messages["deliver"] = DesktopSink(
                     {"default": DesktopSettings(url=desktop)}, Path(journal), "w00", reactor

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.metrics import open_metrics
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
 from flows import cxone
 from tests.conftest import OtherSide, corpus_of
@@ -255,11 +257,32 @@ def test_bytewaxs_own_command_line_says_a_bad_setting_in_one_line(vendor: str, t
     assert len(ended.stderr.splitlines()) == 1
 
 
-def start_service(side: OtherSide, data_dir: Path) -> subprocess.Popen[str]:
+def test_bytewaxs_own_command_line_opens_and_ends_what_ours_does(other_side: Start, tmp_path: Path) -> None:
+    """An address that is taken ends it with the reason; an interrupt leaves its rows landed."""
+    side = other_side(corpus_of(WORDS))
+    command = [sys.executable, "-m", "bytewax.run", "flows.cxone:flow"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        env = environment(side, tmp_path, FRONTEND_PORT=str(taken.getsockname()[1]))
+        ended = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "cannot listen on 127.0.0.1:" in ended.stderr
+    process = start_service(side, tmp_path, command)
+    assert post(process, {"session_id": "s-9", "prompt": "stream s"})[0] == 202
+    side.reactor.run(side.desktop.until(lambda desktop: desktop.is_whole("s-9")), 20)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    with open_metrics(tmp_path) as database:
+        rows = database.sql("SELECT count(*) FROM landed.deliveries").fetchall()
+    assert rows == [(len(side.desktop.received),)]
+
+
+def start_service(
+    side: OtherSide, data_dir: Path, command: Sequence[str] = (sys.executable, "-m", "tokenweir", "run", "cxone")
+) -> subprocess.Popen[str]:
     """A service in a process of its own; returns when it listens."""
     env = {**os.environ, **environment(side, data_dir, FRONTEND_PORT="0")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tokenweir", "run", "cxone"],
+        command,
         env=env,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,

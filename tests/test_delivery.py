@@ -247,17 +247,20 @@ def test_a_callback_that_fails_does_not_stop_delivery(tmp_path: Path, caplog: py
 
 
 def test_pressure_is_told_when_it_comes_and_when_it_goes(tmp_path: Path):
-    told: list[tuple[str, bool]] = []
+    told: list[frozenset[str]] = []
     outboxes = {"default": Outbox(backlog=4), "other": Outbox()}
     journal = Journal(tmp_path, "w00")
-    with closing(DeliveryMemory(journal, outboxes, on_pressure=lambda *it: told.append(it))) as memory:
+    with closing(DeliveryMemory(journal, outboxes, on_pressure=told.append)) as memory:
         memory.offer([("default", message("s-1", seq)) for seq in range(5)])
         assert memory.pressed == {"default"}
         for seq in range(5):
             take(memory)
             memory.acknowledge("default", "s-1", 0, seq)
         assert memory.pressed == set()
-    assert told == [("default", True), ("default", False)]
+        memory.offer([("default", message("s-2", seq)) for seq in range(5)])
+    assert told == [{"default"}, set(), {"default"}]
+    with closing(DeliveryMemory(Journal(tmp_path, "w00"), {"default": Outbox(backlog=4)}, on_pressure=told.append)):
+        assert told == [{"default"}, set(), {"default"}, {"default"}], "what an earlier process left presses at once"
 
 
 def test_a_dropped_message_is_counted_told_and_not_taken_up_after_a_restart(tmp_path: Path):

@@ -67,6 +67,5 @@ def test_a_stop_before_the_flow_begins_leaves_its_position(other_side: Start, tm
         part.next_batch()
     assert part.snapshot() == freeze(position or LogReader(tmp_path / "log" / "w00").begin())
     part.close()
-    job.landing.close()
-    job.reactor.close()
+    job.close()
     assert job.source.cut_short

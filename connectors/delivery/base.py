@@ -10,7 +10,7 @@ Rules
 
 Who is called when, by Bytewax's thread unless it says otherwise:
 
-    the first item comes    the journal is opened, then `open`; on the reactor `Sender.start`; then `opened`
+    the first item comes    the journal is opened, then `open`; on the reactor `Sender.start`
     items                   `named`; what is new is stored; on the reactor `Sender.wake`
     an epoch ends           the journal is synced
     the flow ends           on the reactor `Sender.stop`; the journal is closed
@@ -94,9 +94,6 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
         """The receiver of an item, and what to store of it. The same item always has the same name."""
         raise NotImplementedError
 
-    def opened(self, memory: DeliveryMemory) -> None:
-        """It works from now on, with what earlier processes left."""
-
     def failure(self) -> DeliveryError | None:
         """What an orderly end left behind, as the error to end with; None if nothing was."""
         raise NotImplementedError
@@ -133,7 +130,6 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
                 journal.close()
                 raise
         self._memory, self._sender = memory, sender
-        self.opened(memory)
         return _Partition(self, step_id, memory, sender, reactor)
 
 

@@ -72,8 +72,7 @@ class DeliveryMemory:
                   offered again: it must exceed a few epochs
     idle_for      the same, for a turn that never ended
     on_delivered  called with what was settled, on the thread that settled it; it must be quick, and call nothing here
-    on_pressure   called with a desktop's name and whether it is pressed, when that changes; by several threads, in no
-                  certain order: `pressed` says what holds
+    on_pressure   called with the desktops that are pressed, at first and when that changes: in order, by any thread
 
     Raises DataDirError for a journal that cannot be read.
     """
@@ -86,7 +85,7 @@ class DeliveryMemory:
         ended_for: float = ENDED_FOR,
         idle_for: float = IDLE_FOR,
         on_delivered: Callable[[list[Delivered]], object] | None = None,
-        on_pressure: Callable[[str, bool], object] | None = None,
+        on_pressure: Callable[[frozenset[str]], object] | None = None,
         clock: Callable[[], int] = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,6 +107,7 @@ class DeliveryMemory:
         self._pressed: set[str] = set()
         self._acknowledging: set[str] = set()
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
         recall(journal, self._outbox, monotonic(), self._recalled)
         self._begin()
 
@@ -253,6 +253,8 @@ class DeliveryMemory:
                 self._pressed.add(to)
             if outbox.pending and to not in self._known:
                 log.warning("%d messages are stored for the desktop %r, which the settings lack", outbox.pending, to)
+        if self._pressed and self._on_pressure is not None:
+            self._call(self._on_pressure, frozenset(self._pressed))
 
     def _read(self, places: list[int]) -> list[Entry]:
         bodies = self._journal.fetch(places)
@@ -325,16 +327,19 @@ class DeliveryMemory:
 
     def _tell(self, desktops: set[str]) -> None:
         """Of pressure; outside the lock, since the callback may take its own."""
-        for desktop in desktops:
-            outbox = self._outboxes[desktop]
-            if outbox.pressed == (desktop in self._pressed):
-                continue
+        if not self._changed(desktops):
+            return
+        with self._telling:
             with self._lock:
-                pressed = outbox.pressed
-                changed = pressed != (desktop in self._pressed)
-                (self._pressed.add if pressed else self._pressed.discard)(desktop)
+                changed = self._changed(desktops)
+                self._pressed ^= changed
+                pressed = frozenset(self._pressed)
             if changed and self._on_pressure is not None:
-                self._call(self._on_pressure, desktop, pressed)
+                self._call(self._on_pressure, pressed)
+
+    def _changed(self, desktops: set[str]) -> set[str]:
+        """Those of them that are pressed and were not told, or are not pressed any more."""
+        return {to for to in desktops if self._outboxes[to].pressed != (to in self._pressed)}
 
     def _call(self, callback: Callable[..., object], *args: object) -> None:
         try:

@@ -73,7 +73,7 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
         segment_bytes: int = SEGMENT_BYTES,
         on_full: Callable[[], bool] | None = None,
         unread: Callable[[], int | None] = lambda: None,
-        on_pressure: Callable[[str, bool], object] | None = None,
+        on_pressure: Callable[[frozenset[str]], object] | None = None,
     ) -> None:
         super().__init__(
             directory, lane, reactor, lanes=lanes, segment_bytes=segment_bytes, on_full=on_full, unread=unread
@@ -90,11 +90,6 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
             on_pressure=self._on_pressure,
         )
         return memory, DesktopConnections(self._desktops)
-
-    def opened(self, memory: DeliveryMemory) -> None:
-        if self._on_pressure is not None:
-            for name in memory.pressed:  # by what earlier processes left
-                self._on_pressure(name, True)
 
     def named(self, item: Addressed) -> Addressed:
         return item

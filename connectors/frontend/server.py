@@ -74,10 +74,10 @@ class Frontend:
     directory  where what callers were shown is kept; made if it is not there
     on_full    see connectors.delivery.journal.Journal
     say        see Hub
+    delivery   gives what /health?verbose says besides, of desktops for example
 
     address      where it listens, once it does
     hub          what callers were shown
-    delivery     gives what /health?verbose says besides, of desktops for example
     connections  those that are open
     counts       what was refused and closed: see Guard, Connections; late (no whole request in time), idle
     """
@@ -90,12 +90,13 @@ class Frontend:
         lane: str = "w00",
         on_full: Callable[[], bool] | None = None,
         say: Say | None = None,
+        delivery: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.address = ""
         self.counts: Counter[str] = Counter()
         self.connections = Connections(settings.max_connections, settings.max_connections_per_address, self.counts)
         self.hub = Hub(settings, self._keep, self, say)
-        self.delivery: Callable[[], dict[str, Any]] = dict
+        self._delivery = delivery
         self._settings = settings
         self._admission = admission
         self._directory = directory
@@ -201,7 +202,7 @@ class Frontend:
         self._check_running()
         self.hub.check_room()
         key = self._open(job, wanted)
-        await _sync(job)
+        await job.sync()
         body = {"session_id": key[0], "turn": key[1], "stream_url": self._stream_url(request, job, key)}
         return json_answer(202, body, NO_STORE)
 
@@ -211,7 +212,7 @@ class Frontend:
         body: dict[str, Any] = {"session_id": key[0], "turn": key[1]}
         state = self.hub.state(key)
         if state is None:
-            body["state"] = "running" if key in job.lane.turns.open else "ended"
+            body["state"] = "running" if job.turn(*key) else "ended"
         else:
             body |= state._asdict()
             body["stream_url"] = self._stream_url(request, job, key)
@@ -255,15 +256,15 @@ class Frontend:
     async def _health(self, request: Request) -> Response:
         """200 while the flow takes records, 503 when it has not for `stalled_after` seconds."""
         job = _job(request)
-        idle = job.lane.idle_seconds()
+        idle = job.idle_seconds()
         is_stalled = idle > self._settings.stalled_after
         verbose = "verbose" in request.query_params
         if not is_stalled and not verbose:
             return Response("OK", media_type="text/plain")
-        state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.lane.waiting}
+        state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.waiting}
         if verbose:
             self._admit(request)
-            state |= self.delivery()
+            state |= self._delivery()
         status = "stalled" if is_stalled else "ok"
         return json_answer(503 if is_stalled else 200, {"status": status, "seconds": round(idle, 1), **state})
 
@@ -281,14 +282,14 @@ class Frontend:
         begins = self._admit(request)
         session_id = path_session(request)
         access.check_session(session_id, begins)
-        turn = job.lane.turns.next_turn(session_id) - 1
+        turn = job.newest(session_id)
         if turn < 0:
             raise HTTPException(404, "no such session; POST /sessions begins one")
         return session_id, turn
 
     def _is_attended(self, job: Job, key: Key) -> bool:
         """Whether the turn was begun by a caller that reads along: in this process, or in one before."""
-        turn = job.lane.turns.open.get(key)
+        turn = job.turn(*key)
         return self.hub.attended(key) or (turn is not None and bool(turn.request.get("attended")))
 
     def _open(self, job: Job, wanted: SessionRequest, *, attended: bool = False) -> Key:
@@ -304,9 +305,8 @@ class Frontend:
 
         A browser that lost its stream before the first byte, or a page that was loaded again, asks like that.
         """
-        turns = job.lane.turns
-        key = (wanted.session_id, turns.next_turn(wanted.session_id) - 1)
-        turn, state = turns.open.get(key), self.hub.state(key)
+        key = (wanted.session_id, job.newest(wanted.session_id))
+        turn, state = job.turn(*key), self.hub.state(key)
         if turn and state and state.state == "running" and wanted.opening().items() <= _asked(turn).items():
             return key
         self.hub.check_room(callers=1)
@@ -317,7 +317,7 @@ class Frontend:
         wake, place = asyncio.Event(), last or Place(key, BEFORE_FIRST)
         caller = self.hub.join(*place, _now(), wake.set, attends=attends, resumes=last is not None)
         try:
-            await _sync(job)
+            await job.sync()
         except BaseException:
             self._leave(caller)
             raise
@@ -353,7 +353,7 @@ class Frontend:
         """Where the turn can be read, by anyone who has it, for a while."""
         host = request.headers.get("host", "")
         asked = f"{request.scope['scheme']}://{host}" if HOST.fullmatch(host) else self.address
-        turn = job.lane.turns.open.get(key)
+        turn = job.turn(*key)
         dialog_id = turn.request.get("dialog_id") if turn else None
         base = self._settings.public_url.rstrip("/") or asked
         return f"{base}/stream?{self._tickets.query(key, time.time(), dialog_id)}"
@@ -374,10 +374,6 @@ async def _close_upstream(job: Job, overdue: Overdue) -> None:
 def _asked(turn: Turn) -> dict[str, Any]:
     """What the turn's caller asked for, without what the job added to its opening."""
     return {name: value for name, value in turn.request.items() if name in SessionRequest.__struct_fields__}
-
-
-async def _sync(job: Job) -> None:
-    await asyncio.to_thread(job.lane.sync)
 
 
 def _job(request: Request) -> Job:

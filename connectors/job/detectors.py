@@ -1,7 +1,8 @@
 """Remote detectors: moderation's questions out, verdicts back as records of the log, so that replays stay exact.
 
 Rules
-- The flow never waits: a question is handed to the reactor, and the answer comes in through the lane like a frame.
+- The flow never waits: a question is handed to the reactor, and the answer comes in through the lane like a frame,
+  once the job runs (`run`).
 - `parallel` questions run at once, each for `timeout` seconds; `MAX_WAITING` wait, more are dropped. What is dropped,
   fails or takes too long is counted and logged as a verdict without findings: the policy's `on_max_hold` says what
   becomes of its text.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from connectors.log.lane import Lane
@@ -35,8 +36,6 @@ class Detector(Protocol):
 class Detectors:
     """Puts questions to the detectors of their names. Nothing is remembered.
 
-    lane_of  gives the lane that verdicts go into, once the job runs
-
     A question that a crash interrupts is asked again when the flow replays it; the first verdict counts.
     """
 
@@ -44,7 +43,6 @@ class Detectors:
         self,
         detectors: Mapping[str, Detector],
         reactor: Reactor,
-        lane_of: Callable[[], Lane | None],
         *,
         parallel: int = 16,
         timeout: float = 10.0,
@@ -54,7 +52,7 @@ class Detectors:
         self._answered = 0
         self._detectors = dict(detectors)
         self._reactor = reactor
-        self._lane_of = lane_of
+        self._questions: asyncio.Queue[Question] = asyncio.Queue()
         self._room = asyncio.Semaphore(parallel)
         self._timeout = timeout
 
@@ -68,19 +66,24 @@ class Detectors:
         return self.waiting == 0
 
     def ask(self, question: Question) -> None:
-        """Ask on the reactor, soon. Called on Bytewax's thread."""
+        """Have it answered, soon. Called on Bytewax's thread."""
         self._asked += 1
-        self._reactor.call(self._start, question)
+        self._reactor.call(self._questions.put_nowait, question)
 
-    def _start(self, question: Question) -> None:
-        self._reactor.spawn(self._answer(question))
+    async def run(self, lane: Lane) -> None:
+        """Answer what is asked, into this lane, until cancelled."""
+        async with asyncio.TaskGroup() as answering:
+            while True:
+                answering.create_task(self._answer(await self._questions.get(), lane))
 
-    async def _answer(self, question: Question) -> None:
+    async def _answer(self, question: Question, lane: Lane) -> None:
         findings = await self._judge(question)
         upto = question.start + len(question.text)
         try:
-            if lane := self._lane_of():
-                lane.append(verdict(question.s, question.n, question.detector, upto, findings))
+            lane.append(verdict(question.s, question.n, question.detector, upto, findings))
+        except OSError as error:  # a full disk: it is asked again when the flow replays it
+            self.counts["unlogged"] += 1
+            log.warning("a verdict of detector %s cannot be logged: %s", question.detector, error.strerror)
         finally:
             self._answered += 1
 

@@ -16,8 +16,8 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from connectors.disk.durable import is_full
 from connectors.errors import DataDirError, TokenweirError, UpstreamError
@@ -37,20 +37,6 @@ SETTLED_TICKS = 4
 log = logging.getLogger(__name__)
 
 
-class Frontend(Protocol):
-    """What lets callers in while the job runs."""
-
-    def open(self, unfinished: Mapping[tuple[str, int], str | None]) -> None:
-        """Called once before the job is made, on the flow's thread. Raises TokenweirError.
-
-        unfinished  turns that the flow has something to say of, as far as is known (those open, the last begun), with
-                    the language that each was asked for in
-        """
-
-    async def serve(self, job: Job) -> None:
-        """Serve until cancelled."""
-
-
 class BusyError(TokenweirError):
     """As many turns run as may."""
 
@@ -67,7 +53,7 @@ class Job:
     """Requests in, records out.
 
     requests  to work off; the job is done when their turns, and those found open, have ended
-    frontend  where callers ask for more: then the job runs until `stop`
+    service   callers ask for more: then the job runs until `stop`
     once        the requests were made by one list: a session's n-th is its turn n, and is passed over where the log has
                 that turn, so that starting again works off what is left
     blocklists  the lists that turns begin with, watched while the job runs
@@ -81,7 +67,7 @@ class Job:
         gateway: Gateway,
         *,
         requests: Iterable[SessionRequest] = (),
-        frontend: Frontend | None = None,
+        service: bool = False,
         max_sessions: int = 1_000,
         once: bool = False,
         blocklists: Blocklists | None = None,
@@ -93,7 +79,7 @@ class Job:
         self.faults: list[TokenweirError] = []
         self._gateway = gateway
         self._requests = requests
-        self._frontend = frontend
+        self._service = service
         self._max_sessions = max_sessions
         self._once = once
         self._blocklists = blocklists
@@ -107,19 +93,49 @@ class Job:
         """Turns under way."""
         return len(self._running)
 
-    async def run(self) -> None:
-        """Work until done or stopped; then the sockets are closed and the lane has its last mark."""
-        ticking = asyncio.create_task(self._tick())
-        working = asyncio.create_task(self._work())
-        stopping = asyncio.create_task(self._stopping.wait())
+    @property
+    def open_turns(self) -> int:
+        """Turns that the log has without an end: the next start continues them."""
+        return len(self.lane.turns.open)
+
+    async def run(self, *beside: Coroutine[Any, Any, None]) -> None:
+        """Work until done or stopped; then the sockets are closed and the lane has its last mark.
+
+        beside  what else runs meanwhile, and is cancelled with the turns; an error of it ends the job
+        """
+        work = (self._work(), self._stopping.wait(), self._tick(), *beside)
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(each) for each in work]
         try:
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            await _cancel([ticking, working, stopping, *self._running.values()])
+            await _cancel([*tasks, *self._running.values()])
             await self._gateway.aclose()
             self.lane.finish()
+
+    # What callers ask
+
+    def turn(self, session_id: str, number: int) -> Turn | None:
+        """That turn, while it is open in the log."""
+        return self.lane.turns.open.get((session_id, number))
+
+    def newest(self, session_id: str) -> int:
+        """The number of the session's last turn; -1 where there is none."""
+        return self.lane.turns.next_turn(session_id) - 1
+
+    @property
+    def waiting(self) -> int:
+        """Records that the flow has not taken yet."""
+        return self.lane.waiting
+
+    def idle_seconds(self) -> float:
+        """Since the flow last came for records: it should come every few milliseconds."""
+        return self.lane.idle_seconds()
+
+    async def sync(self) -> None:
+        """Make what is logged survive the machine."""
+        await asyncio.to_thread(self.lane.sync)
 
     def begin(self, request: SessionRequest, *, attended: bool = False) -> Turn:
         """Log the opening of the session's next turn and start it.
@@ -191,7 +207,7 @@ class Job:
             reserve.hold()
 
     async def _work(self) -> None:
-        if self._frontend is None:
+        if not self._service:
             await self._gateway.check()
         continued = {turn.session_id for turn in self.lane.turns.open.values()}
         for turn in list(self.lane.turns.open.values()):
@@ -211,8 +227,8 @@ class Job:
                 await self._one_ends()
             await self._until_not_full()
             self.begin(request)
-        if self._frontend is not None:
-            await self._frontend.serve(self)
+        if self._service:
+            await self._stopping.wait()
         while self._running:
             await self._one_ends()
         if self._settled is not None:
@@ -256,7 +272,7 @@ class Job:
             outcome = Outcome("failed", UpstreamError(f"session {turn.session_id}: {type(fault).__name__}"))
         self.outcomes[outcome.reason] += 1
         if outcome.fault is not None:
-            if self._frontend is not None:  # a service has no end at which it could be told
+            if self._service:  # it has no end at which it could be told
                 log.warning("%s", outcome.fault)
             if len(self.faults) < MAX_FAULTS:
                 self.faults.append(outcome.fault)
@@ -299,7 +315,7 @@ class Job:
             await asyncio.sleep(RESERVE_EVERY)
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     tasks = list(tasks)
     for task in tasks:
         task.cancel()

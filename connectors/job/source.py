@@ -1,8 +1,8 @@
 """LiveSource: Bytewax's way into a job that runs now.
 
 Rules
-- Building it opens nothing. `build_part` opens the log (cutting a torn end), folds it, and starts the job on the
-  reactor; the flow then reads what disk holds and what arrives.
+- Building it opens nothing. `build_part` opens the log (cutting a torn end), folds it, and has the runtime open a job
+  on it (runtime.py); the flow then reads what disk holds and what arrives.
 - One part: the process's own lane. Run more processes with other lanes for more cores.
 - `stop` ends the flow in order, from any thread; a signal handler may call it. Where much of the log is still to be
   read, that is left to the next start: the position is that of what was emitted.
@@ -11,18 +11,16 @@ Rules
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.disk.identity import Identity
-from connectors.errors import DataDirError
-from connectors.job.blocklists import Blocklists
-from connectors.job.job import Frontend, Job
-from connectors.job.requests import SessionRequest
+from connectors.errors import DataDirError, TokenweirError
+from connectors.job.job import Job
+from connectors.job.runtime import Running, Runtime
 from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
 from connectors.log.lane import Lane
 from connectors.log.pressure import Pressure
@@ -32,8 +30,6 @@ from connectors.log.resume import State, fold, position_of
 from connectors.log.settings import LogSettings
 from connectors.log.shards import Item, Sharder
 from connectors.log.source import LivePartition, StoppedPartition
-from connectors.reactor import Reactor
-from connectors.vendors.base import Gateway
 
 MAX_UNFINISHED = 1_000
 """Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""
@@ -47,53 +43,35 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     """A vendor's live job as a Bytewax source.
 
     folder    where the lane's log is kept
-    gateway   builds the vendor's client, once, on start
-    requests  sessions to begin; `frontend` lets callers begin more, until `stop`
-    once        see Job
-    blocklists  files of terms by tenant, "" for everybody's
-    pressure    desktops that fall behind, for whose sake sockets are left unread
-    on_start    called when the flow starts and the lane is ours
+    runtime   opens the job that writes it
+    reserve   disk space kept back for the log
+    pressure  desktops that fall behind, for whose sake sockets are left unread
     """
 
     def __init__(
         self,
         vendor: str,
         folder: Path,
-        reactor: Reactor,
-        gateway: Callable[[], Gateway],
+        lane: str,
+        runtime: Runtime,
+        reserve: Reserve,
         *,
-        lane: str = "w00",
         settings: LogSettings | None = None,
-        requests: Iterable[SessionRequest] = (),
-        frontend: Frontend | None = None,
-        max_sessions: int = 1_000,
-        once: bool = False,
-        blocklists: Mapping[str, Path] | None = None,
         pressure: Pressure | None = None,
-        on_start: Callable[[], None] = lambda: None,
     ) -> None:
-        self.job: Job | None = None
         self.lane = lane
         self.folder = folder
-        self.identity = Identity(folder)
         self._vendor = vendor
-        self._reactor = reactor
-        self._gateway = gateway
+        self._runtime = runtime
+        self._reserve = reserve
         self._settings = settings or LogSettings()
-        self._requests = requests
-        self._frontend = frontend
-        self._max_sessions = max_sessions
-        self._once = once
-        self._on_start = on_start
         self._pressure = pressure
-        self._blocklists = Blocklists(blocklists or {}, lists_beside(folder))
-        self.reserve = Reserve(folder / "reserve", self._settings.reserve_bytes)
-        self.settled: Callable[[], bool] | None = None
+        self._identity = Identity(folder)
         self._writer: LogWriter | None = None
         self._begun = Position(0, 0)
         self._stopped = False
         self._partition: LivePartition | None = None
-        self._running: Future[None] | None = None
+        self._running: Running | None = None
 
     def list_parts(self) -> list[str]:
         return [self.lane]
@@ -105,23 +83,26 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         DataDirError.
         """
         if self._writer is None:
-            size, on_full = self._settings.rotate_bytes, self.reserve.release
+            size, on_full = self._settings.rotate_bytes, self._reserve.release
             try:
                 self._writer = LogWriter(self.folder, self._vendor, rotate_bytes=size, on_full=on_full)
             except OSError as error:
                 raise DataDirError(
                     f"the log cannot be kept in {self.folder}: {error.strerror}; use another --data-dir"
                 ) from None
-            self.identity.note(in_use=True)
+            self._identity.note(in_use=True)
         return self._writer
+
+    def release(self) -> None:
+        """Say that nobody has the log open any more: when all that was opened with it is closed."""
+        self._identity.note(in_use=False)
 
     def build_part(
         self, step_id: str, for_part: str, resume_state: State | None
     ) -> StatefulSourcePartition[Item, State]:
         settings = self._settings
         writer = self.claim()
-        self._on_start()
-        self.reserve.hold()
+        self._reserve.hold()
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)
         try:
@@ -134,18 +115,31 @@ class LiveSource(FixedPartitionedSource[Item, State]):
                     begun.setdefault((record.s, record.n), record.fields.get("language"))
         except _StoppedError:
             return StoppedPartition(position, writer.close)
-        if self._frontend is not None:
-            last = set(list(begun)[-MAX_UNFINISHED:])
-            self._frontend.open({key: said for key, said in begun.items() if key in last or key in turns.open})
         writer.fold = turns.snapshot
         self._begun = reader.end()
         clock = Clock(reader.created, turns.last)
         lane = Lane(writer, clock, turns, max_waiting=settings.max_waiting, pressure=self._pressure)
+        last = set(list(begun)[-MAX_UNFINISHED:])
+        unfinished = {key: language for key, language in begun.items() if key in last or key in turns.open}
+        self._running = self._runtime.open(lane, unfinished)
+        if self._stopped:
+            self._running.stop()
         self._partition = LivePartition(
-            lane, reader, sharder, position, settings.keep_bytes, self.reserve.guard, lambda: self._stopped
+            lane,
+            reader,
+            sharder,
+            position,
+            settings.keep_bytes,
+            self._reserve.guard,
+            lambda: self._stopped,
+            self._raise_fault,
         )
-        self._reactor.run(self._begin(lane))
         return self._partition
+
+    @property
+    def job(self) -> Job | None:
+        """The job, once the flow has started."""
+        return self._running.job if self._running else None
 
     @property
     def cut_short(self) -> bool:
@@ -157,15 +151,11 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         """Whether the flow has been given all that the log held at the start, and is at what arrives."""
         return self._partition is not None and self._partition.caught_up
 
-    def running_lane(self) -> Lane | None:
-        """Where records go, once the job runs."""
-        return self.job.lane if self.job else None
-
     def stop(self) -> None:
         """End in order: sockets closed, last mark logged, then the flow sees its end."""
         self._stopped = True
-        if self.job is not None:
-            self._reactor.call(self.job.stop)
+        if self._running is not None:
+            self._running.stop()
 
     def record(self, path: Path, note: str = "") -> int:
         """Keep the turns of this run, from their first open on, as a recording; returns its number of records.
@@ -185,28 +175,16 @@ class LiveSource(FixedPartitionedSource[Item, State]):
 
     def check(self) -> None:
         """After the flow has ended: raise what ended the job, if it was not its end. OSError is a full disk's."""
-        if self._running is not None:
-            self._running.result()  # the flow has its end from the job's last act
+        if self._running is not None and (fault := self._running.fault()) is not None:
+            raise fault
+
+    def _raise_fault(self) -> None:
+        """At the lane's end, so that whoever runs the flow hears of it; what is none of ours is left to `check`."""
+        if self._running is not None and isinstance(fault := self._running.fault(), TokenweirError):
+            raise fault
 
     def _until_stopped(self, records: Iterator[tuple[Record, Position]]) -> Iterator[tuple[Record, Position]]:
         for each in records:
             if self._stopped:
                 raise _StoppedError
             yield each
-
-    async def _begin(self, lane: Lane) -> None:
-        self._blocklists.load(lane)
-        self.job = Job(
-            lane,
-            self._gateway(),
-            blocklists=self._blocklists,
-            requests=self._requests,
-            frontend=self._frontend,
-            max_sessions=self._max_sessions,
-            once=self._once,
-            reserve=self.reserve,
-            settled=self.settled,
-        )
-        if self._stopped:
-            self.job.stop()
-        self._running = self._reactor.spawn(self.job.run())

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Collection, Mapping
 
 from connectors.log.records import DEFAULT_DESKTOP
 from connectors.log.turns import Turn
+
+log = logging.getLogger(__name__)
 
 
 class Pressure:
@@ -31,6 +34,13 @@ class Pressure:
 
     def update(self, pressed: Collection[str]) -> None:
         """These desktops are pressed now, and no others."""
+        for name in pressed:
+            if name not in self._since:
+                log.warning(
+                    "too many messages wait for the desktop %r (its setting `backlog`): its sessions' streams are not "
+                    "read%s until half are left",
+                    *(name, self._at_most(name)),
+                )
         now = time.monotonic()
         self._since = {name: self._since.get(name, now) for name in pressed}
         self._changed.set()
@@ -46,6 +56,10 @@ class Pressure:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left if math.isfinite(left) else None):
                     await self._changed.wait()
+
+    def _at_most(self, name: str) -> str:
+        most = self._max_pause.get(name, 0.0)
+        return f" for {most:g} s, or" if most else ""
 
     def _left(self, turn: Turn) -> float:
         """Seconds for which it is held at most."""

@@ -97,14 +97,17 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         keep_bytes: int,
         before_snapshot: Callable[[], object] = lambda: None,
         stopped: Callable[[], bool] = lambda: False,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         """`position` is where to go on, and `sharder` knows the turns that are open there.
 
         stopped  asked while the disk is read: True leaves what is not read yet to the next start
+        at_end   called when the flow has all that the lane had; may raise TokenweirError for what ended it
         """
         self.cut_short = False
         self._before_snapshot = before_snapshot
         self._stopped = stopped
+        self._at_end = at_end
         self._lane = lane
         self._sharder = sharder
         self._position = position
@@ -121,6 +124,8 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         if self._reading_disk and self._stopped():
             self.cut_short = self._ended = True
         if self._ended:
+            if not self.cut_short:
+                self._at_end()
             raise StopIteration
         if self._unchecked:  # here and not in `snapshot`: an error of that comes with Bytewax's own stack
             self._unchecked = False

@@ -19,7 +19,6 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.errors import DataDirError
 from connectors.log.keys import Partitions
-from connectors.metrics.landing import Landing
 from connectors.metrics.segments import SNAPSHOT_VERSION, SegmentWriter, last_standing
 from connectors.metrics.spool import Spool, check_lane
 from connectors.metrics.tables import Row
@@ -113,21 +112,6 @@ class _Partition(StatefulSinkPartition[list[Row], dict[str, Any]]):
                 self._writer.flush()
             else:
                 self._writer.close()
-
-
-class LandedMetricsSink(MetricsSink):
-    """A MetricsSink that starts its job's landing when the flow starts."""
-
-    def __init__(
-        self, directory: Path, lane: str, landing: Landing, caught_up: Callable[[], bool] = lambda: False
-    ) -> None:
-        super().__init__(directory, lane, caught_up=caught_up)
-        self._landing = landing
-
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
-        part = super().build_part(step_id, for_part, resume_state)
-        self._landing.start()
-        return part
 
 
 @contextlib.contextmanager
