@@ -25,11 +25,12 @@ from pathlib import Path
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.log.files import LogReader, LogWriter
+from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Record
 from connectors.log.shards import Item, Sharder
 from connectors.log.source import READ_RECORDS
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 from connectors.metrics.sink import MetricsSink
 from connectors.vendors.cxone.vendor import VENDOR
 from flows.engine import runner

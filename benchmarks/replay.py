@@ -20,8 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from connectors.log.files import LogReader, lists_beside, write_recording
+from connectors.log.files import LogReader, lists_beside
 from connectors.log.records import CLOSE, FRAME, MARK, OPEN, SECOND, Header, Record, encode_message
+from connectors.log.writer import write_recording
 from connectors.simulator.texts import TEXTS, cut
 from connectors.vendors.registry import named
 from flows.engine.policies import Policies

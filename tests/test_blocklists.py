@@ -12,10 +12,12 @@ import pytest
 from connectors.errors import InputError, SettingsError
 from connectors.job.blocklists import Blocklists, keep_terms, kept_terms, parse_terms
 from connectors.job.requests import SessionRequest
-from connectors.log.files import Clock, LogReader, LogWriter, lists_beside
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader, lists_beside
 from connectors.log.lane import Lane
 from connectors.log.records import Message, Record
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 from flows import cxone
 from flows.engine.policies import Policies
 from flows.replay import replay

@@ -15,10 +15,12 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from connectors.errors import CredentialsError, InputError, SettingsError, UpstreamError
 from connectors.job.job import Outcome
-from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader
 from connectors.log.lane import Lane
 from connectors.log.records import Record, frame, opened
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 from connectors.secret import Secret
 from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET

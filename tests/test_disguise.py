@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log.files import LogReader, write_recording
+from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Header, Record
+from connectors.log.writer import write_recording
 from connectors.vendors.registry import known
 from flows.moderation import Moderator, Policy
 from flows.moderation.detectors.card import luhn

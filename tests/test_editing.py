@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import InputError
-from connectors.log.files import LogReader, LogWriter, lists_beside, write_recording
+from connectors.log.files import LogReader, lists_beside
 from connectors.log.records import CLOSE, OPEN, SESSION_ID, Header, Record
+from connectors.log.writer import LogWriter, write_recording
 from flows.recordings import editing, recorder
 from flows.recordings.outcome import Outcome, outcome
 from flows.settings import load

@@ -15,8 +15,9 @@ from connectors.disk import files
 from connectors.disk.durable import replaced, write_whole
 from connectors.disk.files import first_line, lines
 from connectors.errors import InputError
-from connectors.log.files import LogReader, write_recording
+from connectors.log.files import LogReader
 from connectors.log.records import Header, Record
+from connectors.log.writer import write_recording
 from tests.disk import full_at
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")

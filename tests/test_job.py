@@ -12,10 +12,12 @@ import pytest
 from connectors.errors import DataDirError
 from connectors.job.job import Job, Outcome
 from connectors.job.requests import SessionRequest
-from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader
 from connectors.log.lane import Lane
 from connectors.log.records import closed, opened
 from connectors.log.turns import Turn, Turns
+from connectors.log.writer import LogWriter
 from tests import disk
 
 KEY = ("s", 0)

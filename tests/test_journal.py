@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.delivery.journal import Journal, Position, Remembered, Settled, Stored
-from connectors.delivery.outbox import Mark
+from connectors.delivery.progress import Mark
 from connectors.errors import DataDirError
 from connectors.log.records import Message, encode_message
 from tests import disk

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader
 from connectors.log.lane import Lane
 from connectors.log.records import closed, frame, opened
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 
 
 @pytest.fixture

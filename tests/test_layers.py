@@ -24,6 +24,7 @@ CORES: Final = (
     "connectors.sse",
     "connectors.text",
     "connectors.delivery.outbox",
+    "connectors.delivery.progress",
     "connectors.frontend.connections",
     "connectors.frontend.hub",
     "connectors.frontend.ids",

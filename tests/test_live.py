@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from connectors.console.sink import ConsoleSink
-from connectors.log.files import LogReader, LogWriter, Position
+from connectors.log.files import LogReader, Position
 from connectors.log.records import Message, Record, closed, frame, opened
 from connectors.log.resume import freeze
 from connectors.log.source import READ_RECORDS
+from connectors.log.writer import LogWriter
 from flows import cxone
 from tests.conftest import OtherSide, corpus_of
 

@@ -12,11 +12,13 @@ import pytest
 from connectors.delivery.journal import Journal, Stored
 from connectors.disk.lock import Lock, is_held
 from connectors.errors import DataDirError
-from connectors.log.files import Clock, LogReader, LogWriter, Position
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader, Position
 from connectors.log.lane import Lane
 from connectors.log.shards import Sharder
 from connectors.log.source import LivePartition
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 from connectors.metrics.lander import Lander
 
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import DataDirError, InputError
-from connectors.log.files import Clock, LogReader, LogWriter, Position, parse_created, write_recording
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader, Position, parse_created
 from connectors.log.records import SECOND, Header, Record
+from connectors.log.writer import LogWriter, write_recording
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z", "a test")
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.delivery.outbox import Confirm, Entry, Mark, Outbox, Run
+from connectors.delivery.outbox import Confirm, Entry, Outbox
+from connectors.delivery.progress import Mark, Run
 
 
 class Desk:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from connectors.console.printable import printable
 from connectors.errors import InputError
-from connectors.log.files import write_recording
 from connectors.log.records import CLOSE, FRAME, OPEN, Header, Message, Record
+from connectors.log.writer import write_recording
 from tests.analytics_data import by_hand, landed
 from tokenweir import main
 from tokenweir.output import StderrHandler, Terminal, complain

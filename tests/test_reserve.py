@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.log.files import Clock, LogReader, LogWriter
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader
 from connectors.log.lane import Lane
 from connectors.log.records import Record, frame
 from connectors.log.reserve import Reserve
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 
 MEGABYTE = 1 << 20
 

@@ -11,9 +11,9 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
 
 from connectors.errors import DataDirError
-from connectors.log.files import write_recording
 from connectors.log.records import Header, Record
 from connectors.log.source import LogSource
+from connectors.log.writer import write_recording
 from flows.engine import runner
 
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")

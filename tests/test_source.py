@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from connectors.errors import DataDirError
-from connectors.log.files import Clock, LogReader, LogWriter, write_recording
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader
 from connectors.log.lane import Lane
 from connectors.log.records import Frames, Header, Record, closed, frame, opened
 from connectors.log.resume import fold, position_of
 from connectors.log.shards import LINGER, MARK_EVERY, SHARDS, Sharder, shard_of
 from connectors.log.source import READ_RECORDS, LivePartition, LogSource
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter, write_recording
 
 CREATED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.log.files import LogReader, LogWriter
+from connectors.log.files import LogReader
 from connectors.log.records import Record, frame, opened
 from connectors.log.turns import Turns
+from connectors.log.writer import LogWriter
 from connectors.sse import SSEDecoder
 from connectors.text import byte_tokens, from_bytes, from_json, to_bytes, to_json
 from connectors.vendors.cxone.contract import Decoder as CXoneDecoder

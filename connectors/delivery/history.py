@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.delivery.outbox import Mark
+from connectors.delivery.progress import Mark
 from connectors.delivery.segment import (
     Entry,
     Settled,

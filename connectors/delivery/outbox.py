@@ -19,10 +19,12 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+from connectors.delivery.progress import Mark, Progress
 
 Confirm: TypeAlias = Literal["ack", "pong", "none"]
 Name: TypeAlias = tuple[str, int, int]
@@ -52,19 +54,6 @@ class Confirmed(NamedTuple):
     sent_at: int | None
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered of one turn: seq 0 to `confirmed` - 1, and those in `ahead`, are confirmed.
-
-    final  the seq of the turn's last message, -1 while it is unknown
-    """
-
-    session_id: str
-    turn: int
-    confirmed: int
-    final: int = -1
-    ahead: tuple[int, ...] = ()
-
-
 class Counts(msgspec.Struct):
     """What happened to the messages of one desktop since the process started."""
 
@@ -82,54 +71,6 @@ class Counts(msgspec.Struct):
     acks_beyond: int = 0
     not_understood: int = 0
     forgotten: int = 0
-
-
-class Run:
-    """The numbers 0 to `next` - 1, and those that lie beyond a gap."""
-
-    __slots__ = ("ahead", "next")
-
-    def __init__(self, following: int = 0, ahead: Collection[int] = ()) -> None:
-        self.next = following
-        self.ahead: set[int] | None = set(ahead) if ahead else None
-
-    def __contains__(self, number: int) -> bool:
-        return number < self.next or (self.ahead is not None and number in self.ahead)
-
-    def add(self, number: int) -> None:
-        if number > self.next:
-            self.ahead = self.ahead or set()
-            self.ahead.add(number)
-        elif number == self.next:
-            self.next += 1
-            while self.ahead and self.next in self.ahead:
-                self.ahead.remove(self.next)
-                self.next += 1
-
-    @property
-    def last(self) -> int:
-        """The highest number in it; -1 if there is none."""
-        return max(self.ahead) if self.ahead else self.next - 1
-
-    def unbroken(self) -> bool:
-        return not self.ahead
-
-
-class _Turn:
-    """One turn with something still to come. `sent` is what may have reached a socket."""
-
-    __slots__ = ("confirmed", "final", "offered", "pending", "sent", "touched")
-
-    def __init__(self, mark: Mark, now: float) -> None:
-        self.offered = Run(mark.confirmed, mark.ahead)
-        self.confirmed = Run(mark.confirmed, mark.ahead)
-        self.sent = Run(mark.confirmed, mark.ahead)
-        self.final = mark.final
-        self.pending = 0
-        self.touched = now
-
-    def complete(self) -> bool:
-        return self.pending == 0 and 0 <= self.final < self.confirmed.next and self.confirmed.unbroken()
 
 
 class Outbox:
@@ -162,7 +103,7 @@ class Outbox:
         self._queue: deque[Entry] = deque()
         self._under_way: dict[Name, Entry] = {}
         self._spilled = array("Q")
-        self._turns: dict[tuple[str, int], _Turn] = {}
+        self._turns: dict[tuple[str, int], Progress] = {}
         self._ended: dict[tuple[str, int], tuple[int, float]] = {}
 
     # What comes in
@@ -255,7 +196,7 @@ class Outbox:
     def restore(self, mark: Mark, now: float) -> None:
         """Begin with what was remembered. Ages count from `now`."""
         key = mark.session_id, mark.turn
-        turn = _Turn(mark, now)
+        turn = Progress(mark, now)
         if turn.complete():
             self._ended[key] = turn.confirmed.next, now
         else:
@@ -378,7 +319,7 @@ class Outbox:
                 return
             self._queue.popleft()
 
-    def _turn_of(self, entry: Entry, now: float) -> _Turn:
+    def _turn_of(self, entry: Entry, now: float) -> Progress:
         """The turn of a message that is new, with the message entered."""
         turn = self._begun(entry.session_id, entry.turn, now)
         if entry.seq > turn.offered.next:
@@ -389,16 +330,16 @@ class Outbox:
             turn.final = entry.seq
         return turn
 
-    def _begun(self, session_id: str, number: int, now: float) -> _Turn:
+    def _begun(self, session_id: str, number: int, now: float) -> Progress:
         """That turn, made or taken up again where it has to be."""
         key = session_id, number
         turn = self._turns.get(key)
         if turn is None:
             confirmed, _ = self._ended.pop(key, (0, now))
-            turn = self._turns[key] = _Turn(Mark(*key, confirmed, confirmed - 1), now)
+            turn = self._turns[key] = Progress(Mark(*key, confirmed, confirmed - 1), now)
         return turn
 
-    def _enter(self, turn: _Turn, seq: int) -> None:
+    def _enter(self, turn: Progress, seq: int) -> None:
         turn.offered.add(seq)
         turn.pending += 1
         self._count_pending(1)

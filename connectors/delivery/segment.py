@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from connectors.delivery.outbox import Mark
+from connectors.delivery.progress import Mark
 from connectors.disk.durable import partial, replaced
 from connectors.errors import DataDirError
 

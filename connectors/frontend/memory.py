@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from connectors.delivery.journal import Journal, Stored
-from connectors.delivery.outbox import Mark
+from connectors.delivery.progress import Mark
 from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.frontend.ids import Key

@@ -21,7 +21,8 @@ from connectors.disk.identity import Identity
 from connectors.errors import DataDirError, TokenweirError
 from connectors.job.job import Job
 from connectors.job.runtime import Running, Runtime
-from connectors.log.files import Clock, LogReader, LogWriter, Position, lists_beside, write_recording
+from connectors.log.clock import Clock
+from connectors.log.files import LogReader, Position, lists_beside
 from connectors.log.lane import Lane
 from connectors.log.pressure import Pressure
 from connectors.log.records import OPEN, Record
@@ -30,6 +31,7 @@ from connectors.log.resume import State, fold, position_of
 from connectors.log.settings import LogSettings
 from connectors.log.shards import Item, Sharder
 from connectors.log.source import LivePartition, StoppedPartition
+from connectors.log.writer import LogWriter, write_recording
 
 MAX_UNFINISHED = 1_000
 """Turns of the log's end that the flow may not have ended yet; without a recovery store it reads all there were."""

@@ -1,4 +1,4 @@
-"""The log: JSON lines, append only, in numbered files of one folder per lane.
+"""The log: JSON lines, append only, in numbered files of one folder per lane; what they are, and how they are read.
 
 Rules
 - A file is a header line and records after it; every file of a lane has the same `created`.
@@ -7,47 +7,35 @@ Rules
 - A position is (file number, byte offset of the next record). It survives restarts.
 - A recording may be anybody's: its session ids are held to the rule of requests, its times to what a
   clock can show, its lines to a length (connectors/disk/files.py).
-- `append` is one write for all its records, and returns only after the kernel has them: `kill -9` loses nothing
-  that was handed on. `sync` makes it survive the machine.
-- Half of a surrogate pair, as a vendor's id may hold it, is written as JSON's escape.
-- Files are created 0600. A new file is begun past `rotate_bytes`; `retain` removes old ones from the front.
 - Beside a file may lie its fold (`.fold`): what the records before it add up to, so that a start need not read
-  them all. It is written when the file is begun; without it, an earlier one or the whole log is read.
+  them all. Without it, an earlier one or the whole log is read. How all this is written says writer.py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.disk.durable import is_full, replaced, sync_data, sync_path, write_all, write_whole
-from connectors.disk.files import COMPRESSED, compressing, first_line, lines
-from connectors.disk.lock import Lock
-from connectors.errors import DataDirError, InputError
-from connectors.log.records import SECOND, SESSION_ID, Header, Record
-from connectors.text import from_json, to_json
+from connectors.disk.files import COMPRESSED, first_line, lines
+from connectors.errors import InputError
+from connectors.log.records import SESSION_ID, Header, Record
+from connectors.text import from_json
 
 FORMAT = "tokenweir"
 FOLD = ".fold"
 VERSION = 1
-MAX_SKEW = 5 * SECOND
-"""A turn is dated by log time, unless that is further than this from the wall clock."""
 LATEST = 10**15
 """Microseconds: 31 years after `created`."""
 
 MAX_KNOWN = 10_000
 LAST_YEAR = 9_000
 
-_encode = msgspec.json.Encoder().encode
 _decode_record = msgspec.json.Decoder(Record).decode
 _decode_header = msgspec.json.Decoder(Header).decode
 
@@ -136,198 +124,6 @@ class LogReader:
         return Position(number, len(first_line(path)))
 
 
-class LogWriter:
-    """The growing end of a lane's log. A lock on the folder keeps it the only one; `check` tells whether it still does.
-
-    fold     gives what all records so far add up to, as plain data, to be kept beside each new file
-    on_full  is asked, when the disk is full, whether it could make room; then the write is tried once more
-
-
-    Opening it truncates a torn last line. Raises DataDirError where another process has the lane, or it is another
-    vendor's. `append` belongs to one thread (the reactor's); `sync` and `retain`
-    may be called from another.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        vendor: str,
-        *,
-        rotate_bytes: int = 64 << 20,
-        note: str = "",
-        fold: Callable[[], Any] | None = None,
-        on_full: Callable[[], bool] | None = None,
-    ) -> None:
-        self.fold = fold
-        self._on_full = on_full
-        self._folder = folder
-        self._rotate_bytes = rotate_bytes
-        self._fd = -1
-        self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._locks = _own(folder)
-        header = self._repair([number for number, _ in _numbered(folder)])
-        if header is not None:
-            self.header = header
-        else:
-            self.header = Header(FORMAT, VERSION, vendor, _format_created(datetime.now(UTC)), note)
-            self._begin(1)
-        if self.header.vendor != vendor:
-            raise DataDirError(
-                f"{folder} holds a log of {self.header.vendor!r}, not of {vendor!r}; "
-                "use another --data-dir for another vendor"
-            )
-
-    @property
-    def position(self) -> Position:
-        return Position(self._number, self._offset)
-
-    def append(self, records: Sequence[Record]) -> Position:
-        """Write records as one piece; returns the position after them.
-
-        Raises OSError (a full disk) with nothing of this call left in the file.
-        """
-        data = b"".join([to_json(record) + b"\n" for record in records])
-        try:
-            self._write(data)
-        except OSError as error:
-            if not is_full(error) or self._on_full is None or not self._on_full():
-                raise
-            self._write(data)
-        self._offset += len(data)
-        return self.position
-
-    def _write(self, data: bytes) -> None:
-        """All of the data or none of it."""
-        if self._offset + len(data) > self._rotate_bytes and self._offset > self._header_length:
-            self._rotate()
-        try:
-            write_all(self._fd, data)
-        except OSError:
-            os.ftruncate(self._fd, self._offset)
-            raise
-
-    def sync(self) -> None:
-        """Make everything appended so far survive a power cut."""
-        with self._lock:
-            sync_data(self._fd)
-
-    def check(self) -> None:
-        """Raise DataDirError where the folder is not ours any more."""
-        if not all(lock.check() for lock in self._locks):
-            raise DataDirError(f"{self._folder} was removed or replaced while the job ran; restore it and start again")
-
-    def retain(self, oldest: Position, keep_bytes: int) -> int:
-        """Remove files before `oldest` from the front while the rest holds `keep_bytes` or more; returns how many."""
-        files = _numbered(self._folder)
-        sizes = [path.stat().st_size for _, path in files]
-        total, removed = sum(sizes), 0
-        for (number, path), size in zip(files, sizes, strict=True):
-            if number >= min(oldest.file, self._number) or total - size < keep_bytes:
-                break
-            path.with_suffix(FOLD).unlink(missing_ok=True)
-            path.unlink()
-            total -= size
-            removed += 1
-        return removed
-
-    def close(self) -> None:
-        """Sync and close. Idempotent."""
-        with self._lock:
-            fd, self._fd = self._fd, -1  # first: a late append must never meet a number that is another file's by now
-            if fd >= 0:
-                sync_data(fd)
-                os.close(fd)
-                for lock in self._locks:
-                    lock.close()
-
-    def _begin(self, number: int) -> None:
-        """Begin a file; where the disk is full, there is none, and nothing has changed."""
-        path = self._folder / _name(number)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        line = _encode(self.header) + b"\n"
-        try:
-            write_all(fd, line)
-            sync_path(self._folder)
-        except OSError:
-            os.close(fd)
-            path.unlink()
-            raise
-        self._fd = fd
-        self._number, self._offset, self._header_length = number, len(line), len(line)
-
-    def _rotate(self) -> None:
-        with self._lock:
-            before = self._fd
-            sync_data(before)
-            self._begin(self._number + 1)
-            os.close(before)
-        if self.fold is not None:
-            with contextlib.suppress(OSError):  # only the next start's time depends on it
-                write_whole(self._folder / _name(self._number, FOLD), to_json(self.fold()))
-
-    def _repair(self, numbers: list[int]) -> Header | None:
-        """Cut the torn end of the newest file; a file whose very header is torn was never used, and goes.
-
-        None where there is no file left.
-        """
-        if not numbers:
-            return None
-        newest = self._folder / _name(numbers[-1])
-        whole = whole_length(newest)
-        if whole == 0 and (len(numbers) > 1 or newest.stat().st_size == 0):
-            newest.unlink()
-            return self._repair(numbers[:-1])
-        if whole == 0:
-            raise DataDirError(f"{newest} has no header line; move it away and start again")
-        self._fd = os.open(newest, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        if whole != os.fstat(self._fd).st_size:
-            os.ftruncate(self._fd, whole)
-        header = LogReader(newest).header
-        self._number, self._offset = numbers[-1], whole
-        self._header_length = len(_encode(header)) + 1
-        return header
-
-
-class Clock:
-    """Log time: microseconds since `created`, never backwards, whatever the wall clock does.
-
-    After a restart it goes on from max(wall clock, last `t` + 1 s).
-    """
-
-    def __init__(self, created: datetime, last: int | None, wall: Callable[[], int] = time.time_ns) -> None:
-        self._created_us = int(created.timestamp() * SECOND)
-        self._wall_ns = wall
-        begin = max(self._wall(), last + SECOND, 0) if last is not None else max(self._wall(), 0)
-        self._base = begin - time.monotonic_ns() // 1000
-
-    def now(self) -> int:
-        return self._base + time.monotonic_ns() // 1000
-
-    def skew(self) -> int:
-        """Microseconds that log time is ahead of the wall clock now; 0 within `MAX_SKEW`.
-
-        It goes astray where a start found the wall clock wrong, or somebody set it while the job ran.
-        """
-        ahead = self.now() - self._wall()
-        return ahead if abs(ahead) > MAX_SKEW else 0
-
-    def _wall(self) -> int:
-        return self._wall_ns() // 1000 - self._created_us
-
-
-def write_recording(path: Path, header: Header, records: Iterable[Record]) -> int:
-    """Write a log as one file (`.zst` compresses it), 0600, whole or not at all; returns the number of records."""
-    count = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced(path) as file, compressing(file, path) as out:
-        out.write(_encode(header) + b"\n")
-        for record in records:
-            out.write(to_json(record) + b"\n")
-            count += 1
-    return count
-
-
 def lists_beside(path: Path) -> Path:
     """The folder of the block lists that a log names: in a lane's folder, or beside a recording."""
     name = path.name.removesuffix(".zst")
@@ -363,33 +159,11 @@ def _read_header(path: Path) -> Header:
     return header
 
 
-def _format_created(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _own(folder: Path) -> list[Lock]:
-    """Lock the lane for this process.
-
-    The folder itself, which cannot be deleted without the log; and a file in it, which earlier versions lock, and which
-    must do where folders cannot be locked.
-    """
-    locks: list[Lock] = []
-    for path in (folder, folder / "lock"):
-        if (lock := Lock.take(path)) is None:
-            for taken in locks:
-                taken.close()
-            raise DataDirError(
-                f"{folder} belongs to another process that is running; stop it, or use another --data-dir"
-            )
-        locks.append(lock)
-    return locks
-
-
-def _name(number: int, suffix: str = ".jsonl") -> str:
+def name_of(number: int, suffix: str = ".jsonl") -> str:
     return f"{number:012d}{suffix}"
 
 
-def _numbered(folder: Path) -> list[tuple[int, Path]]:
+def numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(p.stem), p) for p in folder.glob("*.jsonl") if p.stem.isdecimal())
 
 
@@ -398,7 +172,7 @@ def _files(path: Path) -> list[tuple[int, Path]]:
         raise InputError(f"{path} does not exist; give a recording or a folder of one")
     if path.is_file():
         return [(int(path.stem) if path.stem.isdecimal() else 1, path)]
-    if files := _numbered(path):
+    if files := numbered(path):
         return files
     raise InputError(f"{path} holds no log files (000000000001.jsonl …); give a recording or a lane's folder")
 

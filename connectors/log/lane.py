@@ -24,10 +24,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from connectors.log.files import Clock, LogWriter, Position
+from connectors.log.clock import Clock
+from connectors.log.files import Position
 from connectors.log.pressure import Pressure
 from connectors.log.records import SECOND, Record
 from connectors.log.turns import Turn, Turns
+from connectors.log.writer import LogWriter
 
 TICK = 0.05
 TENANTS = 256

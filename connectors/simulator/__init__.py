@@ -10,8 +10,9 @@ Rules
 
 from __future__ import annotations
 
+from connectors.simulator.behaviour import Behaviour
 from connectors.simulator.corpus import Corpus, TokenStream
-from connectors.simulator.desktop import AgentDesktop, Behaviour
+from connectors.simulator.desktop import AgentDesktop
 from connectors.simulator.faults import Faults
 
 __all__ = ["AgentDesktop", "Behaviour", "Corpus", "Faults", "TokenStream"]

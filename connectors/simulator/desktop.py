@@ -21,72 +21,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import msgspec
-from msgspec import Meta
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from connectors.errors import SettingsError
+from connectors.simulator.behaviour import Behaviour
 from connectors.simulator.port import Port, reset
 from connectors.simulator.waiting import Changes
 
 MAX_MESSAGE: Final = 16 * 1024 * 1024
 HELLO_TURNS: Final = 1000
 _CLOSE_TIMEOUT: Final = 1.0
-
-Count = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
-
-
-class Behaviour(msgspec.Struct, frozen=True):
-    """How a desktop behaves; by default, well. In text: "ack=5,slow=0.2,pong=false".
-
-    ack         acknowledge after so many messages of a turn, and its final one (0 = never)
-    ack_delay   seconds before an acknowledgement
-    hello       answer `hello`
-    pong        answer pings
-    slow        seconds that each message takes
-    stop        stop reading after so many messages of a connection
-    drop        end the connection after so many of its messages
-    drop_how    by a close frame (1011), FIN or RST
-    drops       how many connections are ended so
-    dead        refuse connections, until `revive`
-    reject      answer hand-shakes with this status
-    buffer      bytes of the kernel's receive buffer (0 = the system's), so that a slow desktop is felt sooner
-    """
-
-    ack: Count = 1
-    ack_delay: Seconds = 0
-    hello: bool = True
-    pong: bool = True
-    slow: Seconds = 0
-    stop: Count | None = None
-    drop: Annotated[int, Meta(ge=1)] | None = None
-    drop_how: Literal["close", "fin", "rst"] = "close"
-    drops: Count = 1
-    dead: bool = False
-    reject: Annotated[int, Meta(ge=400, le=599)] | None = None
-    buffer: Count = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Behaviour:
-        """From its text form. Raises SettingsError that names what is wrong."""
-        given: dict[str, str] = {}
-        for item in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = item.partition("=")
-            if name.replace("-", "_") not in cls.__struct_fields__:
-                known = ", ".join(field.replace("_", "-") for field in cls.__struct_fields__)
-                raise SettingsError(f"a desktop has no behaviour {name[:40]!r}: it has {known}")
-            given[name.replace("-", "_")] = value or "true"
-        try:
-            return msgspec.convert(given, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"behaviour of the desktop: {str(error).replace('`', '')}") from None
 
 
 class Received(msgspec.Struct, frozen=True):

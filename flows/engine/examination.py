@@ -25,7 +25,8 @@ from connectors.delivery.segment import measure
 from connectors.disk import private
 from connectors.disk.lock import is_held
 from connectors.errors import DataDirError, InputError
-from connectors.log.files import FOLD, MAX_SKEW, LogReader
+from connectors.log.clock import MAX_SKEW
+from connectors.log.files import FOLD, LogReader
 from connectors.log.records import SECOND
 from connectors.log.turns import READABLE, Turns
 from flows.engine import store

@@ -22,8 +22,9 @@ from typing import BinaryIO
 import msgspec
 
 from connectors.errors import InputError
-from connectors.log.files import FORMAT, VERSION, write_recording
+from connectors.log.files import FORMAT, VERSION
 from connectors.log.records import MARK, SESSION_ID, Header, Record
+from connectors.log.writer import write_recording
 from connectors.vendors.answers import at as value_at
 from connectors.vendors.base import Vendor
 from connectors.vendors.registry import known, named

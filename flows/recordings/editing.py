@@ -23,8 +23,9 @@ import msgspec
 from connectors.disk.durable import write_whole
 from connectors.errors import InputError
 from connectors.job.blocklists import DIGEST
-from connectors.log.files import LogReader, lists_beside, parse_created, write_recording
+from connectors.log.files import LogReader, lists_beside, parse_created
 from connectors.log.records import CLOSE, ERROR, FRAME, MARK, OPEN, POLICY, SECOND, SESSION_ID, Header, Record
+from connectors.log.writer import write_recording
 from flows.recordings.vendor import vendor_of
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly

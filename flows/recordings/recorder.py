@@ -24,8 +24,9 @@ import msgspec
 
 from connectors.disk.durable import write_whole
 from connectors.errors import InputError
-from connectors.log.files import LogReader, lists_beside, write_recording
+from connectors.log.files import LogReader, lists_beside
 from connectors.log.records import Record
+from connectors.log.writer import write_recording
 from flows.engine.policies import Policies
 from flows.recordings import editing
 from flows.recordings.disguise import disguise

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from connectors.errors import DataDirError, InputError
 from connectors.job.requests import parse_request
-from connectors.log.files import LogReader, LogWriter
+from connectors.log.files import LogReader
 from connectors.log.records import CLOSE, FRAME, OPEN, Record, frame
+from connectors.log.writer import LogWriter
 from connectors.sse import EventTooLargeError, SSEDecoder
 from connectors.vendors import decoding as deltas
 from connectors.vendors.cognigy.contract import Decoder as CognigyDecoder
