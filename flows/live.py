@@ -3,8 +3,8 @@
 Rules
 - Building it opens nothing and needs no credentials; the flow's own start opens everything, so it runs the same
   under `tokenweir run` and under `python -m bytewax.run`. What is opened when, and by whom: connectors/job/runtime.py.
-- All of a job's files are in its data directory: log/, recovery/, delivery/, dialog/, callers/, spool/,
-  metrics.duckdb. Several jobs may share one, each with a lane of its own.
+- All of a job's files are in its data directory: log/, recovery/, delivery/, callers/, spool/, metrics.duckdb, and
+  the journals of the vendor's own sinks (`Vendor.journals`). Several jobs may share one, each with a lane of its own.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class LiveJob:
 
     def _note_dead_letter(self, letter: DeadLetter) -> None:
         """What was given up of the vendor's own, as a row."""
-        row = DeadLetterRow(letter.session_id, letter.turn, letter.at, "set_variables", letter.reason)
+        row = DeadLetterRow(letter.session_id, letter.turn, letter.at, letter.step, letter.reason)
         self.landing.keep([row])
 
 

@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import tomllib
@@ -140,25 +141,24 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ, 
     tree: dict[str, Any] = {}
     if path is not None or DEFAULT_FILE.exists():
         tree = _read_toml(path or DEFAULT_FILE)
-    where = str(path or DEFAULT_FILE)
-    names = environment_names()
-    named = [(names.get(name) or _section_keys(name), name, value) for name, value in environment.items()]
+    return parse(tree, environment, where=str(path or DEFAULT_FILE), vendor=vendor)
+
+
+def parse(
+    tree: dict[str, Any], environment: Mapping[str, str] | None = None, *, where: str = "settings", vendor: str = ""
+) -> Settings:
+    """Typed settings from a tree of tables, and variables laid over it. Raises SettingsError naming setting and source.
+
+    where  what the tree is from
+    """
+    tree, names = copy.deepcopy(tree) if environment else tree, environment_names()
+    named = [(names.get(name) or _section_keys(name), name, value) for name, value in (environment or {}).items()]
     sources: dict[Keys, str] = {}
     for keys, name, value in sorted(named, key=lambda each: len(each[0])):  # a table before what is in it
         if keys and value:
             _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value), name, Origin(where, sources))
             sources[keys] = name
-    return parse(tree, where=where, sources=sources, vendor=vendor)
-
-
-def parse(
-    tree: dict[str, Any], *, where: str = "settings", sources: Mapping[Keys, str] | None = None, vendor: str = ""
-) -> Settings:
-    """Typed settings from a tree of tables. Raises SettingsError naming setting and source.
-
-    sources  the variables that set some of them, by their keys; `where` is what the rest is from
-    """
-    origin, preset = Origin(where, sources or {}), known()[vendor].preset if vendor in known() else {}
+    origin, preset = Origin(where, sources), known()[vendor].preset if vendor in known() else {}
     return read(with_vendors(), _with_tenants(_over(preset, tree), origin), origin)
 
 

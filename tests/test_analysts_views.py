@@ -243,7 +243,11 @@ def test_tenants_models_and_vendors(metrics: duckdb.DuckDBPyConnection) -> None:
         ("mini", 1, 1),
         (None, 1, 0),
     ]
-    assert rows(metrics, "SELECT vendor, continues FROM vendors ORDER BY ALL") == [("cognigy", False), ("cxone", True)]
+    assert rows(metrics, "SELECT vendor, transport, continues FROM vendors ORDER BY ALL") == [
+        ("cognigy", "WebSocket", False),
+        ("cxone", "Server-Sent Events", True),
+        ("openai", "Server-Sent Events", False),
+    ]
     assert rows(metrics, "SELECT model, valid_from, valid_until, currency FROM prices ORDER BY 1, 2")[1:] == [
         ("gpt-4", DAY_2, None, "USD"),
         ("mini", Price(prompt=Decimal(0), completion=Decimal(0)).since, None, "EUR"),

@@ -20,11 +20,13 @@ CORES: Final = (
     "connectors.backoff",
     "connectors.errors",
     "connectors.eventstream",
+    "connectors.fallback",
     "connectors.secret",
     "connectors.sse",
     "connectors.text",
     "connectors.delivery.outbox",
     "connectors.delivery.progress",
+    "connectors.frontend.bounds",
     "connectors.frontend.connections",
     "connectors.frontend.hub",
     "connectors.frontend.ids",
@@ -65,7 +67,7 @@ HTTP_CLIENTS: Final = {"aiohttp", "httpx", "httpx_aiohttp"}
 
 ADAPTERS: Final = {
     *("connectors.delivery.base", "flows.engine.kept", "flows.engine.pipeline", "flows.engine.runner"),
-    *("flows.cognigy", "flows.cxone", "flows.live", "flows.replay"),
+    *("flows.cognigy", "flows.cxone", "flows.live", "flows.openai", "flows.replay"),
 }
 """They import Bytewax, as may every `sink`, `source` and `playback` of the connectors."""
 RUNNING: Final = {

@@ -144,7 +144,7 @@ def test_a_turn_of_a_dialog_leaves_what_was_shown() -> None:
 def test_what_a_dialog_has_no_room_for_is_left_out_and_told_once() -> None:
     opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1", "created": CREATED})
     for room, response in ((6, "One. T"), (5, "One. "), (13, "One. Two. Thr"), (15, "One. Two. Three")):
-        core = Session("cognigy", opened, room)
+        core = Session("cognigy", opened, room, "set_variables")
         parts = ("One. ", "Two. ", "Three")
         out = [new for t, part in enumerate(parts, 2) for new in core.feed(released(t, part, seq=t - 2))]
         out += core.feed(closed(9))

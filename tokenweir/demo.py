@@ -61,7 +61,7 @@ def _print_checks(report: Report) -> None:
         f"{counts[f'status_{code}']} with {code}" for code in (401, 429, 503) if f"status_{code}" in counts
     )
     out.print(
-        f"The vendor broke off {broken} streams and refused requests: {refused}; "
+        f"The vendors broke off {broken} streams and refused requests: {refused}; "
         f"{counts['continuations']} continuations made up for it.",
         highlight=False,
     )

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 from typing import get_args, get_origin
 
 import msgspec
 
 from connectors.secret import Secret
+from connectors.vendors.registry import known
 from flows.settings import Settings, environment_names, with_vendors
+
+
+def _presets() -> Iterator[str]:
+    for vendor in known().values():
+        for section, fields in vendor.preset.items():
+            yield f"    {vendor.name:10} [{section}]  " + ", ".join(
+                f"{key} = {_toml(each)}" for key, each in fields.items()
+            )
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_toml(each)}' for name, each in value.items())} }}"
+    return msgspec.json.encode(value).decode()
+
 
 _HEAD = f"""# Settings
 
@@ -23,8 +40,9 @@ as TOML, such as `["one", "two"]`. These have names of their own besides:
 {chr(10).join(f"    {name:22} {'.'.join(keys)}" for name, keys in environment_names().items())}
 
 An error names the setting, what it should be, and the file or the variables that it came from, never its value.
-Cognigy's preset lies beneath the settings of `run cognigy`: blocked terms are marked `[FILTERED]`, markdown is
-stripped, white space is normalised.
+What a vendor's contract asks for lies beneath the settings of its jobs:
+
+{chr(10).join(_presets())}
 
 This page is what `python -m tokenweir.manual` prints. Each promise of it is named in [promises.md](promises.md), with
 the tests that hold it.

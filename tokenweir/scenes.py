@@ -1,4 +1,4 @@
-"""What the demo plays: both vendors' jobs, live, against simulated gateways and a simulated desktop, and then replayed.
+"""What the demo plays: a job of each vendor, live, against its simulated server and a simulated desktop, then replayed.
 
 Rules
 - Everything is real but the other side: HTTP, WebSocket, files, DuckDB. Nothing leaves loopback.
@@ -21,41 +21,14 @@ from connectors.errors import DataDirError
 from connectors.job.requests import SessionRequest
 from connectors.log.records import Message, encode_message
 from connectors.reactor import Reactor
-from connectors.simulator import AgentDesktop, Corpus
-from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
-from connectors.vendors.cognigy.simulator import SimulatedCognigy
-from connectors.vendors.cxone.simulator import SimulatedCXone
-from flows import cognigy, cxone
+from connectors.simulator import AgentDesktop
+from connectors.simulator.vendor import SimulatedVendor
+from connectors.vendors.base import Scene, Vendor
+from connectors.vendors.registry import known
+from flows.live import LiveJob
 from flows.moderation import Moderator
 from flows.replay import replay
 from flows.settings import Settings, parse
-
-SCENES = {
-    "cxone": {
-        "refund": "",
-        "account": "drop=rst@40,repeat=4",
-        "blocked": "drop=end@12:revoke,repeat=3:ids=new",
-        "code": "429=1:retry-after=1:on=start",
-        "abbreviations": "eol=crlf,comments=3,lines",
-        "japanese": "pack=3",
-        "bytes": "split=2,drop=fin@9",
-        "slow": "",
-        "emoji": "ids=stream,drop=fin@10,repeat=5",
-        "german": "503=1",
-        "chinese": "",
-    },
-    "cognigy": {
-        "account": "429=1:retry-after=1:on=start",
-        "blocked": "usage=done",
-        "code": "pack=3",
-        "hindi": "",
-        "refund": "drop=1006@30",
-    },
-}
-"""By vendor: the stream of the simulator's own corpus, and what goes wrong with it (connectors/simulator/faults.py)."""
-
-CUT_SHORT = {"cognigy-refund"}
-"""Cognigy knows no continuation: what was lost is said, not invented."""
 
 LANGUAGES = {"japanese": "ja", "german": "de", "chinese": "zh", "hindi": "hi"}
 TENANTS, MODELS = ("acme", "globex"), ("gpt-4", "gpt-4-turbo")
@@ -86,7 +59,7 @@ class Report(msgspec.Struct, frozen=True):
 
     messages        that the desktop read off its socket, and the replays gave
     replay_differs  how the replays are not the same bytes; empty if they are
-    counts          of both simulated gateways together
+    counts          of all simulated vendors together
     """
 
     transcripts: list[Transcript]
@@ -101,102 +74,94 @@ class Report(msgspec.Struct, frozen=True):
         return bool(self.replay_differs) or any(each.differs for each in self.transcripts)
 
 
-class OtherSide:
-    """The simulated servers, on an event loop of their own."""
+class Scenes:
+    """The vendors that have something to play, their simulated servers and a desktop, on an event loop of their own."""
 
     def __init__(self) -> None:
-        self.cxone = SimulatedCXone(faults=SCENES["cxone"], token_ttl=3.0, declared_ttl=3_600.0)
-        self.cognigy = SimulatedCognigy(faults=SCENES["cognigy"], first_message=True)
+        self.of = {vendor: scene for vendor in known().values() if (scene := vendor.scene()) is not None}
+        self.servers = {
+            vendor: vendor.simulator(faults=scene.faults, **scene.options) for vendor, scene in self.of.items()
+        }
         self.desktop = AgentDesktop()
+        self._all: tuple[SimulatedVendor | AgentDesktop, ...] = (*self.servers.values(), self.desktop)
         self._reactor = Reactor()
 
-    def __enter__(self) -> OtherSide:
-        for server in (self.cxone, self.cognigy, self.desktop):
+    def __enter__(self) -> Scenes:
+        for server in self._all:
             self._reactor.run(server.start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server in (self.cxone, self.cognigy, self.desktop):
+        for server in self._all:
             self._reactor.run(server.close())
         self._reactor.close()
 
-    def settings(self, vendor: str, data_dir: Path) -> Settings:
-        account = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        template = {"prompt": "{prompt}", "dialog_id": "{dialog_id}"}
-        return parse(
-            {
-                "job": {"data_dir": str(data_dir), "lane": vendor, "epoch": 0.25},
-                "cxone": {
-                    "base_url": self.cxone.url,
-                    "resumes": "repeats",
-                    **account,
-                },  # some of SCENES do, under other ids
-                "cognigy": {"base_url": self.cognigy.url, "template": template, **account},
-                "desktops": {"default": {"url": self.desktop.url}},
-                "window": {"timeout": WINDOW_TIMEOUT},
-                "moderation": {"blocklist": list(BLOCKED)},
-                "prices": PRICES,
-            },
-            vendor=vendor,
-        )
+    def settings(self, vendor: Vendor, data_dir: Path) -> Settings:
+        tree = {
+            "job": {"data_dir": str(data_dir), "lane": vendor.name, "epoch": 0.25},
+            "desktops": {"default": {"url": self.desktop.url}},
+            "window": {"timeout": WINDOW_TIMEOUT},
+            "moderation": {"blocklist": list(BLOCKED)},
+            "prices": PRICES,
+            **self.of[vendor].settings,
+        }
+        return parse(tree, vendor.simulated(self.servers[vendor].url), vendor=vendor.name)
 
 
 def play(data_dir: Path, show: Callable[[Message], None]) -> Report:
     """Play the demo in `data_dir`, which must be empty, absent, or an earlier demo's (which goes)."""
     _clear(data_dir)
-    corpus = Corpus.builtin()
     transcripts: list[Transcript] = []
     replayed: list[bytes] = []
     recordings: list[Path] = []
-    with OtherSide() as other:
-        for vendor, make in (("cxone", cxone.job), ("cognigy", cognigy.job)):
-            settings = other.settings(vendor, data_dir)
-            shows = ConsoleSink(show, vendor)
-            job = make(settings, requests=_requests(vendor), extra={"show": shows})
+    with Scenes() as scenes:
+        for vendor, scene in scenes.of.items():
+            settings = scenes.settings(vendor, data_dir)
+            shows = ConsoleSink(show, vendor.name)
+            job = LiveJob(vendor, settings, requests=_requests(vendor, scene), extra={"show": shows})
             job.run()
             shows.check()
-            recording = data_dir / "recordings" / f"{vendor}.jsonl"
+            recording = data_dir / "recordings" / f"{vendor.name}.jsonl"
             job.source.record(recording)
             recordings.append(recording)
             replay(recording, settings, lambda message: replayed.append(encode_message(message)))
-            transcripts += [_compare(vendor, name, other, corpus, settings) for name in SCENES[vendor]]
-        shown = sorted(each.raw.encode() for each in other.desktop.received)
-        counts = Counter(other.cxone.counts) + Counter(other.cognigy.counts)
+            transcripts += [_compare(vendor, name, scenes, settings) for name in scene.faults]
+        shown = sorted(each.raw.encode() for each in scenes.desktop.received)
+        counts = sum((Counter(server.counts) for server in scenes.servers.values()), Counter[str]())
     return Report(transcripts, len(shown), _compare_bytes(sorted(replayed), shown), dict(counts), data_dir, recordings)
 
 
-def _requests(vendor: str) -> list[SessionRequest]:
+def _requests(vendor: Vendor, scene: Scene) -> list[SessionRequest]:
     return [
         SessionRequest(
-            session_id=f"{vendor}-{name}",
+            session_id=f"{vendor.name}-{name}",
             prompt=f"stream {name}",
             dialog_id=name,
             language=LANGUAGES.get(name),
             tenant=TENANTS[place % 2],
             model=MODELS[place // 2 % 2],
         )
-        for place, name in enumerate(SCENES[vendor])
+        for place, name in enumerate(scene.faults)
     ]
 
 
-def _compare(vendor: str, name: str, other: OtherSide, corpus: Corpus, settings: Settings) -> Transcript:
+def _compare(vendor: Vendor, name: str, scenes: Scenes, settings: Settings) -> Transcript:
     """What the desktop shows, against the stream's text moderated in one piece."""
-    session_id = f"{vendor}-{name}"
+    session_id, server, scene = f"{vendor.name}-{name}", scenes.servers[vendor], scenes.of[vendor]
     moderator = Moderator(settings.moderation)
-    expected = moderator.feed(corpus.text(name)) + moderator.flush()
-    shown = other.desktop.transcript(session_id)
-    if not other.desktop.is_whole(session_id):
+    expected = moderator.feed(server.corpus.text(name)) + moderator.flush()
+    shown = scenes.desktop.transcript(session_id)
+    if not scenes.desktop.is_whole(session_id):
         return Transcript(session_id, shown, "messages are missing")
-    if session_id in CUT_SHORT:
-        fallback = settings.fallback.text("interrupted", None)
+    if name in scene.cut_short:
+        texts = settings.fallback
+        fallback = texts.text("interrupted", LANGUAGES.get(name)) if texts.serves(vendor) else ""
         cut = shown.removesuffix(fallback)
-        whole = shown.endswith(fallback) and expected.startswith(cut)
+        whole = shown.endswith(fallback) and expected.startswith(cut) and "" != cut != expected
     else:
         whole = shown == expected
-    if vendor == "cognigy":
-        stored = [values["llm_response"] for values in other.cognigy.variables.get(name, [])]
-        if stored != [shown]:
-            return Transcript(session_id, shown, "the dialog's variables are not what was shown")
+    if scene.told is not None and scene.told(server, name) != [shown]:
+        return Transcript(session_id, shown, "what the vendor was told of it is not what was shown")
     return Transcript(session_id, shown, "" if whole else "the text is not what it must be")
 
 

@@ -35,6 +35,7 @@ from connectors.log.lane import Lane
 from connectors.log.reserve import Reserve
 from connectors.metrics.landing import Landing
 from connectors.reactor import Reactor
+from connectors.vendors import registry
 from connectors.vendors.base import Gateway
 
 
@@ -114,7 +115,7 @@ class Runtime:
         unfinished  see Frontend
         """
         os.umask(private.UMASK)  # for those who run the flow by Bytewax's own means
-        private.close_to_others(self._data_dir)
+        private.close_to_others(self._data_dir, registry.journals().values())
         atexit.register(self.close)  # for the same
         self._landing.start()
         if self._frontend is not None:

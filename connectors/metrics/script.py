@@ -17,6 +17,7 @@ from typing import Final
 
 from connectors.metrics.dimensions import Prices, SloSettings, dimensions_sql
 from connectors.metrics.tables import quoted
+from connectors.vendors.registry import known
 
 FOLDER: Final = Path(__file__).parent / "queries"
 FILES: Final = ("dimensions", "usage", "traffic", "latency", "moderation", "interruptions")
@@ -32,8 +33,17 @@ def script(prices: Prices | None = None, slo: SloSettings | None = None) -> str:
     """
     dimensions = [f"{statement};" for statement in dimensions_sql(prices or {}, slo or SloSettings())]
     queries = [(FOLDER / f"{name}.sql").read_text(encoding="utf-8") for name in FILES]
+    queries = [text.replace("{vendors}", _vendors()) for text in queries]
     comments = [statement for text in queries for statement in _column_comments(text)]
     return "\n".join([*dimensions, *queries, *comments])
+
+
+def _vendors() -> str:
+    """A row of SQL literals for each that there is."""
+    return ", ".join(
+        f"({quoted(vendor.name)}, {quoted(vendor.title)}, {quoted(vendor.transport)}, {str(vendor.continues).lower()})"
+        for vendor in known().values()
+    )
 
 
 def _column_comments(text: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ Moment: TypeAlias = Annotated[int, _Sql("TIMESTAMPTZ")]
 SessionId: TypeAlias = Annotated[str, "the session, as its caller named it"]
 Turn: TypeAlias = Annotated[int, "the LLM answer in the session, from 0"]
 Seq: TypeAlias = Annotated[int, "the message in the turn, from 0"]
-Vendor: TypeAlias = Annotated[str, "the vendor's gateway: cxone, cognigy"]
+Vendor: TypeAlias = Annotated[str, "the vendor, by its name in `tokenweir run`"]
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):

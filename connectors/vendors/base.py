@@ -15,7 +15,7 @@ Rules
       in gateway and flow            decoder(), one a turn, and the same frames in the same order
       a stream is imported           claims(), with every message until one vendor is found
       a stream is written by us      frame(): imports, made-up recordings, the simulator
-      simulate, the demo, tests      simulator()
+      simulate, the demo, tests      simulator(); in the demo, scene() first
 
 - Importing a vendor costs nothing that a replay does not need: HTTP client, WebSocket library and simulator are
   imported by the method that uses them.
@@ -37,6 +37,23 @@ if TYPE_CHECKING:  # what only a live job has
     from connectors.reactor import Reactor
     from connectors.simulator.vendor import SimulatedVendor
     from connectors.vendors.decoding import Decoder
+
+
+class Scene(NamedTuple):
+    """What the demo plays of a vendor, and how it knows what must come of it.
+
+    faults     by stream of the simulator's own corpus, what goes wrong with it (connectors/simulator/faults.py)
+    cut_short  those of them whose answer cannot be whole: what was lost is said, not invented
+    options    of the simulator, beside
+    settings   of the job: a tree as of TOML, beside what `simulated` says
+    told       what a simulator was told by the vendor's own sinks of a stream's turn: texts that were shown
+    """
+
+    faults: Mapping[str, str]
+    cut_short: frozenset[str] = frozenset()
+    options: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
+    told: Callable[[Any, str], list[str]] | None = None
 
 
 class Outcome(NamedTuple):
@@ -66,8 +83,9 @@ class Gateway(Protocol):
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """Something for a vendor that was given up.
 
+    step    the step id of the sink that gave it up
     at      wall clock, microseconds
-    reason  in one word; of Cognigy's variables: status_<code>, rate_limited, queue_full, dialog_id (none that a path
+    reason  in one word; of a dialog's variables: status_<code>, rate_limited, queue_full, dialog_id (none that a path
             can hold), credentials, failed (an error of ours), or the kind of an HttpError: connect, tls, timeout …
     """
 
@@ -75,6 +93,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     turn: int
     at: int
     reason: str
+    step: str
 
 
 class Place(NamedTuple):
@@ -112,7 +131,7 @@ class Account:
         raise NotImplementedError
 
     def sinks(self, place: Place) -> Mapping[str, OwnSink]:
-        """What takes the summaries of turns at this vendor, by step id."""
+        """What takes the summaries of turns at this vendor, by step id: those of `Vendor.journals`."""
         return {}
 
 
@@ -122,10 +141,14 @@ class Vendor:
     name         as in `tokenweir run NAME`, in recordings and rows: small letters, digits and _
     title        as people write it
     about        what its job does, in a sentence, and `service` how callers reach one that has no list of sessions
+    transport    what its answers come over, as people say it
+    continues    whether an answer that broke off can be continued where it broke
     sections     its sections of the settings: the name of the table, and the struct that it is read into
     environment  names of environment variables: (section, key)
     preset       settings that its contract asks for where the user says nothing else: a tree as of TOML
     fallback     whether its contract has agents read a text of ours where an answer failed
+    journals     of its own sinks: by step id, the folder in the data directory of the journal that the sink's
+                 snapshot is a position in. Both names are kept for ever
     needs        fields without which it can do nothing with a request
     live         whether it can be run and simulated; one that cannot is known for its recordings
     desktop      whether a session without an agent desktop is a mistake, as no caller reads along
@@ -136,10 +159,13 @@ class Vendor:
     title: ClassVar[str]
     about: ClassVar[str]
     service: ClassVar[str] = "it takes sessions at POST /sessions until SIGTERM or SIGINT."
+    transport: ClassVar[str] = "Server-Sent Events"
+    continues: ClassVar[bool] = False
     sections: ClassVar[Mapping[str, type[msgspec.Struct]]] = {}
     environment: ClassVar[Mapping[str, tuple[str, str]]] = {}
     preset: ClassVar[Mapping[str, Any]] = {}
     fallback: ClassVar[bool] = False
+    journals: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[tuple[str, ...]] = ("prompt",)
     live: ClassVar[bool] = True
     desktop: ClassVar[bool] = True
@@ -168,6 +194,10 @@ class Vendor:
     def simulator(self, corpus: Any = None, **options: Any) -> SimulatedVendor:
         """A server on loopback that speaks its contract; the options are SimulatedVendor's."""
         raise NotImplementedError
+
+    def scene(self) -> Scene | None:
+        """What the demo plays of it; None for nothing."""
+        return None
 
     def simulated(self, url: str) -> Mapping[str, str]:
         """Environment variables under which a job speaks to its simulator at this address."""

@@ -18,6 +18,7 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from connectors import vendors as here
+from connectors.disk import private
 from connectors.errors import InputError
 from connectors.vendors.base import Vendor
 
@@ -27,6 +28,12 @@ RESERVED: Final = frozenset(
     "job desktops window fallback moderation blocklist_file tenants log metrics prices slo frontend".split()  # noqa: SIM905  # one line to read
 )
 """Sections of everybody's; tests hold this to flows.settings.Settings."""
+
+STEPS: Final = frozenset(
+    "read_log reassemble split_sentences moderate measure deliver serve_callers land_metrics ask_detectors "  # noqa: SIM905  # lines to read
+    "take_messages take_rows take_dialog_updates take_questions".split()
+)
+"""Step ids of everybody's flow."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -52,6 +59,11 @@ def known() -> Mapping[str, Vendor]:
     return found
 
 
+def journals() -> Mapping[str, str]:
+    """Those of all vendors' own sinks; see `Vendor.journals`."""
+    return {step: folder for vendor in known().values() for step, folder in vendor.journals.items()}
+
+
 def named(name: str, where: str = "") -> Vendor:
     """The vendor of that name. Raises InputError; `where` says what named it."""
     if name not in known():
@@ -75,5 +87,9 @@ def _check(vendor: object, found: Mapping[str, Vendor]) -> None:
         raise ValueError(f"its section [{min(reserved)}] is tokenweir's own")
     if variables := {name for each in found.values() for name in each.environment} & set(vendor.environment):
         raise ValueError(f"its variable {min(variables)} is another vendor's")
+    theirs = {each for other in found.values() for pair in other.journals.items() for each in pair}
+    for name in (each for pair in vendor.journals.items() for each in pair):
+        if not _NAME.fullmatch(name) or name in theirs | STEPS | {*private.FOLDERS}:
+            raise ValueError(f"its journal's {name!r} is another's, or not in small letters, digits and _")
     for kind in vendor.sections.values():
         kind()  # every setting needs a default: other vendors' jobs have this section, too

@@ -31,7 +31,7 @@ from connectors.log.files import FOLD
 from connectors.metrics.database import FILE as DATABASE
 from connectors.metrics.database import held_open
 from flows.engine import store
-from flows.engine.checks import journals
+from flows.engine.checks import JOURNALS, journals
 
 MAX_TRIES = 100
 """Of what changes while it is copied: a journal is merged once in 16 MB of messages, the spool landed every 5 s."""
@@ -64,7 +64,7 @@ def _copy(source: Path, target: Path) -> None:
         logs = [(folder, _hold(folder, held)) for folder in sorted((source / "log").glob("[!.]*")) if folder.is_dir()]
         for path in sorted((source / "recovery").glob("[!.]*")):
             _copy_store(path, target / "recovery" / path.name)
-        for name in ("delivery", "dialog", "callers"):
+        for name in (*JOURNALS.values(), "callers"):
             _copy_journals(source / name, target / name)
         for folder, files in logs:
             _copy_log(folder, files, target / "log" / folder.name)

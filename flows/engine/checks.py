@@ -25,6 +25,7 @@ from connectors.errors import DataDirError, InputError, SettingsError, Tokenweir
 from connectors.fields import FieldError
 from connectors.log.files import LogReader, Position, whole_length
 from connectors.metrics.spool import SegmentFile, Spool
+from connectors.vendors import registry
 from flows.engine import store
 from flows.moderation.plan import plan_of
 from flows.settings import Settings
@@ -32,7 +33,7 @@ from flows.settings import Settings
 Level = Literal["ok", "note", "mend"]
 
 SEGMENT = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
-JOURNALS = {"deliver": "delivery", "set_variables": "dialog"}
+JOURNALS = {"deliver": "delivery", **registry.journals()}
 """By step, the folder of the journal that its snapshot is a position in."""
 
 
@@ -102,7 +103,7 @@ def of_lane(data_dir: Path, lane: str) -> Iterator[Finding]:
 
 
 def _rights(data_dir: Path) -> Iterator[Finding]:
-    for path in private.ours(data_dir):
+    for path in private.ours(data_dir, registry.journals().values()):
         if not os.access(path, os.R_OK | os.W_OK) and path.exists():
             what = "this user may not write it; give it to the job's user"
             yield Finding("mend", str(path.relative_to(data_dir)), what, refused=True)

@@ -29,11 +29,12 @@ from connectors.log.clock import MAX_SKEW
 from connectors.log.files import FOLD, LogReader
 from connectors.log.records import SECOND
 from connectors.log.turns import READABLE, Turns
+from connectors.vendors import registry
 from flows.engine import store
-from flows.engine.checks import Finding, journals, of_lane
+from flows.engine.checks import JOURNALS, Finding, journals, of_lane
 
 LOW_DISK = 64 << 20
-TEXT = ("log", "recovery", "delivery", "dialog", "callers")
+TEXT = ("log", "recovery", *JOURNALS.values(), "callers")
 """What holds text of customers and models; see "Privacy" in docs/operations.md."""
 
 
@@ -53,7 +54,7 @@ def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Fin
         told = {each.what for each in refusals}
         findings += refusals
         findings += (each for each in _lane(data_dir, data_dir / "log" / lane) if each.what not in told)
-    for name in ("delivery", "dialog", "callers"):
+    for name in (*JOURNALS.values(), "callers"):
         told = {each.what for each in findings}
         findings += _journals(data_dir, data_dir / name, told, desktops if name == "delivery" else None)
     findings += _metrics(data_dir)
@@ -159,8 +160,8 @@ def _journal(
     yield Finding("ok", where, f"{len(segments)} segments, {sum(waiting.values())} messages to send")
     for to, count in waiting.items():
         since = f", the oldest since {_moment(oldest[to])}" if oldest[to] else ""
-        if kind == "dialog":
-            yield Finding("note", where, f"{count} updates of dialog variables wait{since}: a start sets them")
+        if kind != "delivery":
+            yield Finding("note", where, f"{count} updates for the vendor wait{since}: a start sends them")
         elif desktops is None or to in desktops:
             yield Finding("note", where, f"{count} messages wait for the desktop {to!r}{since}: a start sends them")
         else:
@@ -201,7 +202,7 @@ def _metrics(data_dir: Path) -> Iterator[Finding]:
 def _rights(data_dir: Path) -> Iterator[Finding]:
     """What others may read: a start closes it to them, but until then it is open."""
     parts: dict[str, list[str]] = {}
-    for path in private.open_to_others(data_dir):
+    for path in private.open_to_others(data_dir, registry.journals().values()):
         where = path.relative_to(data_dir)
         parts.setdefault(where.parts[0], []).append(str(where))
     for part, paths in parts.items():

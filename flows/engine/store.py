@@ -25,6 +25,7 @@ from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.log import resume
 from connectors.metrics import segments
+from connectors.vendors.registry import journals
 from flows.engine import shard
 from flows.moderation import moderator
 from flows.sentences import splitter
@@ -46,18 +47,18 @@ CORES: dict[str, type[Core]] = {
 VERSIONS = {
     "log": resume.SNAPSHOT_VERSION,
     "delivery": journal.SNAPSHOT_VERSION,
-    "dialog": journal.SNAPSHOT_VERSION,
     "metrics": segments.SNAPSHOT_VERSION,
     "shard": shard.VERSION,
     "sentences": splitter.VERSION,
     "moderation": moderator.VERSION,
     **{name: core.version for name, core in CORES.items()},
+    **dict.fromkeys(journals().values(), journal.SNAPSHOT_VERSION),
 }
 """By what is in a snapshot, the version that this tokenweir writes and reads. A new name begins at 1."""
 
 READS = {name: core.reads for name, core in CORES.items()} | {"moderation": moderator.READS}
 """Older versions that are read too."""
-STEPS = {"read_log": "log", "deliver": "delivery", "set_variables": "dialog", "land_metrics": "metrics"}
+STEPS = {"read_log": "log", "deliver": "delivery", **journals(), "land_metrics": "metrics"}
 """Those whose snapshots are positions in files of ours, with their names in `VERSIONS`."""
 
 FILE = "part-0.sqlite3"

@@ -24,7 +24,7 @@ CANCELLED = "cancelled"
 class FallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[fallback] of the settings.
 
-    vendors  whose failed turns get a fallback; unset: of those whose contract asks for it, as Cognigy's does
+    vendors  whose failed turns get a fallback; unset: of those whose contract asks for it
     texts    by language code; `default` is for all others. So too in the `error` of a caller's stream
     """
 

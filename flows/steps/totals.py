@@ -51,18 +51,22 @@ class Tally(msgspec.Struct):
 
 
 class Session(Core):
-    """One turn's events, to the same events and their rows. `vendor` is the log's."""
+    """One turn's events, to the same events and their rows. `vendor` is the log's.
+
+    told_by  the step that a row names where the summary has not all that was shown
+    """
 
     version = 3
     reads = (2,)
 
-    def __init__(self, vendor: str, opened: Record, max_shown: int = MAX_SHOWN) -> None:
+    def __init__(self, vendor: str, opened: Record, max_shown: int = MAX_SHOWN, told_by: str = "measure") -> None:
         self._vendor = vendor
         self._request = opened.fields
         self._created = int(self._request.get("created", 0))
         self._started = opened.t
         self._tally = Tally()
         self._max_shown = max_shown
+        self._told_by = told_by
         self._shown: list[str] = []  # for a dialog's sake alone; in few parts after each snapshot
 
     def feed(self, event: Event) -> Iterable[Output]:
@@ -154,7 +158,7 @@ class Session(Core):
             self._shown.append(text[:room])
         if not 0 <= room < size:
             return ()
-        return (DeadLetterRow(event.s, event.n, self._created + event.t, "set_variables", "response_cut"),)
+        return (DeadLetterRow(event.s, event.n, self._created + event.t, self._told_by, "response_cut"),)
 
     def _error(self, event: Record) -> ErrorRow:
         problem = event.fields

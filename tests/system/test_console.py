@@ -218,7 +218,7 @@ def test_a_stopped_terminal_holds_up_no_session_and_shows_all_in_the_end(
 def test_the_demo_is_not_held_up_by_who_looks_at_it_and_shows_checks_and_says_where_the_database_is(
     stuck: Callable[..., Stuck], running: list[subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
-    out, done = stuck(), tmp_path / "demo" / "recordings" / "cognigy.jsonl"
+    out, done = stuck(), tmp_path / "demo" / "recordings" / "openai.jsonl"
     process = subprocess.Popen(
         [sys.executable, "-m", "tokenweir", "demo", "--data-dir", tmp_path / "demo"],
         stdout=out.writer,
@@ -231,7 +231,7 @@ def test_the_demo_is_not_held_up_by_who_looks_at_it_and_shows_checks_and_says_wh
         looked.wait(0.05)  # nothing tells of a file but the file
     shown = out.read()
     assert process.wait(30) == 0
-    assert "16 of 16 transcripts are what they must be" in shown
+    assert "20 of 20 transcripts are what they must be" in shown
     assert "metrics.duckdb" in shown
 
 

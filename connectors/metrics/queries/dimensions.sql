@@ -1,4 +1,5 @@
--- What the facts are about: vendors, tenants, models. `prices` and `slo` are tables of the settings (dimensions.py).
+-- What the facts are about: vendors, tenants, models. `prices` and `slo` are tables of the settings (dimensions.py);
+-- script.py puts in the vendors.
 
 CREATE OR REPLACE MACRO utc_day(moment) AS
     DATE '1970-01-01' + (epoch_us(moment) // 86400000000)::INTEGER;
@@ -14,8 +15,7 @@ SELECT
     v.title,                                    -- the name that people know it by
     v.transport,                                -- what its answers come over
     v.continues                                 -- an interrupted answer can be continued where it broke
-FROM (VALUES ('cxone', 'NICE CXone', 'Server-Sent Events', true),
-             ('cognigy', 'NICE Cognigy.AI', 'WebSocket', false)) AS v(vendor, title, transport, continues);
+FROM (VALUES {vendors}) AS v(vendor, title, transport, continues);
 COMMENT ON VIEW vendors IS 'The vendors whose gateways tokenweir speaks to';
 
 CREATE OR REPLACE VIEW tenants AS

@@ -92,6 +92,11 @@ def _value(name: str, values: dict[str, str]) -> str:
     return values[name]
 
 
+SET_VARIABLES: Final = "set_variables"
+"""The step that posts a dialog's variables, and JOURNAL the folder of what it has still to post."""
+JOURNAL: Final = "dialog"
+
+
 class DialogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[dialog] of the settings.
 

@@ -33,7 +33,7 @@ from connectors.vendors.attempts import Gate
 from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.dialogs import Turnstile
-from connectors.vendors.cognigy.settings import DialogSettings
+from connectors.vendors.cognigy.settings import SET_VARIABLES, DialogSettings
 
 TO: Final = "dialog"
 """The name that the journal knows the dialog API by."""
@@ -219,6 +219,6 @@ class Poster:
         log.warning("session %s: the dialog's variables could not be set (%s)", session_id, reason)
         if self._on_dead_letter is not None:
             try:
-                self._on_dead_letter(DeadLetter(session_id, turn, wall_clock(), reason))
+                self._on_dead_letter(DeadLetter(session_id, turn, wall_clock(), reason, SET_VARIABLES))
             except Exception:
                 log.exception("a callback of the dialog's updates failed; they go on")

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.vendors.base import Account, Gateway, Place, Vendor
+from connectors.vendors.base import Account, Gateway, Place, Scene, Vendor
 from connectors.vendors.cognigy.contract import Decoder
-from connectors.vendors.cognigy.settings import CognigySettings, DialogSettings
+from connectors.vendors.cognigy.settings import JOURNAL, SET_VARIABLES, CognigySettings, DialogSettings
 
 
 class Cognigy(Vendor):
@@ -21,6 +21,7 @@ class Cognigy(Vendor):
         "browsers read GET /stream?session_id=&dialog_id=, callers begin sessions at POST /sessions, until SIGTERM or "
         "SIGINT."
     )
+    transport = "WebSocket"
     sections = {"cognigy": CognigySettings, "dialog": DialogSettings}
     environment = {
         "COGNIGY_BASE_URL": ("cognigy", "base_url"),
@@ -29,6 +30,7 @@ class Cognigy(Vendor):
     }
     preset = {"moderation": {"marks": {"BLOCKED": "[FILTERED]"}, "markdown": "strip", "whitespace": "normalise"}}
     fallback = True
+    journals = {SET_VARIABLES: JOURNAL}
     needs = ("dialog_id",)
     desktop = False
     asking = "its name as the dialog id"
@@ -54,6 +56,11 @@ class Cognigy(Vendor):
         from connectors.vendors.cognigy.simulator import SimulatedCognigy
 
         return SimulatedCognigy(corpus, **options)
+
+    def scene(self) -> Scene:
+        from connectors.vendors.cognigy.scene import SCENE
+
+        return SCENE
 
     def simulated(self, url: str) -> Mapping[str, str]:
         from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET
@@ -86,13 +93,13 @@ class _Account(Account):
         sink = DialogSink(
             self._account,
             self._dialog,
-            place.data_dir / "dialog",
+            place.data_dir / JOURNAL,
             place.lane,
             place.reactor,
             on_dead_letter=place.on_dead_letter,
             on_full=place.on_full,
         )
-        return {"set_variables": sink}
+        return {SET_VARIABLES: sink}
 
 
 VENDOR: Final = Cognigy()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.base import Account, Gateway, Scene, Vendor
 from connectors.vendors.cxone.contract import Decoder
 from connectors.vendors.cxone.settings import CXoneSettings
 
@@ -17,6 +17,7 @@ class CXone(Vendor):
     name = "cxone"
     title = "NICE CXone"
     about = "CXone's streams to the agent desktop."
+    continues = True
     sections = {"cxone": CXoneSettings}
     environment = {
         "CXONE_BASE_URL": ("cxone", "base_url"),
@@ -40,6 +41,11 @@ class CXone(Vendor):
         from connectors.vendors.cxone.simulator import SimulatedCXone
 
         return SimulatedCXone(corpus, **options)
+
+    def scene(self) -> Scene:
+        from connectors.vendors.cxone.scene import SCENE
+
+        return SCENE
 
     def simulated(self, url: str) -> Mapping[str, str]:
         from connectors.simulator.vendor import CLIENT_ID, CLIENT_SECRET

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.base import Account, Gateway, Scene, Vendor
 from connectors.vendors.openai import contract
 from connectors.vendors.openai.contract import Decoder
 from connectors.vendors.openai.settings import OpenAISettings
@@ -39,6 +39,11 @@ class OpenAI(Vendor):
         from connectors.vendors.openai.simulator import SimulatedOpenAI
 
         return SimulatedOpenAI(corpus, **options)
+
+    def scene(self) -> Scene:
+        from connectors.vendors.openai.scene import SCENE
+
+        return SCENE
 
     def simulated(self, url: str) -> Mapping[str, str]:
         from connectors.simulator.vendor import CLIENT_SECRET
