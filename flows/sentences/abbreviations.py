@@ -129,7 +129,8 @@ def _number(stop: Stop) -> Verdict | None:
     if not stop.next.isalpha() or stop.next.islower():
         return JOIN
     word = stop.next_word()
-    ordinary = stop.word in stop.language.ordinary
+    word_too = stop.word.islower() or len(stop.words) == 1
+    ordinary = word_too and stop.word.lower() in stop.language.ordinary
     if word is not None and len(word) == 1 and not ordinary:
         return JOIN  # Apt. A, Vol. I
     if word is not None and stop.is_number_ahead(word):

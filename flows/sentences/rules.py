@@ -222,7 +222,7 @@ def dash(stop: Stop) -> Verdict | None:
     if is_quoting(stop.before):
         return JOIN
     if stop.run == ".":
-        return CUT
+        return CUT if stop.kind() is None else JOIN  # Mo. – Fr.
     behind = stop.text[stop.ahead : stop.ahead + 8].lstrip(DASHES + " ")[:1]
     if not behind and len(stop.text) < stop.ahead + 8 and not stop.final:
         return WAIT

@@ -7,26 +7,27 @@ from flows.sentences.languages.language import Language, beginnings, endings, ta
 
 GERMAN = Language(
     abbreviations=table(
-        name="""dr prof Hr Hrn Fr Frl dipl ing Mag st hl frhr med jur phil rer nat theol habil hptm obst gen kath
-            ev evang kfm dr.-ing fa fam gebr""",
+        name="""dr prof Hr Hrn Fr Frl dipl ing Mag st hl frhr med jur phil rer nat theol habil hptm obst gen kath ev
+            evang kfm dr.-ing fa fam gebr""",
         inner="""z.b zb d.h dh u.a ua z.t zt i.d.r o.ä u.ä v.a bzw ca evtl ggf ggfs inkl exkl vgl sog bes insb
             insbes gem lt abzgl zzgl zgl ehem gest geb verh bspw einschl mind möglw ungef u.u z.zt zz dt engl frz
             ital lat griech amerik chem phys techn allg lfd ständ wiss jährl mtl tägl ggü betr bzgl jew entspr
             gesetzl max vsl voraussichtl zw z.hd i.a i.v i.h.v i.s.v i.v.m m.e u.e s.o s.u versch urspr näml od wg
             z.k m.w""",
-        number="""nr nrn art abs abb tab s sa kap bd bde aufl jg str tel pos ziff lit anm § hs fax mob hausnr kto blz
-            plz az ref whg""",
-        maybe="""co corp inc ltd jr sen pl e.v std min sek mio mrd tsd bio stck stk pkg pckg kg km qm lfm ltr
-            ges abt hbf bhf vors mwst ust geschw vorm nachm n.chr v.chr u.z v.u.z anl best beil a.d""",
+        number="""nr nrn art abs abb tab s sa kap bd bde aufl jg str tel pos ziff lit anm § hs fax mob hausnr kto
+            blz plz az ref whg""",
+        maybe="""co corp inc ltd jr sen pl e.v std min sek mio mrd tsd bio stck stk pkg pckg kg km qm lfm ltr ges
+            abt hbf bhf vors mwst ust geschw vorm nachm n.chr v.chr u.z v.u.z anl best beil a.d bearb ansprechp kd
+            rg lief ang auftr vorg sachb überw""",
         list="usw etc u.s.w usf u.v.m uvm o.g u.dgl",
     ),
     prepositions=words("am im um ab bis seit vom nach vor gegen zwischen"),
     openers=words(
-        """der die das ein eine einer dieser diese dieses er sie es wir ich ihr du man hier da dann dort so aber
-        und oder doch denn wenn als nach vor bei mit in im am auf für von zu zum zur an aus wie was wer wo warum
-        wann nun jetzt danach dabei damit daher deshalb trotzdem auch noch nicht kein keine alle viele einige mein
-        meine sein seine ihre unser unsere bitte ja nein können haben ist sind war wird hat vielen danke seit bis
-        ohne durch gegen falls sobald leider gerne gern zudem außerdem anschließend sollten möchten"""
+        """der die das ein eine einer dieser diese dieses er sie es wir ich ihr du man hier da dann dort so aber und
+        oder doch denn wenn als nach vor bei mit in im am auf für von zu zum zur an aus wie was wer wo warum wann
+        nun jetzt danach dabei damit daher deshalb trotzdem auch noch nicht kein keine alle viele einige mein meine
+        sein seine ihre unser unsere bitte ja nein können haben ist sind war wird hat vielen danke seit bis ohne
+        durch gegen falls sobald leider gerne gern zudem außerdem anschließend sollten möchten"""
     ),
     heads=beginnings("und wenn aber diese bitte danach falls außerdem trotzdem deshalb"),
     compounds=("str", "pl", "abt", "nr", "ges", "gebr"),
@@ -34,17 +35,17 @@ GERMAN = Language(
     capital_nouns=True,
     ordinals=3,
     lower_starts=endings(
-        """a e i o u y ä ö ü en er ern eln es em ns ng bar los ig ich ach och uch eich ft llt cht gt elt tzt nnt mmt hrt
-        iert eit tet hat ist eht"""
+        """a e i o u y ä ö ü en er ern eln es em ns ng bar los ig ich ach och uch eich ft llt cht gt elt tzt nnt mmt
+        hrt iert eit tet hat ist eht"""
     ),
 )
 
 DUTCH = Language(
     abbreviations=table(
         name="dr drs ir ing mr mw mevr dhr prof ds st jhr hr fam fa gebr burg",
-        inner="""bijv b.v d.w.z m.a.w o.a i.p.v t.o.v t.a.v m.b.t v.a ca evt incl excl vgl resp zgn z.g aanw vnw bijz
-            i.v.m n.a.v a.d.h.v d.m.v o.b.v t.n.v t.b.v p.p max gem m.u.v t.w""",
-        number="nr nrs blz p art hfdst fig afb tel str bus fax lid par",
+        inner="""bijv b.v d.w.z m.a.w o.a i.p.v t.o.v t.a.v m.b.t v.a ca evt incl excl vgl resp zgn z.g aanw vnw
+            bijz i.v.m n.a.v a.d.h.v d.m.v o.b.v t.n.v t.b.v p.p max gem m.u.v t.w""",
+        number="""nr nrs blz p art hfdst fig afb tel str bus fax lid par appt kam verd ver""",
         unit="min sec wkn mnd kg km",
         list="enz etc e.d",
         maybe="n.v co inc ltd jr sr afd mln mld mlj bln a.s j.l n.chr v.chr gld alg verz dep ref bijl",
@@ -66,9 +67,9 @@ _DANISH_OPENERS = """jeg du han hun den det de vi i en et der her nu så men og 
 DANISH = Language(
     abbreviations=table(
         name="hr fr frk dr prof skt st sct cand mag dir adv ing fa",
-        inner="""f.eks fx bl.a blandt ca dvs d.v.s evt inkl ekskl jf m.h.t mht pga p.g.a vedr m.fl if iflg pr tidl ang
-            max maks ift i.f.t bla fhv pt p.t gns mdl incl excl""",
-        number="nr s p kap art fig bd tlf d n° nº lbnr § sal mobil",
+        inner="""f.eks fx bl.a blandt ca dvs d.v.s evt inkl ekskl jf m.h.t mht pga p.g.a vedr m.fl if iflg pr tidl
+            ang max maks ift i.f.t bla fhv pt p.t gns mdl incl excl""",
+        number="""nr s p kap art fig bd tlf d n° nº lbnr § sal mobil lejl opg bil etg ver""",
         unit="kr min sek t tim hverd stk kg km pct",
         time="a.m p.m",
         place="u.s u.s.a",
@@ -102,9 +103,9 @@ NORWEGIAN = Language(
 SWEDISH = Language(
     abbreviations=table(
         name="hr fr dr prof st doc fil ing dir fru",
-        inner="""t.ex bl.a ca d.v.s dvs e.d f.d fr.o.m t.o.m m.fl p.g.a pga resp s.k jfr ev inkl exkl max ang
-            f.n f.ö i.st.f m.a.o o.d p.s s.a.s t.ex.vis tex""",
-        number="nr s sid kap fig tel tfn art §",
+        inner="""t.ex bl.a ca d.v.s dvs e.d f.d fr.o.m t.o.m m.fl p.g.a pga resp s.k jfr ev inkl exkl max ang f.n
+            f.ö i.st.f m.a.o o.d p.s s.a.s t.ex.vis tex""",
+        number="""nr s sid kap fig tel tfn art § bil lgh vån uppg ver""",
         unit="kr min sek tim kg km",
         list="osv etc m.m o.s.v",
         maybe="co inc ltd jr sr milj mdr mrd tkr avd kl f.kr e.kr dep ref",
@@ -121,9 +122,8 @@ SWEDISH = Language(
 FINNISH = Language(
     abbreviations=table(
         name="dr hra rva nti tri prof dos st ins maist",
-        inner="""esim mm ks vrt ns mts em ym nk n oik os eli ao ko ed ent sis alk huom max maks
-            keskim""",
-        number="nro luku kuva puh s klo art",
+        inner="""esim mm ks vrt ns mts em ym nk n oik os eli ao ko ed ent sis alk huom max maks keskim""",
+        number="""nro luku kuva puh s klo art as krs rak""",
         unit="min sek h t kk vk v kpl kg km e",
         list="jne yms jms",
         maybe="oy co inc ltd jr sr milj mrd tuh bilj eaa jaa ekr jkr",

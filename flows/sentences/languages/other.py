@@ -9,16 +9,16 @@ GREEK = Language(
     | table(
         name="κ κα κος κυρ δρ καθ αγ στρ λεωφ οδ δις κ.κ",
         inner="π.χ δηλ λ.χ βλ πρβλ περ κ.ά μέγ ελάχ συμπ",
-        number="αρ σελ σ κεφ εικ πίν τηλ άρθρ παρ αρθ εδ φαξ κιν αριθ ΤΚ",
+        number="""αρ σελ σ κεφ εικ πίν τηλ άρθρ παρ αρθ εδ φαξ κιν αριθ ΤΚ πρωτ τμ όρ εγγρ""",
         time="π.μ μ.μ",
         list="κ.λπ κλπ κτλ κ.τ.λ κ.α κ.ο.κ",
         maybe="εκατ δισ χιλ μ.χ α.ε ε.π.ε ο.ε",
     ),
     prepositions=words("στις στην στο από μέχρι πριν μετά γύρω"),
     openers=words(
-        """ο η το οι τα τον την του της των ένας μια ένα αυτός αυτή αυτό αυτά εγώ εσύ εμείς εσείς και κι αλλά ή αν όταν
-        που πού πώς πότε γιατί τι ποιος επειδή έτσι δεν μην ναι όχι τώρα σήμερα αύριο μετά πριν σε στο στη στην στον
-        με για από παρακαλώ ευχαριστώ ευχαριστούμε είναι έχει μπορεί μπορείτε όλα κάθε δυστυχώς σας θα να ας"""
+        """ο η το οι τα τον την του της των ένας μια ένα αυτός αυτή αυτό αυτά εγώ εσύ εμείς εσείς και κι αλλά ή αν
+        όταν που πού πώς πότε γιατί τι ποιος επειδή έτσι δεν μην ναι όχι τώρα σήμερα αύριο μετά πριν σε στο στη στην
+        στον με για από παρακαλώ ευχαριστώ ευχαριστούμε είναι έχει μπορεί μπορείτε όλα κάθε δυστυχώς σας θα να ας"""
     ),
     stops=";",
     lower_starts=endings("α ε η ι ο υ ω ά έ ή ί ό ύ ώ ς ν"),
@@ -30,15 +30,15 @@ TURKISH = Language(
     abbreviations=table(
         name="dr prof doç yrd av sn alb gen op uzm öğr müh",
         inner="bkz örn ör yy çev haz yay yakl krş maks",
-        number="no nr s sf cilt c tel cad sok mah kat md apt blok fax",
+        number="""no nr s sf cilt c tel cad sok mah kat md apt blok fax şek tbl böl""",
         unit="sa dk",
         list="vb vs vd",
         maybe="a.ş ltd şti co inc mn m.ö m.s blv bul müd şb",
     ),
     openers=words(
-        """bu şu o ben sen biz siz onlar bir ve ama fakat veya eğer için ile çünkü neden nasıl nerede ne kim zaman şimdi
-        bugün yarın sonra önce evet hayır lütfen teşekkürler teşekkür var yok değil her tüm bazı daha çok maalesef
-        ancak ayrıca size bize onu buna bunu"""
+        """bu şu o ben sen biz siz onlar bir ve ama fakat veya eğer için ile çünkü neden nasıl nerede ne kim zaman
+        şimdi bugün yarın sonra önce evet hayır lütfen teşekkürler teşekkür var yok değil her tüm bazı daha çok
+        maalesef ancak ayrıca size bize onu buna bunu"""
     ),
     ordinals=3,
     one_letter=frozenset("o"),
@@ -51,8 +51,8 @@ ARABIC = Language(abbreviations=EVERYWHERE | table(name="د أ م ا.د أ.د ا
 PERSIAN = Language(abbreviations=EVERYWHERE | table(name="دکتر د آقای", number="ص ش"))
 
 _DEVANAGARI_LETTERS = words(
-    """ए बी सी डी ई एफ जी एच आई जे के एल एम एन ओ पी क्यू आर एस टी यू वी डब्ल्यू डब्लू एक्स वाई जेड ज़ेड अ ब क म र
-    स व प ग न"""
+    """ए बी सी डी ई एफ जी एच आई जे के एल एम एन ओ पी क्यू आर एस टी यू वी डब्ल्यू डब्लू एक्स वाई जेड ज़ेड अ ब क म र स
+        व प ग न"""
 )
 
 HINDI = Language(

@@ -7,9 +7,9 @@ from flows.sentences.languages.language import EVERYWHERE, Language, table, word
 POLISH = Language(
     abbreviations=table(
         name="""ul al pl dr prof mgr inż hab doc ks św gen płk ppłk kpt por p pp os im lek med adw red""",
-        inner="""np tzn tj m.in ok zob tzw ww ub jw bałt ang łac niem franc ros wg ds dot maks ew pow j.w obsł
-            jedn odp zwł""",
-        number="nr nry s str rys tab t rozdz art ust pkt poz tel lok m zał par ppkt fax",
+        inner="""np tzn tj m.in ok zob tzw ww ub jw bałt ang łac niem franc ros wg ds dot maks ew pow j.w obsł jedn
+            odp zwł""",
+        number="""nr nry s str rys tab t rozdz art ust pkt poz tel lok m zał par ppkt fax kom pok kl ver""",
         unit="godz zł gr r w sek szt kg km mies tyg",
         list="itd itp etc",
         maybe="co inc ltd jr sr sp z.o.o sp.z.o.o s.a tys mln mld n.e p.n.e woj",
@@ -28,16 +28,16 @@ CZECH = Language(
     abbreviations=table(
         name="ul nám dr prof doc ing mgr bc mudr judr phdr rndr sv st gen plk p pí pp tř bří",
         inner="""např tzv tj resp cca popř příp mj vč vs srov viz lat angl něm max pozn kupř tzn ev""",
-        number="č čís s str obr tab kap odst čl tel roč písm mob",
+        number="""č čís s str obr tab kap odst čl tel roč písm mob kanc příl verz""",
         unit="hod sek kč r kg km ks měs týd",
         list="atd apod aj etc",
         maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l př.n.l okr odd",
     ),
     prepositions=words("v ve od do o po před kolem mezi dne"),
     openers=words(
-        """to ten ta tato tento já ty on ona my vy oni v ve z ze na do od po o a i ale nebo pokud když kde kdy jak co
-        kdo proč protože proto tak ne ano již už nyní dnes zítra prosím děkuji děkujeme je jsou může můžete váš vaše
-        náš naše všechny každý bohužel za při pro jeho její jejich po ať"""
+        """to ten ta tato tento já ty on ona my vy oni v ve z ze na do od po o a i ale nebo pokud když kde kdy jak
+        co kdo proč protože proto tak ne ano již už nyní dnes zítra prosím děkuji děkujeme je jsou může můžete váš
+        vaše náš naše všechny každý bohužel za při pro jeho její jejich po ať"""
     ),
     ordinals=3,
     syllabic_consonants=True,
@@ -54,9 +54,9 @@ SLOVAK = Language(
     ),
     prepositions=words("v vo od do o po pred okolo medzi dňa"),
     openers=words(
-        """to ten tá tento táto ja ty on ona my vy oni v vo z zo na do od po o a i ale alebo ak keď kde kedy ako čo kto
-        prečo pretože preto tak nie áno už teraz dnes zajtra prosím ďakujem ďakujeme je sú môže môžete váš vaše náš
-        naše všetky každý bohužiaľ za pri pre jeho jej ich potom"""
+        """to ten tá tento táto ja ty on ona my vy oni v vo z zo na do od po o a i ale alebo ak keď kde kedy ako čo
+        kto prečo pretože preto tak nie áno už teraz dnes zajtra prosím ďakujem ďakujeme je sú môže môžete váš vaše
+        náš naše všetky každý bohužiaľ za pri pre jeho jej ich potom"""
     ),
     ordinals=3,
     syllabic_consonants=True,
@@ -66,14 +66,14 @@ HUNGARIAN = Language(
     abbreviations=table(
         name="dr prof ifj id özv szt st gen ing",
         inner="pl ún kb vö ill max min ld tkp",
-        number="sz old o köt fej ábra tel u em hrsz fszt sor bek mell",
+        number="""sz old o köt fej ábra tel u em hrsz fszt sor bek mell ép lph hsz""",
         unit="p mp kg km db",
         list="stb etc",
         maybe="kft zrt nyrt bt co inc ltd mrd i.e i.sz kr kr.e kr.u krt",
     ),
     openers=words(
-        """a az egy ez azok ezek én te ő mi ti ők és de vagy ha amikor hol mikor hogyan mit mi ki miért mert ezért így
-        nem igen már most ma holnap kérem kérjük köszönjük köszönöm van vannak lehet minden sajnos hogy is csak
+        """a az egy ez azok ezek én te ő mi ti ők és de vagy ha amikor hol mikor hogyan mit mi ki miért mert ezért
+        így nem igen már most ma holnap kérem kérjük köszönjük köszönöm van vannak lehet minden sajnos hogy is csak
         hívja hívjon önnek ön várjuk"""
     ),
     ordinals=4,
@@ -86,17 +86,16 @@ RUSSIAN = Language(
         name="гр г-н г-жа д-р проф акад доц инж тов св ген полк кап ул пл пер просп наб обл пос пгт дер о р",
         inner="""т.е т.н т.к т.о напр ср тж вкл искл ок прим макс приб ред изд сост букв дев лат греч англ нем фр чл
             корр зам зав""",
-        number="рис табл гл ст стр с п пп т тт д корп оф тел вып разд №",
-        unit="руб коп долл мин сек час ч км кг см мм кв куб экз чел гг вв в г",
+        number="""рис табл гл ст стр с п пп т тт д корп оф тел вып разд № кв под эт каб ауд пом вл""",
+        unit="руб коп долл мин сек час ч км кг см мм куб экз чел гг вв в г",
         time="до.н.э н.э",
         list="т.д т.п др пр",
         maybe="у.е им тыс млн млрд трлн отд теч до.н",
     ),
     openers=words(
-        """в на и а но он она оно они мы вы я ты это этот эта эти тот та те так там тут здесь как что кто где
-        когда если для по при после до от из у с к о об не нет да все всё его её их мой наш ваш просьба потом
-        затем спасибо пожалуйста ваш ваша ваше ваши нас вас их было есть можно нужно к сожалению ждём перезвоните
-        также"""
+        """в на и а но он она оно они мы вы я ты это этот эта эти тот та те так там тут здесь как что кто где когда
+        если для по при после до от из у с к о об не нет да все всё его её их мой наш ваш просьба потом затем
+        спасибо пожалуйста ваш ваша ваше ваши нас вас их было есть можно нужно к сожалению ждём перезвоните также"""
     ),
     prepositions=words("в с до от к на за после около"),
     one_letter=frozenset("я"),
@@ -108,7 +107,7 @@ UKRAINIAN = Language(
         name="""п пп д-р проф акад доц інж ім св ген полк вул пл пров просп бул обл смт м о чл канд журн ред укр
             наук""",
         inner="т.зв зв напр бл макс мін див пор прим літ тобто англ нім лат рос",
-        number="рис табл гл розд ч стор стр с т кв буд корп тел вип вид №",
+        number="""рис табл гл розд ч стор стр с т кв буд корп тел вип вид № оф під пов каб""",
         unit="грн коп кб мб хв сек год град га км кг см мм од шт рр ст в р дол",
         list="тощо т.д т.п ін",
         maybe="у.о тис млн млрд трлн відд",
