@@ -59,7 +59,7 @@ SHAPES = {
         "(int, str), NoneType, NoneType)"
     ),
     ("release", 3): (
-        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, int)), list, list, bytes, "
+        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list)), list, list, bytes, "
         "(int, int, int, bool), (int, str), NoneType, NoneType)"
     ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),

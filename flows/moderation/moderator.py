@@ -27,7 +27,8 @@ VERSION = 3
 READS = (2,)
 """Older versions of the snapshot that are read too."""
 
-_TRIM = 512  # settled text is dropped when there is this much of it; of a match that goes on, what is beyond
+KEPT = 512
+"""Characters of settled text, and of a match that goes on, that are kept."""
 
 _Found = tuple[int, int, str, str]
 
@@ -52,6 +53,7 @@ class Moderator:
         "_settled",
         "_steady",
         "_text",
+        "_went_on",
         "findings",
     )
 
@@ -69,7 +71,8 @@ class Moderator:
         self._formatter = self._plan.formatter()
         self._found: list[_Found] = []  # start, end, category, rule: found, and not given out yet
         self._going_on: dict[str, _Found] = {}  # by category: what is certain so far of a match that goes on
-        self._hidden = 0  # from the cut to there all is replaced, whatever comes
+        self._went_on: list[_Found] = []  # of those found the ones that went on
+        self._hidden = 0  # from the cut to there all is of such matches: it is replaced, whatever comes
         self.findings: list[Finding] = []
 
     @property
@@ -167,7 +170,7 @@ class Moderator:
         base = max(self._base, self._first() - CONTEXT)
         text, formatter = self._text[base - self._base :], self._formatter
         progress = (base, self._cut, self._quiet, self._ended)
-        going_on = ({**self._going_on}, self._hidden)
+        going_on = ({**self._going_on}, [*self._went_on])
         state = formatter and formatter.state
         return (VERSION, text, progress, settled, {**self._judged}, state, [*self._found], going_on)
 
@@ -185,10 +188,11 @@ class Moderator:
         if self._formatter is not None and formatted is not None:
             self._formatter.state = formatted
         if later:  # since version 3
-            going_on, self._hidden = later[0]
+            going_on, self._went_on = later[0]
             self._going_on.update(going_on)
             for category in going_on.keys() - {detector.category for detector in self._plan.steady}:
                 self._has_ended(category)
+            self._hide()
         return self
 
     def _advance(self, chunk: str, final: bool) -> list[Span]:
@@ -229,6 +233,7 @@ class Moderator:
         start, end, _, rule = self._going_on.pop(category)
         if end > self._cut:
             self._found.append((max(start, self._cut), end, category, rule))
+            self._went_on.append(self._found[-1])
 
     def _give_out(self, text: str, new: int) -> list[Span]:
         """Give out the text before `new`, as far as nothing found or awaited reaches over it."""
@@ -245,20 +250,21 @@ class Moderator:
         if self._formatter is not None:
             new = self._formatter.end(text, max(cut, 0), new)
         spans = self._release(text, cut, new) if new > cut else []
-        if self._going_on:
+        if self._going_on or self._went_on:
             self._hide()
-        if max(self._cut, self._hidden) - base > _TRIM:
+        if max(self._cut, self._hidden) - base > KEPT:
             self._trim(CONTEXT)
         return spans
 
     def _hide(self) -> None:
-        """Note how far from the cut on all is of findings that are more than a flag. Of those inside a match that goes
-        on the strongest is kept: they will be one."""
-        action, hidden = self._plan.policy.action, self._cut
-        for start, end, category, _ in sorted([*self._found, *self._going_on.values()]):
-            if start <= hidden and action(category) != "flag":
-                hidden = max(hidden, end)
-        self._hidden = max(self._hidden, hidden)
+        """Note how far from the cut on all is of matches that go on, and are more than a flag. Of the findings inside
+        one the strongest is kept: they will be one."""
+        action = self._plan.policy.action
+        self._went_on = [f for f in self._went_on if f[1] > self._cut]
+        self._hidden = self._cut
+        for start, end, category, _ in sorted([*self._went_on, *self._going_on.values()]):
+            if start <= self._hidden and action(category) != "flag":
+                self._hidden = max(self._hidden, end)
         for start, end, category, _ in self._going_on.values():
             inside = [f for f in self._found if start <= f[0] and f[1] <= end]
             if len(inside) > 1 and action(category) != "flag":
@@ -298,7 +304,7 @@ class Moderator:
 
     def _first(self) -> int:
         """The first offset that is not settled or not given out."""
-        shown = self._hidden if self._hidden - self._cut > _TRIM else self._cut
+        shown = self._hidden if self._hidden - self._cut > KEPT else self._cut
         return min([shown, self._quiet, *self._settled, *self._steady, *self._judged.values()])
 
     def _release(self, text: str, cut: int, new: int) -> list[Span]:
@@ -333,10 +339,8 @@ class Moderator:
         self.findings += findings
         spans = []
         for f in findings:
-            kept = f.start >= base  # else it was too long to be kept
-            text_now = (
-                text[f.start - base : f.end - base] if kept and f.action != "redact" else policy.mark_of(f.category)
-            )
+            as_it_was = f.action == "flag" or (f.action != "redact" and f.end - f.start <= KEPT)  # more is not kept
+            text_now = text[f.start - base : f.end - base] if as_it_was else policy.mark_of(f.category)
             spans.append(Span(f.start, f.end, text_now, f))
         return spans
 

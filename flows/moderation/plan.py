@@ -10,13 +10,14 @@ from connectors.fields import FieldError
 from flows.moderation.detectors.base import DIGITS, Detector
 from flows.moderation.detectors.blocklist import BlocklistDetector
 from flows.moderation.detectors.card import CardDetector
+from flows.moderation.detectors.credentials import CredentialsDetector
 from flows.moderation.detectors.email import EmailDetector
 from flows.moderation.detectors.iban import IbanDetector
 from flows.moderation.detectors.ip import IpDetector
 from flows.moderation.detectors.national import FIRST_LETTERS, NATIONAL_IDS
 from flows.moderation.detectors.pattern import PatternDetector
 from flows.moderation.detectors.phone import PhoneDetector
-from flows.moderation.detectors.secrets import SHAPES
+from flows.moderation.detectors.secrets import SecretsDetector
 from flows.moderation.detectors.ssn import SsnDetector
 from flows.moderation.formatting import Formatter
 from flows.moderation.policy import Policy
@@ -28,6 +29,8 @@ _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "US_SSN": lambda policy: SsnDetector(),
     "IBAN_CODE": lambda policy: IbanDetector(),
     "IP_ADDRESS": lambda policy: IpDetector(),
+    "SECRET": lambda policy: SecretsDetector(),
+    "URL_CREDENTIALS": lambda policy: CredentialsDetector(),
 }
 
 
@@ -58,8 +61,6 @@ def _detectors(policy: Policy) -> list[Detector]:
     for name in policy.pii:
         if name in _BUILT_IN:
             made.append(_BUILT_IN[name](policy))
-        elif name in SHAPES:
-            made.append(PatternDetector(name, *SHAPES[name], field=f"pii {name}"))
         else:
             shape, check = NATIONAL_IDS[name]
             # without a digit of its own it may be all letters

@@ -14,14 +14,13 @@ import msgspec
 from connectors.fields import FieldError, check_range
 from flows.moderation.detectors.national import NATIONAL_IDS
 from flows.moderation.detectors.pattern import PatternDetector
-from flows.moderation.detectors.secrets import SHAPES
 from flows.moderation.findings import Action
 from flows.moderation.folding import WORD
 from flows.moderation.tables.calling_codes import BY_REGION
 from flows.moderation.tables.innocent import INNOCENT
 
 PII_TYPES = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IBAN_CODE", "IP_ADDRESS")
-OPT_IN_TYPES = (*NATIONAL_IDS, *SHAPES)
+OPT_IN_TYPES = (*NATIONAL_IDS, "SECRET", "URL_CREDENTIALS")
 BLOCKED = "BLOCKED"
 HELD = "HELD"
 

@@ -160,8 +160,8 @@ def test_what_is_held_and_kept_is_bounded(policy: Policy, case: tuple[str, list[
     for piece in pieces:
         moderator.push(piece)
         fed += len(piece)
-        assert moderator.held == fed - moderator.cut
-        assert moderator.held <= policy.max_hold_chars
+        assert moderator.held == fed - moderator.cut or ({"SECRET", "URL_CREDENTIALS"} & {*policy.pii})
+        assert moderator.held <= min(policy.max_hold_chars, fed - moderator.cut)
         _, text, *_ = moderator.snapshot()
         assert len(text) <= policy.max_hold_chars + 700
 

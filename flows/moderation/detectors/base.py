@@ -8,9 +8,9 @@ Rules
   no trigger beyond what is settled it is not asked, and counts as settled up to the open word.
 - Its matches may overlap only where each is judged by its place alone. What overlaps, of one detector or of several,
   the moderator makes one of; no detector decides that by what it has seen first.
-- What has no bound, as a key of a thousand characters, is found by its beginning, with `goes_on`: it is the last of its
-  scan, and ends where the detector has settled. Until `go_on` has said where it ends nothing else is asked of it. Only
-  detectors without a trigger have such matches, and they are `GoingOn`.
+- What has no bound, as a key of a thousand characters, is found by its beginning, with `goes_on`, even where its end
+  has come: it is the last of its scan, and ends where the detector has settled. Until `go_on` has said where it ends
+  nothing else is asked of it. Only detectors without a trigger have such matches, and they are `GoingOn`.
 - Ours see every script's digits as 0 to 9 (`tables/digits.py`), those of the users' own the text as it came.
 """
 
