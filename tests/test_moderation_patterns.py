@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.errors import SettingsError
 from flows.moderation import Moderator, Pattern, Policy
 from flows.moderation.beginnings import beginning
 
@@ -80,3 +83,86 @@ def test_pieces_do_not_show(regex: str, text: str, at: int) -> None:
 def test_anchors_to_the_text_are_refused(regex: str) -> None:
     with pytest.raises(ValueError, match="no meaning in a stream"):
         beginning(regex)
+
+
+def found(regex: str, text: str, max_length: int = 128) -> list[str]:
+    m = moderator(regex, max_length)
+    m.feed(text)
+    m.flush()
+    return [text[f.start : f.end] for f in m.findings]
+
+
+@pytest.mark.parametrize(
+    ("regex", "text", "matches"),
+    [
+        (r"\bÜB-\d{4}\b", "die ÜB-1234, nicht GÜB-1234 oder ÜB-12345", ["ÜB-1234"]),
+        (r"id \d+", "id ١٢٣ und id 45", ["id ١٢٣", "id 45"]),
+        (r"a{,4}b", "aab b", ["aab", "b"]),
+        (r"\bимя:\s*\w+", "имя:\u00a0Жанна, а не полимя: x", ["имя:\u00a0Жанна"]),
+        (r"(?i)\bstraße\b|\bgasse\b", "STRASSE Straße Altgasse Gasse", ["Straße", "Gasse"]),
+        (r"\bनमस्ते\b", "नमस्ते दुनिया", ["नमस्ते"]),
+        (r"[\w-]+@büro", "jürgen-h@büro", ["jürgen-h@büro"]),
+        (r"[^\W\d_]{3}", "ab1 äöü x_yz", ["äöü"]),
+        (r"x[^\S\n]+y", "x\u3000y x\ny", ["x\u3000y"]),
+        (r"\bno\s\S+\b", "no\u2003über! no-one", ["no\u2003über"]),
+        (r"[[:alpha:]]+\d", "čaj7", ["čaj7"]),
+        (r"\bfoo.*?bar\b", "foo bars bar bar", ["foo bars bar"]),
+        (r"\b(?:a|aé)\b", "aé a", ["aé", "a"]),
+        (r"a\B", "aé a", ["a"]),
+        (r"\bcafé\b\s+\d", "café 7 cafés 8", ["café 7"]),
+        (r"\bfoo\b.*\bbar\b", "foo and bar", ["foo and bar"]),
+        (r"[\D]x", "٣x ax", ["ax"]),
+        (r"[\W\d]x", "٣x ax -x", ["٣x", "-x"]),
+        (r"\Q\d{,2}\E", r"\d{,2} 12", [r"\d{,2}"]),
+    ],
+)
+def test_a_pattern_holds_for_all_scripts(regex: str, text: str, matches: list[str]) -> None:
+    assert found(regex, text) == matches
+    m = moderator(regex)
+    shown = "".join(map(m.feed, text)) + m.flush()
+    assert [text[f.start : f.end] for f in m.findings] == matches
+    assert shown.count("[REDACTED]") == len(matches)
+
+
+@pytest.mark.parametrize(
+    ("regex", "remedy"),
+    [
+        (r"\w+\b.*x", "inside a pattern sees ASCII alone; write what may stand there"),
+        (r"\pL+\b.x", "inside a pattern sees ASCII alone"),
+        (r"(?:ab|é)\b.x", "inside a pattern sees ASCII alone"),
+        (r"é\B.", "inside a pattern sees ASCII alone"),
+        (r"x[^\W.]", r"cannot be written for all scripts; use \\pL"),
+        (r"\b", "matches the empty text"),
+    ],
+)
+def test_what_cannot_hold_for_all_scripts_is_refused(regex: str, remedy: str) -> None:
+    with pytest.raises(SettingsError, match=rf"patterns\[0\]\.regex .*{remedy}"):
+        Policy(patterns=(Pattern("P", regex),))
+
+
+MEANT = (
+    r"\b\w+\b", r"\d+", r"\bé\w*", r"\w*é\b", r"[\w-]+\b", r"\b[\w-]+é", r"\s\S+\s", r"[^\W\d]+", r"\bab\b|\béb\b",
+    r"a\b", r"\Ba", r"\w+\b-", r"(?:a|é)\b ", r"a{,2}b", r"[^\S ]a", r"\W\w", r"[\Wa]b", r"\b\w+?\b", r"(?i)\bÉ+b?\b",
+    r"\B\w\B",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("regex", MEANT)
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(alphabet="abéÉж٣1 \u00a0-._\n", max_size=14))
+def test_it_is_what_the_pattern_means_in_unicode(regex: str, text: str) -> None:
+    expected, at = [], 0
+    while (match := re.compile(regex).search(text, at)) and match.start() < len(text):
+        if match.group():
+            expected.append(match.group())
+        at = max(match.end(), match.start() + 1)
+    assert found(regex, text) == expected
+
+
+def test_a_pattern_that_ends_with_a_boundary_cannot_hang() -> None:
+    m = moderator(r"\b.+[xé-]\b", 4096)
+    m.feed("xéé" * 3_000)
+    assert m.held <= 512
+    m = moderator(r"\w*[\w-]+?x\b", 4096)
+    m.feed("xé-" * 3_000 + "xé" * 3_000)
+    assert m.held <= 512

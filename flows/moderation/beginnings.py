@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_ESCAPE = re.compile(r"\\(?:x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[pP]\{\^?\w+\}|[pP]\w|[0-7]{1,3}|.)", re.DOTALL)
-_CLASS = re.compile(r"\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]", re.DOTALL)
-_REPEAT = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\??")
-_OPEN = re.compile(r"\((?:\?P?<\w+>|\?(?P<flags>[imsU-]*):|\?(?P<only>[imsU-]+)\))?")
+ESCAPE = re.compile(r"\\(?:x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[pP]\{\^?\w+\}|[pP]\w|[0-7]{1,3}|.)", re.DOTALL)
+CLASS = re.compile(r"\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]", re.DOTALL)
+REPEAT = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\??")
+OPEN = re.compile(r"\((?:\?P?<\w+>|\?(?P<flags>[imsU-]*):|\?(?P<only>[imsU-]+)\))?")
 _COUNT = re.compile(r"\{(\d+)(,?)(\d*)\}")
 
 
@@ -67,7 +67,7 @@ class _Parser:
         return _Node(full, partial)
 
     def _repeated(self, node: _Node) -> _Node:
-        match = self._take(_REPEAT)
+        match = self._take(REPEAT)
         if not match:
             return node
         full = node.full + match.group()
@@ -90,7 +90,7 @@ class _Parser:
             self.at = end + 2 if end >= 0 else len(self.pattern)
             inner = _Parser("".join(f"\\x{{{ord(c):x}}}" for c in raw)).alternatives()
             return _Node(f"(?:{inner.full})", inner.partial)
-        match = self._take(_CLASS) or self._take(_ESCAPE)
+        match = self._take(CLASS) or self._take(ESCAPE)
         if match is None:
             self.at += 1
             return _Node(char, f"(?:{char})?")
@@ -102,7 +102,7 @@ class _Parser:
         return _Node(atom, f"(?:{atom})?")
 
     def _group(self) -> _Node:
-        head = self._take(_OPEN)
+        head = self._take(OPEN)
         assert head is not None  # it begins with a bracket
         if head["only"]:
             flags = f"(?{head['only']})"

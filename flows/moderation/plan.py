@@ -15,7 +15,7 @@ from flows.moderation.detectors.email import EmailDetector
 from flows.moderation.detectors.iban import IbanDetector
 from flows.moderation.detectors.ip import IpDetector
 from flows.moderation.detectors.national import FIRST_LETTERS, NATIONAL_IDS
-from flows.moderation.detectors.pattern import PatternDetector
+from flows.moderation.detectors.pattern import PatternDetector, users_detector
 from flows.moderation.detectors.phone import PhoneDetector
 from flows.moderation.detectors.secrets import SecretsDetector
 from flows.moderation.detectors.ssn import SsnDetector
@@ -69,7 +69,7 @@ def _detectors(policy: Policy) -> list[Detector]:
     if policy.blocklist:
         made.append(BlocklistDetector(policy.blocklist, policy.allow))
     for i, p in enumerate(policy.patterns):
-        made.append(PatternDetector(p.name, p.regex, p.max_length, f"patterns[{i}].regex"))
+        made.append(users_detector(p.name, p.regex, p.max_length, f"patterns[{i}].regex"))
     for i, path in enumerate(policy.detectors):
         made.append(_users_own(path, f"detectors[{i}]"))
     seen: set[str] = set()

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.fields import FieldError, check_range
 from flows.moderation.detectors.national import NATIONAL_IDS
-from flows.moderation.detectors.pattern import PatternDetector
+from flows.moderation.detectors.pattern import users_detector
 from flows.moderation.findings import Action
 from flows.moderation.folding import WORD
 from flows.moderation.tables.calling_codes import BY_REGION
@@ -42,7 +42,7 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise FieldError(f"{field}.name", "should be a name; the pattern's findings carry it")
         if not 1 <= self.max_length <= 4096:
             raise FieldError(f"{field}.max_length", "should be between 1 and 4096 characters")
-        PatternDetector(self.name, self.regex, self.max_length, f"{field}.regex")
+        users_detector(self.name, self.regex, self.max_length, f"{field}.regex")
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):

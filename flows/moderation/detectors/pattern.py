@@ -7,6 +7,8 @@ Rules
   that is there, or when the text can no longer become a match. A piece's end is never taken for the end of the text.
 - Text is held only while its end may still become a match (`beginnings.py`), and at most `max_length` characters.
 - With a `check` a match counts only if its letters and digits, in capitals, pass it.
+- What a pattern of the user's has at its ends, `\\b` or `\\B`, is judged here, by the letters of all scripts
+  (`widening.py`): a match counts only if it holds, and reaches further or less far where it does not.
 
 Bound: the pattern's `max_length`, and one character.
 """
@@ -21,7 +23,9 @@ from connectors.fields import FieldError
 from flows.moderation.beginnings import beginning
 from flows.moderation.detectors.base import Scan
 from flows.moderation.findings import Match
+from flows.moderation.widening import LETTER, NO_LETTER, is_word, widened
 
+_NEAR = 32
 _MEMORY = 16 << 20  # bytes RE2 may use for one pattern
 
 
@@ -36,10 +40,13 @@ class PatternDetector:
         field: str,
         check: Callable[[str], bool] | None = None,
         trigger: str | None = None,
+        begins: str = "",
+        ends: str = "",
     ) -> None:
         self.category = name
         self.trigger = trigger
         self._check = check
+        self._begins, self._ends = begins, ends
         self.bound = max_length + 1
         self._most = max_length
         self._whole = _compile(regex, field)
@@ -50,6 +57,7 @@ class PatternDetector:
         except ValueError as error:
             raise FieldError(field, f"cannot serve: {error}") from None
         self._begun = _compile(f"(?:{begun})\\z", field)
+        self._before = [_compile(f"({regex}){sign}", field) for sign in (NO_LETTER, LETTER)] if ends else []
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
         size = len(text)
@@ -80,8 +88,34 @@ class PatternDetector:
     def _end(self, text: str, begin: int) -> int:
         """The end of the match that begins there; 0 if none does that is short enough and passes the check."""
         left = max(0, begin - 1)
-        match = self._whole.match(text[left : begin + self._most + 1], begin - left, begin - left + self._most)
-        return left + match.end() if match and match.group() and self._holds(match.group()) else 0
+        if not _has_edge(self._begins, text, begin):
+            return 0
+        window, at = text[left : begin + self._most + 1], begin - left
+        match = self._whole.match(window, at, at + self._most)
+        if not match or not match.group():
+            return 0
+        end = left + int(match.end())
+        if self._ends and not _has_edge(self._ends, text, end):
+            end = self._other_end(text, begin, end)
+        return end if end and self._holds(text[begin:end]) else 0
+
+    def _other_end(self, text: str, begin: int, end: int) -> int:
+        """Where else a match ends as it has to; 0 if nowhere.
+
+        RE2 is asked for one before a letter, and for one before none. They end wrong only where what the pattern ends
+        with may be a letter or not; then the `_NEAR` nearest places are tried, further first, as a lazy pattern would.
+        """
+        most = min(begin + self._most, len(text))
+        window = text[begin : most + 1] if most < len(text) else f"{text[begin:]}\n"
+        for before in self._before:
+            match = before.match(window)
+            if match and match.end(1) and _has_edge(self._ends, text, begin + match.end(1)):
+                return begin + int(match.end(1))
+        further = range(end + 1, min(end + _NEAR, most) + 1)
+        for other in (*further, *range(end - 1, max(end - _NEAR, begin), -1)):
+            if _has_edge(self._ends, text, other) and self._whole.fullmatch(text[begin:other]):
+                return other
+        return 0
 
     def _holds(self, value: str) -> bool:
         if self._check is None:
@@ -93,9 +127,34 @@ class PatternDetector:
         """Where the first match may begin that is not complete."""
         size = len(text)
         first = max(start, size - self._most)
-        left = max(0, first - 1)
-        match = self._begun.search(text[left:], first - left)
-        return left + match.start() if match else size
+        while first < size:
+            left = max(0, first - 1)
+            match = self._begun.search(text[left:], first - left)
+            if not match:
+                return size
+            first = left + int(match.start())
+            if first == size or _has_edge(self._begins, text, first):
+                return first
+            first += 1
+        return size
+
+
+def users_detector(name: str, regex: str, max_length: int, field: str) -> PatternDetector:
+    """The detector of a pattern of the user's own, which holds for all scripts. Raises `SettingsError`."""
+    _compile(regex, field)
+    try:
+        wide = widened(regex)
+    except ValueError as error:
+        raise FieldError(field, f"cannot serve: {error}") from None
+    return PatternDetector(name, wide.regex, max_length, field, begins=wide.begins, ends=wide.ends)
+
+
+def _has_edge(edge: str, text: str, at: int) -> bool:
+    """Whether `\\b` or `\\B` holds there; nothing does always."""
+    if not edge:
+        return True
+    boundary = is_word(text[at - 1 : at] if at else "") != is_word(text[at : at + 1])
+    return boundary == (edge == r"\b")
 
 
 def _compile(regex: str, field: str) -> re2._Regexp:
