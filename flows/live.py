@@ -128,7 +128,14 @@ class LiveJob:
             detectors=self.detectors,
         )
         self.source = LiveSource(
-            vendor.name, folder, lane, self._runtime, reserve, settings=settings.log, pressure=pressure
+            vendor.name,
+            folder,
+            lane,
+            self._runtime,
+            reserve,
+            settings=settings.log,
+            pressure=pressure,
+            reads=vendor.decoder,
         )
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:

@@ -116,10 +116,12 @@ def test_open_turns_are_counted_by_what_a_start_does_with_them(data_dir: Path) -
     lines = (
         '{"t":99000000,"s":"a","n":0,"k":"open","d":{}}',
         '{"t":99000000,"s":"b","n":0,"k":"open","d":{}}',
-        '{"t":99000001,"s":"b","n":0,"k":"frame","d":"{}"}',
+        '{"t":99000000,"s":"c","n":0,"k":"open","d":{}}',
+        '{"t":99000001,"s":"b","n":0,"k":"frame","d":"{\\"token\\":\\"Hi\\"}"}',
+        '{"t":99000001,"s":"c","n":0,"k":"frame","d":"{\\"token\\":\\"\\"}"}',
     )
     append(path, "".join(f"{line}\n" for line in lines))
-    assert any("2 turns are open: a start asks for the rest of 1 and ends 1" in each.what for each in examine(data_dir))
+    assert any("3 turns are open: a start asks for the rest of 2 and ends 1" in each.what for each in examine(data_dir))
 
 
 def test_what_is_no_directory_is_said_so(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from connectors.job.requests import SessionRequest
-from connectors.log.records import encode_message
+from connectors.log.files import LogWriter
+from connectors.log.records import Record, encode_message
 from connectors.metrics import open_metrics
 from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
@@ -114,6 +115,38 @@ def test_a_job_shows_what_was_said_and_how_it_ended(faults: str, shown: str, out
     assert vendor == "openai"
     if not faults:
         assert tokens == len(WORDS)
+
+
+REQUEST = {"prompt": "stream words", "model": None, "desktop": "default"}
+
+
+@pytest.mark.parametrize(
+    ("frames", "asked", "shown", "outcome"),
+    [
+        ([chunk("")], 1, SHOWN, "finished"),
+        ([json.dumps({"choices": [{"delta": {"reasoning_content": "hm"}}]})], 1, SHOWN, "finished"),
+        ([chunk("The parcel left. ")], 0, "The parcel left. ", "interrupted"),
+        ([chunk("The parcel left."), chunk(finish="stop")], 0, "The parcel left.", "finished"),
+        (
+            [chunk("The parcel left.", "stop"), json.dumps({"choices": [], "usage": None})],
+            0,
+            "The parcel left.",
+            "finished",
+        ),
+    ],
+    ids=["role", "thought", "text", "all but the end", "all but the end, with counts"],
+)
+def test_a_restart_in_the_middle_asks_again_until_text_came_and_ends_what_is_whole(
+    frames: list[str], asked: int, shown: str, outcome: str, tmp_path: Path
+) -> None:
+    writer = LogWriter(tmp_path / "log" / "w00", "openai")
+    writer.append([Record(1, "s", 0, "open", d=REQUEST), *(Record(2, "s", 0, "frame", d=each) for each in frames)])
+    writer.close()
+    with serving("") as (server, desktop):
+        job = LiveJob(VENDOR, settings_of(server, desktop, tmp_path))
+        job.run()
+        assert (desktop.transcript("s"), job.outcomes) == (shown, {outcome: 1})
+        assert server.counts["starts"] == asked
 
 
 def test_what_is_recorded_replays_to_the_same_bytes_and_exports_as_it_came(tmp_path: Path) -> None:

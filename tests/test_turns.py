@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from connectors.log.records import Record, closed, error, frame, opened
 from connectors.log.turns import Turns
+from connectors.vendors.decoding import Decoder, Delta
+from connectors.vendors.registry import named
 
 
 def fold(*records: Record, max_ended: int = 1_000) -> Turns:
@@ -45,6 +49,45 @@ def test_an_open_turn_knows_how_it_could_be_continued() -> None:
     ).open["s", 0]
     assert (turn.frames, turn.continuation_id, turn.restarts) == (3, "c-2", 1)
     assert turn.request == {"prompt": "p"}, "the first open's"
+
+
+def chunk(content: str = "", finish: str | None = None) -> Record:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish}
+    return frame("s", 0, json.dumps({"choices": [choice]}))
+
+
+def test_the_vendors_decoder_tells_which_frames_had_text_and_whether_the_answer_is_whole() -> None:
+    turns = Turns(reads=named("openai").decoder)
+    told = []
+    for record in (opened("s", 0, {}), chunk(), chunk("Hi"), chunk(finish="stop"), opened("s", 0, {})):
+        turns.feed(record)
+        told.append((turns.open["s", 0].said, turns.open["s", 0].whole))
+    assert told == [(False, False), (False, False), (True, False), (True, True), (True, True)]
+    again = Turns(reads=named("openai").decoder)
+    again.restore(json.loads(json.dumps(turns.snapshot())))
+    assert again.open == turns.open
+    turns.feed(closed("s", 0, "finished"))
+    assert not turns._readers
+
+
+def test_without_a_decoder_any_frame_may_have_had_text() -> None:
+    assert fold(opened("s", 0, {}), chunk()).open["s", 0].said
+    kept = fold(opened("s", 0, {}), chunk(), opened("t", 0, {})).snapshot()
+    kept["open"] = [each[:7] for each in kept["open"]]  # as version 3 kept it
+    turns = Turns(reads=named("openai").decoder)
+    turns.restore({**kept, "version": 3})
+    assert [turn.said for turn in turns.open.values()] == [True, False]
+
+
+def test_a_decoder_that_fails_stops_no_start() -> None:
+    class Broken(Decoder):
+        def feed(self, text: str, frame_id: str | None) -> list[Delta]:
+            raise ZeroDivisionError
+
+    turns = Turns(reads=Broken)
+    for record in (opened("s", 0, {}), chunk()):
+        turns.feed(record)
+    assert turns.open["s", 0].said
 
 
 def test_restarts_of_the_job_are_counted_apart_and_only_since_the_last_frame() -> None:

@@ -31,6 +31,7 @@ from connectors.log.resume import State, fold, position_of
 from connectors.log.settings import LogSettings
 from connectors.log.shards import Item, Sharder
 from connectors.log.source import LivePartition, StoppedPartition
+from connectors.log.turns import Reader
 from connectors.log.writer import LogWriter, write_recording
 
 MAX_UNFINISHED = 1_000
@@ -48,6 +49,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     runtime   opens the job that writes it
     reserve   disk space kept back for the log
     pressure  desktops that fall behind, for whose sake sockets are left unread
+    reads     makes what reads one turn's frames: the vendor's decoder
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         *,
         settings: LogSettings | None = None,
         pressure: Pressure | None = None,
+        reads: Callable[[], Reader] | None = None,
     ) -> None:
         self.lane = lane
         self.folder = folder
@@ -68,6 +71,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._reserve = reserve
         self._settings = settings or LogSettings()
         self._pressure = pressure
+        self._reads = reads
         self._identity = Identity(folder)
         self._writer: LogWriter | None = None
         self._begun = Position(0, 0)
@@ -108,7 +112,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         reader = LogReader(self.folder)
         position = position_of(reader, resume_state)
         try:
-            turns = fold(reader, position, self._until_stopped)
+            turns = fold(reader, position, self._until_stopped, self._reads)
             sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
             begun = {key: turn.request.get("language") for key, turn in turns.open.items()}
             for record, _ in self._until_stopped(reader.read(position)):

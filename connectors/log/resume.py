@@ -14,7 +14,7 @@ from typing import TypeAlias
 from connectors.errors import DataDirError
 from connectors.log.files import LogReader, Position
 from connectors.log.records import Record
-from connectors.log.turns import READABLE, Turns
+from connectors.log.turns import READABLE, Reader, Turns
 
 SNAPSHOT_VERSION = 1
 
@@ -36,9 +36,14 @@ def position_of(reader: LogReader, resume_state: State | None) -> Position:
     return max(position, reader.begin())
 
 
-def fold(reader: LogReader, before: Position, through: Through = iter) -> Turns:
-    """What the records before a position say of their turns; they are read `through` something that may raise."""
-    turns = Turns()
+def fold(
+    reader: LogReader, before: Position, through: Through = iter, reads: Callable[[], Reader] | None = None
+) -> Turns:
+    """What the records before a position say of their turns; they are read `through` something that may raise.
+
+    `reads` makes what reads one turn's frames.
+    """
+    turns = Turns(reads=reads)
     kept, begin = reader.fold(before)
     if kept is not None and kept.get("version") in READABLE:
         turns.restore(kept)

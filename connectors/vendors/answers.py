@@ -131,6 +131,8 @@ class Decoder(decoding.Decoder):
     kept  a text that an API's decoder needs to remember
     """
 
+    outlasted = True
+
     def __init__(self, pending: str = "", fragments: int = 0) -> None:
         super().__init__(pending, fragments)
         self._state = _State()

@@ -110,7 +110,7 @@ class TurnAttempts:
         self.turn = turn
         self.lane = lane
         self.gate = gate
-        self.token_came = turn.frames > 0
+        self.token_came = turn.said
         self.refusals = Backoff(random.random, refusals)
         self.ends_at = time.monotonic() + timeout
         self._restarts = Backoff(random.random, restarts)
@@ -122,6 +122,9 @@ class TurnAttempts:
 
     async def run(self) -> Outcome:
         """Try until the turn is finished or given up."""
+        if self.turn.whole:  # its end alone was lost, with an earlier process
+            self.lane.append(closed(self.turn.session_id, self.turn.number, "finished"))
+            return Outcome("finished")
         if self.turn.frames or self.turn.restarts:
             restarted = AttemptError(RESTARTED, UpstreamError("the job was restarted in the middle of a turn"))
             if outcome := await self._prepare_again(restarted):

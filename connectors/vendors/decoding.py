@@ -88,12 +88,14 @@ _BRACE = re.compile("[{}]")
 class Decoder:
     """One turn's frames to deltas, in order. `restart` begins a new connection: half a message cannot go on there.
 
+    outlasted  its answers may be whole before their last frame
     complete  the answer is whole, though the vendor may still have something to say: its usage, or that it ends
     ending    how the turn ended if nothing follows any more
     state     what earlier frames said and later ones need, as plain data; None where they need nothing
     """
 
     complete = False
+    outlasted = False
 
     @property
     def ending(self) -> Ending:

@@ -81,7 +81,8 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
         kept = path.with_suffix(FOLD)
         if kept.exists() and not _is_fold(kept):
             yield Finding("note", str(kept.relative_to(data_dir)), "unreadable fold: a start reads more of the log")
-    turns = Turns()
+    vendor = registry.known().get(reader.header.vendor)
+    turns = Turns(reads=vendor.decoder if vendor else None)
     records = 0
     kept_fold, begin = reader.fold(reader.end())
     if kept_fold is not None and kept_fold.get("version") in READABLE:
@@ -98,7 +99,8 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
         return
     yield Finding("ok", where, f"{len(reader.files)} files of {reader.header.vendor}, {records} records")
     if turns.open:
-        going_on = sum(turn.continuation_id is not None or not turn.frames for turn in turns.open.values())
+        asked = [turn for turn in turns.open.values() if not turn.whole]
+        going_on = sum(turn.continuation_id is not None or not turn.said for turn in asked)
         cut = len(turns.open) - going_on
         yield Finding(
             "note", where, f"{len(turns.open)} turns are open: a start asks for the rest of {going_on} and ends {cut}"
