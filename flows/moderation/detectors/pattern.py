@@ -105,13 +105,14 @@ class PatternDetector:
         RE2 is asked for one before a letter, and for one before none. They end wrong only where what the pattern ends
         with may be a letter or not; then the `_NEAR` nearest places are tried, further first, as a lazy pattern would.
         """
-        most = min(begin + self._most, len(text))
+        most: int = min(begin + self._most, len(text))
         window = text[begin : most + 1] if most < len(text) else f"{text[begin:]}\n"
         for before in self._before:
             match = before.match(window)
             if match and match.end(1) and _has_edge(self._ends, text, begin + match.end(1)):
                 return begin + int(match.end(1))
         further = range(end + 1, min(end + _NEAR, most) + 1)
+        other: int
         for other in (*further, *range(end - 1, max(end - _NEAR, begin), -1)):
             if _has_edge(self._ends, text, other) and self._whole.fullmatch(text[begin:other]):
                 return other
