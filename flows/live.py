@@ -48,6 +48,7 @@ from connectors.vendors.base import DeadLetter, OwnSink, Place, Vendor
 from flows.engine import checks, runner, store
 from flows.engine.pipeline import build
 from flows.settings import Settings, load
+from flows.steps.cue import Cue
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,7 @@ class LiveJob:
             settings=settings.log,
             pressure=pressure,
             reads=vendor.decoder,
+            cue=lambda turn: Cue(settings.window, turn.request),
         )
 
     def flow(self, source: runner.Source | None = None) -> Dataflow:

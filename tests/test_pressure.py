@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.job.requests import SessionRequest
+from connectors.log.lane import Lane
 from connectors.log.pressure import Pressure
 from connectors.log.turns import Turn
 from connectors.simulator import AgentDesktop
@@ -65,6 +66,11 @@ def start(job: LiveJob) -> threading.Thread:
     return running
 
 
+async def _logged(lane: Lane) -> None:
+    """What came is in the log."""
+    lane.flush()
+
+
 def test_a_pressed_desktops_sessions_are_not_read_and_the_others_go_on_and_nothing_is_lost(
     other_side: Start, tmp_path: Path
 ) -> None:
@@ -75,6 +81,7 @@ def test_a_pressed_desktops_sessions_are_not_read_and_the_others_go_on_and_nothi
     until(lambda: job.source.job is not None and job.source.job.lane.pauses > 0)
     assert job.source.job is not None
     held = job.source.job.lane.turns.open["s", 0]
+    job.reactor.run(_logged(job.source.job.lane))
     read = held.frames
     assert 0 < read < len(SENTENCES)
     for name in ("t", "u"):  # one after the other: two sessions are under way at once

@@ -11,10 +11,11 @@ import pytest
 
 from connectors.errors import DataDirError
 from connectors.log.clock import Clock
-from connectors.log.files import LogReader
+from connectors.log.files import LogReader, Position
+from connectors.log.held import HOLD
 from connectors.log.lane import Lane
 from connectors.log.records import Frames, Header, Record, closed, frame, opened
-from connectors.log.resume import fold, position_of
+from connectors.log.resume import fold, freeze, held_in, position_of
 from connectors.log.shards import LINGER, MARK_EVERY, SHARDS, Sharder, shard_of
 from connectors.log.source import READ_RECORDS, LivePartition, LogSource
 from connectors.log.turns import Turns
@@ -204,3 +205,29 @@ def test_the_end_of_a_lane_marks_every_open_shard_though_no_mark_comes_with_it(t
     lane.close()
     lane.finish()
     assert part.next_batch() == [(f"w00-{shard:02d}", ((), mark)) for shard in (4, 14)]
+
+
+def test_frames_that_are_not_urgent_wait_for_one_of_their_turn_that_is_and_the_shards_mark_with_them() -> None:
+    sharder = Sharder("w00", CREATED)
+    [(_, (records, _))] = sharder.deal([at(10, opened("s", 0, {}))], 10)
+    assert [each.t for each in records] == [10]
+    calm = [at(t, frame("s", 0, str(t))) for t in (20, 30)]
+    sharder.deal(calm, 30, urgent=[False, False])
+    assert sharder.held == calm
+    assert sharder.deal([], 20 + HOLD - 1) == [], "a mark may not pass what is held"
+    [(_, (records, mark))] = sharder.deal([at(30 + HOLD, frame("s", 0, "urgent"))], 30 + HOLD)
+    [frames] = records
+    assert isinstance(frames, Frames)
+    assert [each.t for each in frames.records] == [20, 30, 30 + HOLD]
+    assert mark == 30 + HOLD
+
+
+def test_what_is_held_goes_when_its_time_is_over_and_over_a_restart_of_the_source(tmp_path: Path) -> None:
+    sharder = Sharder("w00", CREATED)
+    sharder.deal([at(10, opened("s", 0, {}))], 10)
+    sharder.deal([at(20, frame("s", 0, "a"))], 20, urgent=[False])
+    state = freeze(Position(1, 99), sharder.held)
+    again = Sharder("w00", CREATED, [("s", 0)], held=held_in(state))
+    [(_, (records, mark))] = again.deal([], 20 + HOLD)
+    assert ([each.t for each in records], mark) == ([20], 20 + HOLD)
+    assert again.held == []

@@ -23,11 +23,11 @@ from connectors.job.job import Job
 from connectors.job.runtime import Running, Runtime
 from connectors.log.clock import Clock
 from connectors.log.files import LogReader, Position, lists_beside
-from connectors.log.lane import Lane
+from connectors.log.lane import Cue, Lane, always
 from connectors.log.pressure import Pressure
 from connectors.log.records import OPEN, Record
 from connectors.log.reserve import Reserve
-from connectors.log.resume import State, fold, position_of
+from connectors.log.resume import State, fold, held_in, position_of
 from connectors.log.settings import LogSettings
 from connectors.log.shards import Item, Sharder
 from connectors.log.source import LivePartition, StoppedPartition
@@ -50,6 +50,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
     reserve   disk space kept back for the log
     pressure  desktops that fall behind, for whose sake sockets are left unread
     reads     makes what reads one turn's frames: the vendor's decoder
+    cue       which of a turn's texts the flow is to have at once
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         settings: LogSettings | None = None,
         pressure: Pressure | None = None,
         reads: Callable[[], Reader] | None = None,
+        cue: Cue = always,
     ) -> None:
         self.lane = lane
         self.folder = folder
@@ -72,6 +74,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         self._settings = settings or LogSettings()
         self._pressure = pressure
         self._reads = reads
+        self._cue = cue
         self._identity = Identity(folder)
         self._writer: LogWriter | None = None
         self._begun = Position(0, 0)
@@ -113,7 +116,8 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         position = position_of(reader, resume_state)
         try:
             turns = fold(reader, position, self._until_stopped, self._reads)
-            sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
+            resumed, held = resume_state is not None, held_in(resume_state)
+            sharder = Sharder(for_part, reader.created, turns.open, resumed=resumed, held=held)
             begun = {key: turn.request.get("language") for key, turn in turns.open.items()}
             for record, _ in self._until_stopped(reader.read(position)):
                 turns.feed(record)
@@ -124,7 +128,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         writer.fold = turns.snapshot
         self._begun = reader.end()
         clock = Clock(reader.created, turns.last)
-        lane = Lane(writer, clock, turns, max_waiting=settings.max_waiting, pressure=self._pressure)
+        lane = Lane(writer, clock, turns, max_waiting=settings.max_waiting, pressure=self._pressure, cue=self._cue)
         last = set(list(begun)[-MAX_UNFINISHED:])
         unfinished = {key: language for key, language in begun.items() if key in last or key in turns.open}
         self._running = self._runtime.open(lane, unfinished)

@@ -1,24 +1,26 @@
 """Where a reader of the log goes on: the position in a snapshot, and what the records before it say of their turns.
 
 Rules
-- A snapshot is a position in the log, and no more: plain numbers, with a version.
+- A snapshot is a position in the log, plain numbers with a version, and the frames before it that the flow was not
+  given yet (held.py).
 - The position is that of what was emitted. One beyond the log's end is an error with its remedy: the log was replaced,
   or lost what the flow had acted on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from connectors.errors import DataDirError
 from connectors.log.files import LogReader, Position
 from connectors.log.records import Record
 from connectors.log.turns import READABLE, Reader, Turns
+from connectors.text import from_json, to_json
 
 SNAPSHOT_VERSION = 1
 
-State: TypeAlias = dict[str, int]
+State: TypeAlias = dict[str, Any]
 Through: TypeAlias = Callable[[Iterator[tuple[Record, Position]]], Iterator[tuple[Record, Position]]]
 
 
@@ -56,5 +58,11 @@ def fold(
     return turns
 
 
-def freeze(position: Position) -> State:
-    return {"version": SNAPSHOT_VERSION, "file": position.file, "offset": position.offset}
+def held_in(resume_state: State | None) -> list[Record]:
+    """The frames before the position that the flow was not given yet."""
+    return from_json(resume_state["held"], list[Record]) if resume_state and resume_state.get("held") else []
+
+
+def freeze(position: Position, held: Sequence[Record] = ()) -> State:
+    state: State = {"version": SNAPSHOT_VERSION, "file": position.file, "offset": position.offset}
+    return {**state, "held": to_json(held)} if held else state

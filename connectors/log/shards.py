@@ -9,6 +9,7 @@ Rules
   and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
   Where log time was not the wall clock's, the open says by how much (`skew`), and that is taken off `created`.
   All else goes as it was logged.
+- A frame that is not urgent waits for others of its turn (held.py), and the shard's mark with it.
 - Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
   most one each `MARK_EVERY`; the last mark of a log goes to all of them.
 
@@ -20,10 +21,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import TypeAlias
 
 import msgspec
 
+from connectors.log.held import Held
 from connectors.log.keys import key_of
 from connectors.log.records import CLOSE, FRAME, OPEN, SECOND, Frames, Record
 
@@ -31,6 +34,7 @@ SHARDS = 16
 MARK_EVERY = 50_000
 LINGER = 3_600_000_000
 
+TurnKey: TypeAlias = tuple[str, int]
 Item: TypeAlias = tuple[str, tuple[Sequence[Record | Frames], int]]
 
 
@@ -43,10 +47,17 @@ class Sharder:
 
     turns    opened before, and not closed
     resumed  what was closed before is not known: any shard may have turns that wait for verdicts
+    held     frames that were not given to the flow yet
     """
 
     def __init__(
-        self, lane: str, created: datetime, turns: Iterable[tuple[str, int]] = (), *, resumed: bool = False
+        self,
+        lane: str,
+        created: datetime,
+        turns: Iterable[tuple[str, int]] = (),
+        *,
+        resumed: bool = False,
+        held: Iterable[Record] = (),
     ) -> None:
         self._created = int(created.timestamp() * SECOND)
         self._keys = [key_of(lane, shard) for shard in range(SHARDS)]
@@ -56,25 +67,60 @@ class Sharder:
         self._resumed = resumed
         for session_id, number in turns:
             self._open[shard_of(session_id)].add((session_id, number))
+        self._held = [Held() for _ in range(SHARDS)]
+        for record in held:
+            self._held[shard_of(record.s)].add(record)
 
-    def deal(self, records: Sequence[Record], mark: int, *, last: bool = False) -> list[Item]:
-        """The items for these records and this mark; `last` marks every shard with an open turn."""
+    @property
+    def held(self) -> list[Record]:
+        """Frames that were not given to the flow yet, each turn's in order."""
+        return [record for held in self._held for record in held.records]
+
+    def deal(
+        self, records: Sequence[Record], mark: int, *, last: bool = False, urgent: Iterable[bool] = repeat(True)
+    ) -> list[Item]:
+        """The items for these records and this mark; `last` marks every shard with an open turn.
+
+        urgent  by record: whether the flow may have something to say as soon as it has it
+        """
         if self._resumed:
             self._resumed = False
             self._lingers_until = [mark + LINGER] * SHARDS
-        dealt: dict[int, list[Record | Frames]] = {}
-        for (session_id, _), own in _by_turn(records).items():
-            shard = shard_of(session_id)
-            dealt.setdefault(shard, []).extend(self._joined(shard, own))
+        due = self._due(records, urgent)
         items: list[Item] = []
-        for shard, key in enumerate(self._keys):
-            share = dealt.get(shard)
+        for shard, (key, held) in enumerate(zip(self._keys, self._held, strict=True)):
+            turns = due.get(shard, {})
+            turns |= held.take_all() if last else held.take_due(mark)
+            share = [each for own in turns.values() for each in self._joined(shard, own)]
+            oldest = held.oldest
+            passed = mark if oldest is None else min(mark, oldest)
             awake = self._open[shard] or mark < self._lingers_until[shard]
-            due = awake and (last or mark - self._marked[shard] >= MARK_EVERY)
-            if share or due:
-                self._marked[shard] = mark
-                items.append((key, (share or (), mark)))
+            if share or (awake and (last or passed - self._marked[shard] >= MARK_EVERY)):
+                self._marked[shard] = passed
+                items.append((key, (share or (), passed)))
         return items
+
+    def _due(self, records: Iterable[Record], urgent: Iterable[bool]) -> dict[int, dict[TurnKey, list[Record]]]:
+        """By shard and turn what is urgent, with what the turn held; the rest is held."""
+        due: dict[int, dict[TurnKey, list[Record]]] = {}
+        places: dict[TurnKey, tuple[Held, dict[TurnKey, list[Record]]]] = {}
+        for record, hurry in zip(records, urgent, strict=False):
+            if not record.s:
+                continue
+            key = (record.s, record.n)
+            place = places.get(key)
+            if place is None:
+                shard = shard_of(record.s)
+                place = places[key] = self._held[shard], due.setdefault(shard, {})
+            held, turns = place
+            own = turns.get(key)
+            if own is not None:
+                own.append(record)
+            elif hurry:
+                turns[key] = [*held.take(key), record]
+            else:
+                held.add(record)
+        return due
 
     def _joined(self, shard: int, records: list[Record]) -> list[Record | Frames]:
         """A turn's records, its frames in a row as one."""
@@ -103,19 +149,6 @@ class Sharder:
         created = self._created - (skew if isinstance(skew, int) else 0)
         request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": created}
         return msgspec.structs.replace(record, d=request)
-
-
-def _by_turn(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
-    turns: dict[tuple[str, int], list[Record]] = {}
-    for record in records:
-        if record.s:
-            key = (record.s, record.n)
-            own = turns.get(key)
-            if own is None:
-                turns[key] = [record]
-            else:
-                own.append(record)
-    return turns
 
 
 def _join(frames: list[Record], out: list[Record | Frames]) -> None:

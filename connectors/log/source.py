@@ -23,7 +23,7 @@ from connectors.log.resume import State, fold, freeze, position_of
 from connectors.log.shards import Item, Sharder
 
 READ_RECORDS = 16_384
-WAIT = 0.001
+WAIT = 0.02
 SNAPSHOTS_BACK = 8
 
 _PAST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -144,7 +144,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         if len(self._snapshots) == SNAPSHOTS_BACK:
             self._lane.retain(self._snapshots[0], self._keep_bytes)
         self._snapshots.append(self._position)
-        return freeze(self._position)
+        return freeze(self._position, self._sharder.held)
 
     def close(self) -> None:
         self._lane.close()
@@ -165,7 +165,8 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         elif not self._ended:
             return []
         records = [record for batch in batches for record in batch.records]
-        return self._sharder.deal(records, self._mark, last=self._ended)
+        urgent = [each for batch in batches for each in batch.urgent]
+        return self._sharder.deal(records, self._mark, last=self._ended, urgent=urgent)
 
 
 class StoppedPartition(StatefulSourcePartition[Item, State]):

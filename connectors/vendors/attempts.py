@@ -113,6 +113,7 @@ class TurnAttempts:
         self.token_came = turn.said
         self.refusals = Backoff(random.random, refusals)
         self.ends_at = time.monotonic() + timeout
+        self.hurries = lane.cue(turn)
         self._restarts = Backoff(random.random, restarts)
 
     @property
@@ -152,6 +153,16 @@ class TurnAttempts:
             if end is not None:
                 limit.reschedule(end + waited)
 
+    async def ready_within(self, idle: float, limit: asyncio.Timeout, *others: asyncio.Timeout) -> None:
+        """As `ready`, and `limit` is `idle` seconds from now then, or up to a tenth later; 0 is none.
+
+        Moving a timer with every piece that comes costs more than the piece.
+        """
+        await self.ready(limit, *others)
+        now, when = asyncio.get_running_loop().time(), limit.when()
+        if idle and (when is None or when < now + idle):
+            limit.reschedule(now + 1.1 * idle)
+
     def progressed(self) -> None:
         """Tokens came."""
         self.token_came = True
@@ -172,6 +183,7 @@ class TurnAttempts:
     async def _prepare_again(self, problem: AttemptError) -> Outcome | None:
         """Log the problem; then either close the turn, or wait and log that it opens again."""
         turn, lane = self.turn, self.lane
+        lane.flush()  # what came last may be what can be gone on from
         wait, reason = self._judge(problem)
         restarts = turn.restarts + (problem.status != 429 and problem.kind != RESTARTED)
         noted = error(turn.session_id, turn.number, problem.kind, problem.status, restarts)

@@ -194,19 +194,19 @@ class _Attempts(TurnAttempts):
     async def _read(self, stream: Stream, limit: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished."""
         sse = SSEDecoder(self._settings.max_event_bytes, keep_bytes=True)
-        idle, clock = self._settings.idle_timeout, asyncio.get_running_loop().time
-        limit.reschedule(clock() + idle if idle else None)
+        idle = self._settings.idle_timeout
+        await self.ready_within(idle, limit)
         async for chunk in stream.chunks():
             if self._log(sse.feed(chunk)):
                 return
-            limit.reschedule(clock() + idle if idle else None)
-            await self.ready(limit)
+            await self.ready_within(idle, limit)
         raise AttemptError("ended", UpstreamError(f"{self.name}: the stream ended before the answer did"))
 
     def _log(self, events: Sequence[Event]) -> bool:
         """Log events as frames, in one write; True if the turn is finished, and then closed with them."""
         session_id, number = self.turn.session_id, self.turn.number
         records: list[Record] = []
+        hurry = False
         for event in events:
             name = None if event.event == "message" else event.event
             deltas = self._decoder.feed(event.data, event.id) if event.event != "error" else []
@@ -217,15 +217,16 @@ class _Attempts(TurnAttempts):
                 why = reason_of(event.data.encode(errors="replace"))
                 fault = UpstreamError(f"{self.name}: the gateway ended it with an error{why}")
                 raise AttemptError("vendor_error", fault, reason="vendor_error")
-            if any(delta.tokens for delta in deltas):
+            if text := "".join([token for delta in deltas for token in delta.tokens]):
                 self.progressed()
+                hurry = self.hurries(text) or hurry
                 if self._observer:
                     self._observer.feed(frame_id)
             if any(delta.finished for delta in deltas):
                 self.lane.append(*records, closed(session_id, number, "finished"))
                 return True
         if records:
-            self.lane.append(*records)
+            self.lane.receive(*records, hurry=hurry)
         return False
 
     def _id_of(self, event: Event, deltas: Sequence[Delta]) -> str | None:

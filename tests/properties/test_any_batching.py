@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import pickle
+import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -163,9 +164,13 @@ def batches_of(draw: st.DrawFn, records: Sequence[Record], end: int) -> list[Bat
     return batches
 
 
-def dealt(batches: Iterable[Batch], end: int) -> list[Item]:
-    sharder = Sharder("w00", CREATED)
-    items = [item for records, mark in batches for item in sharder.deal(records, mark)]
+def dealt(batches: Iterable[Batch], end: int, patience: float = 0) -> list[Item]:
+    """The batches as a source gives them; of the frames, this share is not urgent."""
+    sharder, chance = Sharder("w00", CREATED), random.Random(end)
+    items = []
+    for records, mark in batches:
+        urgent = [record.k != FRAME or chance.random() >= patience for record in records]
+        items += sharder.deal(records, mark, urgent=urgent)
     return items + sharder.deal((), end, last=True)
 
 
@@ -202,7 +207,8 @@ def test_any_batching_and_interleaving_gives_the_same_bytes(data: st.DataObject)
     end = max(records[-1].t for records in found) + 9 * SECOND
     merged = list(heapq.merge(*data.draw(st.permutations(found)), key=lambda record: record.t))
     batches = data.draw(batches_of(merged, end))
-    assert run(dealt(batches, end), HURRIED) == one_after_the_other(found, end)
+    patience = data.draw(st.sampled_from([0, 0.5, 0.9]))
+    assert run(dealt(batches, end, patience), HURRIED) == one_after_the_other(found, end)
 
 
 @pytest.mark.parametrize("name", PATIENT)

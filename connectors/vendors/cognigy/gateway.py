@@ -231,16 +231,14 @@ class _Attempts(TurnAttempts):
 
     async def _read(self, socket: ClientConnection, overall: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished. Raises AttemptError or ConnectionClosed."""
-        idle, clock = self._settings.idle_timeout, asyncio.get_running_loop().time
+        idle = self._settings.idle_timeout
         try:
             async with asyncio.timeout(None) as limit:
                 while True:
-                    limit.reschedule(clock() + idle if idle else None)
+                    await self.ready_within(idle, limit, overall)
                     message = await socket.recv(decode=False)
-                    limit.reschedule(None)
                     if self._log(*from_bytes(message)):
                         return
-                    await self.ready(overall)
         except TimeoutError:
             fault = UpstreamError(f"{self.name}: nothing came for {idle:g} s (cognigy.idle_timeout)")
             raise AttemptError("idle_timeout", fault) from None
@@ -250,7 +248,7 @@ class _Attempts(TurnAttempts):
         session_id, number = self.turn.session_id, self.turn.number
         record = frame(session_id, number, text, raw=raw)
         deltas = self._decoder.feed(text, None)
-        if any(delta.tokens for delta in deltas):
+        if came := "".join([token for delta in deltas for token in delta.tokens]):
             self.progressed()
         if any(delta.error for delta in deltas):
             self.lane.append(record)
@@ -259,7 +257,7 @@ class _Attempts(TurnAttempts):
         if any(delta.finished for delta in deltas):
             self.lane.append(record, closed(session_id, number, "finished"))
             return True
-        self.lane.append(record)
+        self.lane.receive(record, hurry=bool(came) and self.hurries(came))
         return False
 
     def _refusal(self, what: str, status: int, body: bytes, retry_after: str | None) -> AttemptError:
