@@ -8,8 +8,8 @@ Rules
 - Signs of one script only (`。`, `।`, `؟`, `።` …) end sentences in every language and need no entry.
 - A code may carry a region or script (`pt-BR`, `zh_Hant`), which is ignored. With one that is not here, `OTHER` holds:
   the abbreviations that mean the same in most languages.
-- The tables are written by hand; what Unicode's CLDR has beside them (`cldr.py`, made by tools/cldr.py) is added below.
-  An entry by hand goes before CLDR's.
+- The tables are written by hand, some of it picked from the lists of pysbd and sentencex (both MIT). What CLDR has
+  beside them (`cldr.py`, made by tools/cldr.py of Unicode's data) is added below; an entry by hand goes before CLDR's.
 """
 
 from __future__ import annotations

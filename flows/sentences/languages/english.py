@@ -23,7 +23,8 @@ ENGLISH = Language(
             assn Dist Div mfg mgr mgrs Univ Acad Inst d.phil m.sc b.sc d.c d.d.s Ft Ala Ariz Ark Calif Colo Conn Del
             Fla Ga Ill Ind Kan Ky La Mass Md Mich Minn Miss Mo Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo
             appt appts dir dept depts exec alt max var temp adj adv cont amt pmt pymt bal addr svc svcs acctg mgmt
-            rcpt recd cust ctr dba bros pty plc llp llc sched conf pkg pkgs shpt qtr yrly mthly""",
+            rcpt recd cust ctr dba bros pty plc llp llc sched conf pkg pkgs shpt qtr yrly mthly fwy expy hosp insp
+            comdr nebr penn wisc surg tce elec equip inst mdse mktg mun org procd recv sup supv univ""",
     ),
     openers=words(
         """the a an this that these those there here it its it's he she they we i i'm i've i'd i'll you your his her

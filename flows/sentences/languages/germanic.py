@@ -18,7 +18,10 @@ GERMAN = Language(
             blz plz az ref whg""",
         maybe="""co corp inc ltd jr sen pl e.v std min sek mio mrd tsd bio stck stk pkg pckg kg km qm lfm ltr ges
             abt hbf bhf vors mwst ust geschw vorm nachm n.chr v.chr u.z v.u.z anl best beil a.d bearb ansprechp kd
-            rg lief ang auftr vorg sachb überw""",
+            rg lief ang auftr vorg sachb überw adv bart buchst dergl insp messrs supt arbeitn behörd datl durchschn
+            empf erg erz fachl geschl gew herst kaufm kompl lieferb mitgl mod öffentl pers pfl polit priv psych red
+            schriftl spez staatl stellv teilw telef theor unbek unverb urk verm verp vertr vollst wöchentl zust zus
+            zul""",
         list="usw etc u.s.w usf u.v.m uvm o.g u.dgl",
     ),
     prepositions=words("am im um ab bis seit vom nach vor gegen zwischen"),
@@ -48,7 +51,10 @@ DUTCH = Language(
         number="""nr nrs blz p art hfdst fig afb tel str bus fax lid par appt kam verd ver""",
         unit="min sec wkn mnd kg km",
         list="enz etc e.d",
-        maybe="n.v co inc ltd jr sr afd mln mld mlj bln a.s j.l n.chr v.chr gld alg verz dep ref bijl",
+        maybe="""n.v co inc ltd jr sr afd mln mld mlj bln a.s j.l n.chr v.chr gld alg verz dep ref bijl aant afl
+            betr bijw circ conf corr def derg econ elektr etq fin gepubl gesch gew hist inst jaarl jur koopv meerv
+            onderr ontw opm overw pag pens publ rec red reg secr soc techn toel uitdr univ verg verkl vert verw
+            voorz wetb adm dir""",
     ),
     compounds=("str", "pl"),
     prepositions=words("op om in van tot vanaf voor na sinds tussen"),
@@ -74,7 +80,10 @@ DANISH = Language(
         time="a.m p.m",
         place="u.s u.s.a",
         list="osv etc m.m m.v o.l o.lign",
-        maybe="co inc ltd jr sr mio mia mill mrd kl f.kr e.kr afd div best ref",
+        maybe="""co inc ltd jr sr mio mia mill mrd kl f.kr e.kr afd div best ref adr alm anm att bet cirk dep fakt
+            forb foreg forf forh forts instr isl jur komm kons litt medd medl modt nuv off omg omtr opl opr org
+            overs pers priv prod red reg repr sekr sign soc spec suppl techn tekn temp tilf tilh tilsv udb uds ugtl
+            univ vejl""",
     ),
     prepositions=words("kl i fra til før efter siden mellem"),
     openers=words(_DANISH_OPENERS + " that it is the he she today they"),
@@ -89,7 +98,8 @@ NORWEGIAN = Language(
     | table(
         name="frk fru siv",
         inner="f.o.m t.o.m o.a ev jfr eks",
-        maybe="a.s avd mill mrd kl",
+        maybe="""a.s avd mill mrd kl adr alm anm att bet dep fakt foreg forf forts instr jur komm medd medl nåv off
+            org overs pers priv prod red reg repr sekr soc spec suppl tekn temp tilsv univ veil""",
         list="o.l osb",
     ),
     prepositions=words("kl i fra til før etter siden mellom"),
@@ -108,7 +118,9 @@ SWEDISH = Language(
         number="""nr s sid kap fig tel tfn art § bil lgh vån uppg ver""",
         unit="kr min sek tim kg km",
         list="osv etc m.m o.s.v",
-        maybe="co inc ltd jr sr milj mdr mrd tkr avd kl f.kr e.kr dep ref",
+        maybe="""co inc ltd jr sr milj mdr mrd tkr avd kl f.kr e.kr dep ref adr allm anm bet fakt forts föreg förf
+            handl instr jur komm medd medl nuv off org pers priv prod red reg repr sekr soc spec suppl tekn temp
+            tills univ övers utg""",
     ),
     prepositions=words("kl i från till före efter sedan mellan"),
     openers=words(
@@ -126,7 +138,8 @@ FINNISH = Language(
         number="""nro luku kuva puh s klo art as krs rak""",
         unit="min sek h t kk vk v kpl kg km e",
         list="jne yms jms",
-        maybe="oy co inc ltd jr sr milj mrd tuh bilj eaa jaa ekr jkr",
+        maybe="""oy co inc ltd jr sr milj mrd tuh bilj eaa jaa ekr jkr amir apul arkkit ass assist jatk kapt kenr
+            komm luutn nyk siht suom toht toim tuom yht""",
     ),
     openers=words(
         """minä sinä hän me te he se ne tämä nämä nuo jos kun ja mutta tai niin nyt sitten siksi koska vaikka mikä

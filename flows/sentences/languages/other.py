@@ -12,7 +12,8 @@ GREEK = Language(
         number="""αρ σελ σ κεφ εικ πίν τηλ άρθρ παρ αρθ εδ φαξ κιν αριθ ΤΚ πρωτ τμ όρ εγγρ""",
         time="π.μ μ.μ",
         list="κ.λπ κλπ κτλ κ.τ.λ κ.α κ.ο.κ",
-        maybe="εκατ δισ χιλ μ.χ α.ε ε.π.ε ο.ε",
+        maybe="""εκατ δισ χιλ μ.χ α.ε ε.π.ε ο.ε γαλλ γερμ γεν δημ διαμ διευθ εθν εκδ ελλ επιστ ιατρ ιστ κοιν μαθ νομ
+            οικ παράγ προφ σημ σχ τεχν υποσ""",
     ),
     prepositions=words("στις στην στο από μέχρι πριν μετά γύρω"),
     openers=words(
@@ -30,10 +31,11 @@ TURKISH = Language(
     abbreviations=table(
         name="dr prof doç yrd av sn alb gen op uzm öğr müh",
         inner="bkz örn ör yy çev haz yay yakl krş maks",
-        number="""no nr s sf cilt c tel cad sok mah kat md apt blok fax şek tbl böl""",
+        number="""no nr s sf cilt c tel cad sok mah kat md apt blok fax şek tbl""",
         unit="sa dk",
         list="vb vs vd",
-        maybe="a.ş ltd şti co inc mn m.ö m.s blv bul müd şb",
+        maybe="""a.ş ltd şti co inc mn m.ö m.s blv bul müd şb akad arş bşk bulv coğ fak hst huk koor mim müdr tic
+            üni vet""",
     ),
     openers=words(
         """bu şu o ben sen biz siz onlar bir ve ama fakat veya eğer için ile çünkü neden nasıl nerede ne kim zaman

@@ -13,7 +13,8 @@ FRENCH = Language(
         unit="hab kg km min sem h sec mn j",
         list="etc",
         maybe="""av bd blvd cie sté ets s.a s.a.r.l s.a.v co inc ltd jr sr apr.j.-c dép dépt univ assoc bt boul pl
-            imp rte chem tjs qté mt st cde cmd rdv qte bur serv""",
+            imp rte chem tjs qté mt st cde cmd rdv qte bur serv adm arr auj contr fasc fém gén hist inf instr intern
+            masc mens obs ouvr pers préf princ priv prod prov réd rég sing soc spéc suiv suppl syst tot""",
     ),
     prepositions=words("à en dès depuis vers avant après pendant entre"),
     openers=words(
@@ -34,12 +35,14 @@ SPANISH = Language(
         inner="""admón p.ej ej vs aprox ca cf cfr op cit ibid al ed eds trad núm.tel máx mín apox atte prom imp
             equiv""",
         number="""núm num nº n° n.º no pág págs p pp art arts cap vol fig párr párrs párrf tel tfno teléf tlf apdo
-            apto esc ref núms izq izda dcha km vto ptal pta fra exp ver sec secc""",
+            apto esc ref núms izq izda dcha km vto ptal pta fra exp sec secc""",
         unit="min seg hs hrs kg cm pts ptas",
         time="a.m p.m",
         list="etc",
         maybe="""av avda cía co s.a s.l s.a.u c.v inc ltd jr ee.uu dpto depto ud uds vd vds dto cta c.p s.a.s admon
-            doc univ hnos urb ctra pza pº bco sdad a.c d.c gob dir esq cdad prov""",
+            doc univ hnos urb ctra pza pº bco sdad a.c d.c gob dir esq cdad prov adm admdor almte atn aux cód cte
+            dcho dcto dep edif febr hosp impr impto izdo izqdo mod mun nal niv obs pje ppal pral pref pres rem rte
+            secr sig tamb tít transp trav entlo""",
     ),
     prepositions=words("a en desde hasta hacia antes después durante entre"),
     openers=words(
@@ -64,7 +67,9 @@ ITALIAN = Language(
             ver sc pal prot fatt ord""",
         unit="min sec h kg km gg sett eur lt",
         list="ecc etc",
-        maybe="s.p.a s.r.l co inc ltd jr sr f.p a.c d.c uff rep mitt doc",
+        maybe="""s.p.a s.r.l co inc ltd jr sr f.p a.c d.c uff rep mitt doc abbr appr cat cons contr corr dep disp
+            ediz elettr fasc fem geogr giur ind intern istr matt naz ogg orig pers pref pres prod prov pubbl reg
+            resp riv segg segr simb soc spec tit univ""",
     ),
     prepositions=words("a alle in dal dalle fino entro verso prima dopo durante tra"),
     openers=words(
@@ -88,7 +93,9 @@ PORTUGUESE = Language(
         unit="min seg h hs kg cm",
         time="a.m p.m",
         list="etc",
-        maybe="av cia ltda s.a co inc jr depto dept dep dir a.c d.c trav rod est mi bi",
+        maybe="""av cia ltda s.a co inc jr depto dept dep dir a.c d.c trav rod est mi bi adm assoc coml compl coord
+            disp econ edif emp end func hab hosp insp inst lda máq mens mun nac oper orig parc pgto pref prod quant
+            repr secr téc tít tot trib univ vlr""",
     ),
     prepositions=words("às em no na desde até antes depois durante entre"),
     openers=words(
@@ -109,7 +116,9 @@ ROMANIAN = Language(
         number="""nr pag p art cap vol fig tel bl ap sc et alin lit int fax jud cam sect ver""",
         unit="min sec kg km săpt h",
         list="etc ș.a ş.a ș.a.m.d",
-        maybe="co inc ltd jr sr s.a s.r.l dept mil mld tril î.hr d.hr î.e.n e.n loc str bd",
+        maybe="""co inc ltd jr sr s.a s.r.l dept mil mld tril î.hr d.hr î.e.n e.n loc str bd adm asist bul conf crt
+            dep echip fam insp ist jur mun obs ofic orig pers pref prel pres priv publ red reg secr soc spec teh tit
+            univ urm""",
     ),
     prepositions=words("la în pe din de până după înainte între"),
     openers=words(

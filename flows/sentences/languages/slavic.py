@@ -12,7 +12,9 @@ POLISH = Language(
         number="""nr nry s str rys tab t rozdz art ust pkt poz tel lok m zał par ppkt fax kom pok kl ver""",
         unit="godz zł gr r w sek szt kg km mies tyg",
         list="itd itp etc",
-        maybe="co inc ltd jr sr sp z.o.o sp.z.o.o s.a tys mln mld n.e p.n.e woj",
+        maybe="""co inc ltd jr sr sp z.o.o sp.z.o.o s.a tys mln mld n.e p.n.e woj adr dyr egz gł gosp mieszk muz
+            nast oprac ob odc odm pd pn przew przyp pracow skr społ techn tłum tow uniw ur wsch wyd zach zaw zm zw
+            dn""",
     ),
     prepositions=words("w we od do o po przed około między"),
     openers=words(
@@ -31,7 +33,9 @@ CZECH = Language(
         number="""č čís s str obr tab kap odst čl tel roč písm mob kanc příl verz""",
         unit="hod sek kč r kg km ks měs týd",
         list="atd apod aj etc",
-        maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l př.n.l okr odd",
+        maybe="""a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l př.n.l okr odd adr býv dod evid fak hl jedn
+            mezin odb obj org orig os ost ozn prac předs přibl přísl samost schv skl spec tech uv ved vyd výr zák
+            zejm zkr zn""",
     ),
     prepositions=words("v ve od do o po před kolem mezi dne"),
     openers=words(
@@ -50,7 +54,8 @@ SLOVAK = Language(
         number="č čís s str obr tab kap ods čl tel roč",
         unit="hod sek sk r kg km ks",
         list="atď a.i apod etc",
-        maybe="a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l",
+        maybe="""a.s s.r.o spol co inc ltd jr sr ml tis mil mld n.l akad bývl jedn kol obv odd okr org os ped por
+            príl soc súkr uv vyd výr zák zn""",
     ),
     prepositions=words("v vo od do o po pred okolo medzi dňa"),
     openers=words(
@@ -69,7 +74,8 @@ HUNGARIAN = Language(
         number="""sz old o köt fej ábra tel u em hrsz fszt sor bek mell ép lph hsz""",
         unit="p mp kg km db",
         list="stb etc",
-        maybe="kft zrt nyrt bt co inc ltd mrd i.e i.sz kr kr.e kr.u krt",
+        maybe="""kft zrt nyrt bt co inc ltd mrd i.e i.sz kr kr.e kr.u krt ált átl bp dl eü évf felv hiv igazg isk
+            ker képv közp megj műsz orsz össz pf szerk vill""",
     ),
     openers=words(
         """a az egy ez azok ezek én te ő mi ti ők és de vagy ha amikor hol mikor hogyan mit mi ki miért mert ezért
@@ -90,7 +96,9 @@ RUSSIAN = Language(
         unit="руб коп долл мин сек час ч км кг см мм куб экз чел гг вв в г",
         time="до.н.э н.э",
         list="т.д т.п др пр",
-        maybe="у.е им тыс млн млрд трлн отд теч до.н",
+        maybe="""у.е им тыс млн млрд трлн отд теч до.н авт адм гос действ доп ед ежедн ежемес заг заруб зап изм инв
+            иностр инст канд колич коэф назв наим нач неск осн отв отпр офиц пенс получ посл предв пред прил разг
+            разм рег сев совр соотв соц спец сред станд стоим тех ун усл уч физ фин хоз шт эл юж юр""",
     ),
     openers=words(
         """в на и а но он она оно они мы вы я ты это этот эта эти тот та те так там тут здесь как что кто где когда
@@ -110,7 +118,8 @@ UKRAINIAN = Language(
         number="""рис табл гл розд ч стор стр с т кв буд корп тел вип вид № оф під пов каб""",
         unit="грн коп кб мб хв сек год град га км кг см мм од шт рр ст в р дол",
         list="тощо т.д т.п ін",
-        maybe="у.о тис млн млрд трлн відд",
+        maybe="""у.о тис млн млрд трлн відд адм дод держ заг змін міськ нац оп осн відп вказ поч публ прод рег розр
+            соц спец тех ун фіз фін юр""",
     ),
     openers=words(
         """в у на і й та а але він вона воно вони ми ви я ти це цей ця ці той те як що хто де коли якщо для по при
@@ -129,7 +138,7 @@ BULGARIAN = Language(
         number="стр т чл ал рис табл гл тел бл ап",
         unit="лв ст мин сек ч км кг г гг в",
         list="др т.н",
-        maybe="хил млн млрд отд",
+        maybe="""хил млн млрд отд адм доп изм осн спец соц тех общ юр""",
     ),
     openers=words(
         """в във на и а но или ако когато къде как какво кой защо защото аз ти той тя то ние вие те този тази това
