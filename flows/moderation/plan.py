@@ -12,15 +12,17 @@ from flows.moderation.detectors.blocklist import BlocklistDetector
 from flows.moderation.detectors.card import CardDetector
 from flows.moderation.detectors.credentials import CredentialsDetector
 from flows.moderation.detectors.email import EmailDetector
+from flows.moderation.detectors.encoded import EncodedDetector
 from flows.moderation.detectors.iban import IbanDetector
 from flows.moderation.detectors.ip import IpDetector
 from flows.moderation.detectors.national import FIRST_LETTERS, NATIONAL_IDS
 from flows.moderation.detectors.pattern import PatternDetector, users_detector
 from flows.moderation.detectors.phone import PhoneDetector
 from flows.moderation.detectors.secrets import SecretsDetector
+from flows.moderation.detectors.spoken import DictatedDigitsDetector, SpokenEmailDetector, SpokenNumberDetector
 from flows.moderation.detectors.ssn import SsnDetector
 from flows.moderation.formatting import Formatter
-from flows.moderation.policy import Policy
+from flows.moderation.policy import PII_TYPES, Policy
 
 _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "EMAIL_ADDRESS": lambda policy: EmailDetector(),
@@ -31,6 +33,10 @@ _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "IP_ADDRESS": lambda policy: IpDetector(),
     "SECRET": lambda policy: SecretsDetector(),
     "URL_CREDENTIALS": lambda policy: CredentialsDetector(),
+    "ENCODED_VALUE": lambda policy: EncodedDetector([_BUILT_IN[name](policy) for name in PII_TYPES]),
+    "SPOKEN_NUMBER": lambda policy: SpokenNumberDetector(),
+    "SPOKEN_EMAIL": lambda policy: SpokenEmailDetector(),
+    "DICTATED_DIGITS": lambda policy: DictatedDigitsDetector(),
 }
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 from flows.moderation import Finding, Moderator, Pattern, Policy, Span
 from flows.moderation.moderator import KEPT
-from flows.moderation.policy import OPT_IN_TYPES, PII_TYPES
+from flows.moderation.policy import DISGUISED_TYPES, OPT_IN_TYPES, PII_TYPES
 
 TERMS = (
     "fuck", "ass", "ass hole", "shit", "blow job", "2 girls 1 cup", "f.u.c.k", "masterb*", "坏人", "hell", "b!tch",
@@ -53,6 +53,11 @@ VALUES = (
     "876 543 210", "529.982.247-25", "130 692 544", "11010519491231002X", "86095742719", "X9613851N", "55555555K",
     "131052-308T", "2 55 08 14 168 025 38", "3123 4567 8909", "RSSMRA85T10A562S", "RSSMRAURTMLALSNH", "111222333",
     "44051401359", "811218-9876", "S1234567D", "10000000146", "943 476 5919", "8001015009087", "12345678Z",
+    "jane%40example.com", "jane&#64;example&period;com", "4012%208888%208888%201881", "&#52;&#48;12 8888 8888 1881",
+    "%6A%40%62%2E%64%65", "jane%2540b.de", "m%C3%BCller%40b.de", "&#x2B;44 20 7123 4567",
+    "4\n0\n1\n2\n8\n8\n8\n8", "- 4\n- 1\n- 7",
+    "four one one, one double two", "oh two oh seven nine four six", "null eins sieben drei zwei vier",
+    "one two three four five six", "jane at example dot com", "jo dot doe (at) b [dot] de", "us at b dot com",
     "sk-abcdefghijklmnopqrst12345", "https://user:pass@example.org/", "AKIAIOSFODNN7EXAMPLE", "npm_" + "aB3" * 12,
     "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4fw", "-----BEGIN RSA PRIVATE KEY-----\nMIIE=\n",
 )  # fmt: skip
@@ -62,12 +67,14 @@ FILLER = (
     "as", "s", "ORD-", "said", "**bold**", "snake_case", "2*3", "`x_y`", "~~no~~", "is", "hell", "hello", "ass", "ext",
     "office", "phone", "ssn", "card", "ip", "version", "number", "invoice", "call", "mobile", "my", "GB", "GB2", "std",
     "ab:cd", "www.example.com", "https://x.org/@me?q=1", "é", "你好", "कृपया", "🙂", "\u200b", "٣", "ß", "İ", "ſ", "K",
+    "%", "&", "%4", "&#", "&amp;", "one ", "seven", "double ", " at ", " dot ", "com", "\n4", "\r\n1",
     "word " * 9, "a" * 49, "1 2 3 4 5 6 7 8 9 ", "a" * 73, "é" * 65, "1" * 70,
 )  # fmt: skip
 ALPHABETS = (
     "0123456789", "0123456789abcdef:./%", "01248:.", "0a:/.%[", "+()0123456789 -./", "0123456789-. ", "4012 8-",
     "a@.-_+x1",
     "GBDE0123456789 nwbk", "fuck $@!|1.-_ *", "as$ @4h", "*_`~ a\n1", " \n\t\u00a0\u2007\u202f\u200b", "AKIAsk-_abc012",
+    "%40&#64;a.b ", "one two six.,- ", "at dot com ", "1\n 2",
     "用户@例子.公司 :", "a=&#@.b", "XYZST0123456789-", "LMNPQRSTUV01RSSMRA", "abc1 .-", "x1ext. ,", "ßſıİKKſs",
 )  # fmt: skip
 
@@ -108,6 +115,7 @@ def _policies() -> dict[str, Policy]:
             patterns=(Pattern("ORDER", r"\bORD-\d{4,9}\b"), Pattern("SAID", r"(?i)said [^.]*x", max_length=20))
         ),
         "all": Policy(pii=(*PII_TYPES, *OPT_IN_TYPES)),
+        "disguised": Policy(pii=(*PII_TYPES, *DISGUISED_TYPES)),
         "tight": Policy(blocklist=TERMS, max_hold_chars=9),
         "tight, released": Policy(blocklist=TERMS, max_hold_chars=20, on_max_hold="release"),
     }
