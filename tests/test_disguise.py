@@ -30,7 +30,8 @@ FOLDER = Path("recordings")
 SECRETS = ("maria.lindqvist", "202-555-0143", "1111 1111", "5555-4444", "NWBK", "192.0.2.44")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HEADER = Header("tokenweir", 1, "cxone", "2026-11-20T12:00:00Z")
-OPENED = Record(0, "s", 0, OPEN, d={"prompt": "p"})
+SAID = {"role": "user", "content": "I am maria.lindqvist@example.com"}
+OPENED = Record(0, "s", 0, OPEN, d={"prompt": "p", "system": "Card 4111 1111 1111 1111.", "history": [SAID]})
 
 
 def settings_of(path: Path) -> Settings:

@@ -19,6 +19,7 @@ from connectors.errors import InputError
 from connectors.log.records import SESSION_ID
 
 MAX_PROMPT = 1 << 20
+MAX_HISTORY = 1_000
 # msgspec searches for these: `$` would also match before a line break at the end.
 NAME = r"^[A-Za-z0-9._:/@-]{1,128}\Z"
 DESKTOP = r"^[A-Za-z0-9_-]{1,64}\Z"
@@ -27,11 +28,20 @@ LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 
 
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was said in a conversation before."""
+
+    role: Literal["user", "assistant"]
+    content: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)]
+
+
 class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One turn to begin; the fields are those of an `open` in the log.
 
     session_id  letters, digits and . _ : @ - ; at most 128
     prompt      at most 1,048,576 characters
+    system      what the model is to keep to, where its vendor takes that; as long at most
+    history     what was said before the prompt, {"role": "user" or "assistant", "content"} each; 1,000 at most
     model, tenant, dialog_id, desktop  names; desktop is one of the settings'
     language    a code such as `en` or `pt-BR`
     window      what ends this turn's messages, where that is not the settings' window.mode
@@ -39,6 +49,8 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     session_id: Annotated[str, msgspec.Meta(pattern=rf"^(?:{SESSION_ID.pattern})\Z")]
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
+    system: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
+    history: Annotated[tuple[Said, ...], msgspec.Meta(max_length=MAX_HISTORY)] | None = None
     model: Name | None = None
     tenant: Name | None = None
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE)] | None = None

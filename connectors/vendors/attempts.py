@@ -18,7 +18,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import re
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.backoff import Backoff, BackoffSettings, Limiter, LimiterSettings, parse_retry_after
@@ -31,8 +33,33 @@ from connectors.vendors.base import Outcome
 MAX_RESUMED: Final = 100
 """A turn of which nothing comes any more may be what kills us."""
 
+AGAIN: Final = (408, 409, 425, 429)
+"""Statuses below 500 after which another attempt may help."""
+
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,10}(\.[0-9]+)?")
+
 TIMEOUTS: Final = ("timeout", "idle_timeout", "overall_timeout")
 """The kinds of problem that a turn closes with as a `timeout`."""
+
+
+def retry_after(headers: Mapping[str, str]) -> str | None:
+    """How long an answer asks to wait, as `parse_retry_after` reads it: in the first of the headers that say it.
+
+    LiteLLM hands on what its own upstream said under names of its own.
+    """
+    for of in ("", "llm_provider-"):
+        milliseconds = headers.get(f"{of}retry-after-ms", "").strip()
+        if _MILLISECONDS.fullmatch(milliseconds):
+            return f"{float(milliseconds) / 1000:.3f}"
+        if said := headers.get(f"{of}retry-after"):
+            return said
+    return None
+
+
+def should_retry(headers: Mapping[str, str], status: int) -> bool:
+    """Whether another attempt may help: as the answer says, else by its status."""
+    said = headers.get("x-should-retry", "").strip().lower()
+    return said == "true" if said in ("true", "false") else status >= 500 or status in AGAIN
 
 
 class AttemptError(Exception):

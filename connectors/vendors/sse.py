@@ -8,8 +8,9 @@ Rules
 - A stream that breaks, idles or ends before its answer does is asked for again, `max_restarts` times a turn, with
   back-off (attempts.py): from its last id where the vendor continues, else anew, and then only if no token had come.
 - 401 refreshes an access token, where there is one, and tries once more; so does one later attempt of the turn. 429
-  waits as it is told, `max_retries` times in a row, and slows the whole account down; other 4xx, an `error` event, and
-  a message that says the vendor failed, end the turn.
+  waits as it is told, `max_retries` times in a row, and slows the whole account down. 408, 409, 425 and 5xx are asked
+  again, unless `x-should-retry` says otherwise; other 4xx, an `error` event, a message that says the vendor failed, and
+  an answer that ends without a word, end the turn.
 - Every byte moves the idle limit on, a comment's too. Sockets are read only while flow and desktop have room; what
   time that takes is not the vendor's.
 """
@@ -30,7 +31,7 @@ from connectors.log.records import Record, closed, frame
 from connectors.log.turns import Turn
 from connectors.sse import Event, EventTooLargeError, SSEDecoder
 from connectors.text import to_json
-from connectors.vendors.attempts import AttemptError, Gate, TurnAttempts
+from connectors.vendors.attempts import AGAIN, AttemptError, Gate, TurnAttempts, retry_after, should_retry
 from connectors.vendors.base import Outcome
 from connectors.vendors.codes import MAX_BODY, reason_of
 from connectors.vendors.decoding import Decoder, Delta, usable_id
@@ -132,8 +133,9 @@ class _Attempts(TurnAttempts):
         try:
             await self._ask()
         except AttemptError as problem:
-            if not self._decoder.complete or problem.kind == "vendor_error":
+            if not self._decoder.complete or problem.reason == "vendor_error":
                 raise
+            self._check_words()
             self.lane.append(closed(self.turn.session_id, self.turn.number, "finished"))
 
     async def _ask(self) -> None:
@@ -174,12 +176,15 @@ class _Attempts(TurnAttempts):
             kind = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind == "text/event-stream":
                 return
-            what = f"{self.name}: the answer is no event stream; check {self._gateway.url_setting}"
+            why = await _reason(stream) if kind == "application/json" else ""
+            what = f"{self.name}: the answer is no event stream{why}; check {self._gateway.url_setting}"
             raise AttemptError("no_stream", UpstreamError(what), status=status, reason="refused")
         why = await _reason(stream) if status >= 400 else ""
         fault: TokenweirError = UpstreamError(f"{self.name}: the gateway answered with status {status}{why}")
+        after, again = retry_after(stream.headers), should_retry(stream.headers, status)
         if status == 429:
-            raise AttemptError("rate_limited", fault, status=status, retry_after=stream.headers.get("retry-after"))
+            reason = "" if again else "rate_limited"
+            raise AttemptError("rate_limited", fault, status=status, retry_after=after, reason=reason)
         if status in (401, 403):
             remedy = self._gateway.remedy(status)
             fault = CredentialsError(f"the vendor refused a valid token (status {status}){why}: {remedy}")
@@ -187,9 +192,10 @@ class _Attempts(TurnAttempts):
         renews = self._gateway.auth is not None
         if status == 401 and first and renews:  # its new token was revoked at once, by another turn's mishap perhaps
             raise AttemptError("status", fault, status=status)
-        if 400 <= status < 500 and status not in (408, 425):
-            raise AttemptError("status", fault, status=status, reason="refused")
-        raise AttemptError("status", fault, status=status, retry_after=stream.headers.get("retry-after"))
+        if again or status < 400:
+            raise AttemptError("status", fault, status=status, retry_after=after)
+        lasting = 400 <= status < 500 and status not in AGAIN
+        raise AttemptError("status", fault, status=status, reason="refused" if lasting else "interrupted")
 
     async def _read(self, stream: Stream, limit: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished."""
@@ -223,11 +229,20 @@ class _Attempts(TurnAttempts):
                 if self._observer:
                     self._observer.feed(frame_id)
             if any(delta.finished for delta in deltas):
+                if self._decoder.ending == "vendor_error":
+                    self.lane.append(*records)
+                    self._check_words()
                 self.lane.append(*records, closed(session_id, number, "finished"))
                 return True
         if records:
             self.lane.receive(*records, hurry=hurry)
         return False
+
+    def _check_words(self) -> None:
+        """Raise AttemptError where the answer is whole and says nothing."""
+        if self._decoder.ending == "vendor_error":
+            fault = UpstreamError(f"{self.name}: the answer ended without a word")
+            raise AttemptError("empty", fault, reason="vendor_error")
 
     def _id_of(self, event: Event, deltas: Sequence[Delta]) -> str | None:
         """How to continue from this frame, where the vendor continues answers."""

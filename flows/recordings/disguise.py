@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 import msgspec
 
@@ -207,12 +208,17 @@ class _Turn:
         return [self._opened(record) if record.k == OPEN else record for record in made]
 
     def _opened(self, record: Record) -> Record:
-        prompt = record.fields.get("prompt")
-        if not isinstance(prompt, str):
-            return record
-        return msgspec.structs.replace(
-            record, d={**record.fields, "prompt": self._faked(prompt, self._findings(prompt))}
-        )
+        known = record.fields
+        asked = {name: self._said(known[name]) for name in ("prompt", "system", "history") if name in known}
+        return msgspec.structs.replace(record, d={**known, **asked}) if asked else record
+
+    def _said(self, value: Any) -> Any:
+        """What was asked, or said before, with fakes in every text of it."""
+        if isinstance(value, str):
+            return self._faked(value, self._findings(value))
+        if isinstance(value, dict):
+            return {name: self._said(each) for name, each in value.items()}
+        return [self._said(each) for each in value] if isinstance(value, list | tuple) else value
 
     def _faked(self, text: str, findings: Sequence[Finding], *, proved: bool = False) -> str:
         """The text with a fake for each personal finding; `proved`, so that exactly these are found again."""

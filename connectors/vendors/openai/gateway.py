@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from connectors.log.turns import Turn
+from connectors.vendors.conversation import Conversation
 from connectors.vendors.openai.contract import Decoder
 from connectors.vendors.openai.settings import OpenAISettings
 from connectors.vendors.sse import SSEGateway, StreamRequest
@@ -15,20 +19,29 @@ class OpenAIGateway(SSEGateway):
 
     def __init__(self, settings: OpenAISettings) -> None:
         super().__init__(settings, "openai")
-        self._url = f"{settings.base_url.rstrip('/')}/chat/completions"
+        query = f"?{urlencode(settings.query)}" if settings.query else ""
+        self._settings = settings
+        self._url = f"{settings.base_url.rstrip('/')}{settings.path}{query}"
         key = settings.api_key
-        self._headers = {"Authorization": f"Bearer {key.reveal()}"} if key else {}
+        bearer = "Bearer " if settings.auth_header.lower() == "authorization" else ""
+        self._headers = {settings.auth_header: f"{bearer}{key.reveal()}"} if key else {}
 
     def decoder(self) -> Decoder:
         return Decoder()
 
     def request(self, turn: Turn) -> StreamRequest:
-        body = {
+        settings = self._settings
+        asked = Conversation.of(turn.request, settings.system)
+        messages = [{"role": "system", "content": asked.system}] if asked.system else []
+        messages += [message._asdict() for message in asked.messages]
+        body: dict[str, Any] = {
+            **settings.extra,
             "model": turn.request.get("model") or self.model,
-            "messages": [{"role": "user", "content": turn.request.get("prompt") or ""}],
+            "messages": messages,
             "stream": True,
-            "stream_options": {"include_usage": True},
         }
+        if settings.include_usage:
+            body["stream_options"] = {"include_usage": True}
         return StreamRequest(self._url, body, self._headers)
 
     def remedy(self, status: int) -> str:
