@@ -25,7 +25,7 @@ from flows.moderation.detectors.base import Scan
 from flows.moderation.findings import Match
 from flows.moderation.widening import LETTER, NO_LETTER, is_word, widened
 
-_NEAR = 32
+_NEAR = 16
 _MEMORY = 16 << 20  # bytes RE2 may use for one pattern
 
 
@@ -102,20 +102,21 @@ class PatternDetector:
     def _other_end(self, text: str, begin: int, end: int) -> int:
         """Where else a match ends as it has to; 0 if nowhere.
 
-        RE2 is asked for one before a letter, and for one before none. They end wrong only where what the pattern ends
-        with may be a letter or not; then the `_NEAR` nearest places are tried, further first, as a lazy pattern would.
+        The `_NEAR` nearest places are tried, further first, as a lazy pattern would; then RE2 is asked for a match
+        before a letter and for one before none. That misses one only where its last sign may be a letter or not.
         """
-        most: int = min(begin + self._most, len(text))
-        window = text[begin : most + 1] if most < len(text) else f"{text[begin:]}\n"
-        for before in self._before:
-            match = before.match(window)
-            if match and match.end(1) and _has_edge(self._ends, text, begin + match.end(1)):
-                return begin + int(match.end(1))
+        most = min(begin + self._most, len(text))
         further = range(end + 1, min(end + _NEAR, most) + 1)
         other: int
         for other in (*further, *range(end - 1, max(end - _NEAR, begin), -1)):
             if _has_edge(self._ends, text, other) and self._whole.fullmatch(text[begin:other]):
                 return other
+        window = text[begin : most + 1] if most < len(text) else f"{text[begin:]}\n"
+        for before in self._before:
+            match = before.match(window)
+            last: int = begin + match.end(1) if match else begin
+            if last > begin and _has_edge(self._ends, text, last):
+                return last
         return 0
 
     def _holds(self, value: str) -> bool:
