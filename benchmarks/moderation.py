@@ -6,6 +6,7 @@
 - kept: the part of the spans of which no character leaves when the text comes token by token. The peers know whole
   texts only; they are asked about every token as it comes, and, beside it, about every sentence (naively split)
 - blocked: of the evasive spellings (blocked.jsonl, with terms.txt as the list), and false alarms
+- by type: found of all, and false findings; by region and national id in oracles.py
 - Mchars/s: whole texts; us/token: recorded streams (streams.jsonl) token by token, and what 100,000 made-up terms add
 
 Without the data only CPU is measured, on text made here. Peers are no dependency of ours; those that are installed take
@@ -153,6 +154,7 @@ _POLICY: dict[str, Any] = {}
 def measure_pii(name: str, find: Find, data: list[dict[str, Any]]) -> None:
     total = hit = predicted = wrong = chars = safe_token = safe_sentence = 0
     cpu = 0.0
+    by_type: dict[str, list[int]] = {kind: [0, 0] for kind in sorted(TYPES)}
     for row in data:
         text = row["text"]
         began = time.process_time()
@@ -163,6 +165,11 @@ def measure_pii(name: str, find: Find, data: list[dict[str, Any]]) -> None:
         for a, b in spans:
             mask[a:b] = b"\1" * (b - a)
         gold = [(s["start"], s["end"]) for s in row["spans"] if s["type"] in TYPES]
+        for span in row["spans"]:
+            if span["type"] in TYPES:
+                counts = by_type[span["type"]]
+                counts[0] += all(mask[span["start"] : span["end"]])
+                counts[1] += 1
         total += len(gold)
         hit += sum(all(mask[a:b]) for a, b in gold)
         predicted += len(spans)
@@ -175,6 +182,8 @@ def measure_pii(name: str, find: Find, data: list[dict[str, Any]]) -> None:
         f"  {name:17} recall {hit / max(1, total):.3f}  precision {1 - wrong / max(1, predicted):.3f}"
         f"  Mchars/s {chars / max(cpu, 1e-9) / 1e6:.3f}  kept by token {safe_token / max(1, total):.3f}{sentences}"
     )
+    kinds = "  ".join(f"{kind} {hits}/{count}" for kind, (hits, count) in by_type.items() if count)
+    print(f"    by type: {kinds}  false: {wrong}")
 
 
 def measure_blocked(name: str, is_blocked: Callable[[str], bool], data: list[dict[str, Any]]) -> None:
@@ -248,6 +257,12 @@ def main() -> None:
         streams = [
             r["tokens"] for r in rows(args.data / "streams.jsonl") if r["kind"] == "text" and len(r["tokens"]) >= 20
         ]
+        if importlib.util.find_spec("phonenumbers") and importlib.util.find_spec("stdnum"):
+            from benchmarks import oracles
+
+            oracles.measure_regions()
+            oracles.measure_national_ids()
+            oracles.measure_disguises()
         print("streams, token by token")
         measure_streams(streams or [("We looked at twelve houses near the old river today . " * 20).split(" ")] * 50)
 

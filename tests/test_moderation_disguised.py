@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,24 +91,23 @@ def every_other(value: str) -> str:
     return "".join(f"&#{ord(char)};" if i % 2 else char for i, char in enumerate(value))
 
 
-@pytest.mark.parametrize(
-    "encode",
-    [
-        quote,
-        lambda value: quote(quote(value, safe=""), safe=""),
-        lambda value: "".join(f"%{byte:02X}" for byte in value.encode()),
-        lambda value: "".join(f"&#{ord(char)};" for char in value),
-        lambda value: "".join(f"&#x{ord(char):x};" for char in value),
-        every_other,
-    ],
-    ids=["percent", "percent twice", "percent, all", "entities", "entities in hex", "entities, half"],
-)
-@pytest.mark.parametrize("value", VALUES)
-def test_an_encoded_value_is_found(encode: object, value: str) -> None:
-    coded = encode(value)  # type: ignore[operator]  # one of the functions above
-    if coded == value:
-        pytest.skip("nothing of it is encoded so")
-    check("ENCODED_VALUE", f"so ({coded}) it is", f"so ({MARK}) it is")
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "percent": quote,
+    "percent twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "percent, all": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()),
+    "entities": lambda value: "".join(f"&#{ord(char)};" for char in value),
+    "entities in hex": lambda value: "".join(f"&#x{ord(char):x};" for char in value),
+    "entities, half": every_other,
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_an_encoded_value_is_found(name: str) -> None:
+    coded = {value: ENCODINGS[name](value) for value in VALUES}
+    for value in VALUES:
+        if coded[value] != value:
+            check("ENCODED_VALUE", f"so ({coded[value]}) it is", f"so ({MARK}) it is")
+    assert sum(coded[value] != value for value in VALUES) >= 4
 
 
 def test_in_a_url_the_rest_of_it_stays() -> None:
