@@ -1,4 +1,4 @@
-"""What went wrong on the vendors' side: drops, refusals, time-outs, and how they ended.
+"""What went wrong on the vendors' side: drops, refusals, timeouts, and how they ended.
 
 An interruption is one error; a turn with two of them counts in both, and once in each kind that it had. A turn that
 did not finish although nothing went wrong (cancelled, say) is of the kind `none`, with no interruption.
@@ -36,7 +36,7 @@ def by_kind(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
 
 
 def each(metrics: Metrics, scope: Scope = EVERYTHING) -> pl.DataFrame:
-    """One row for each interruption by when it happened, oldest first: its kind, whether the turn was begun anew."""
+    """One row for each interruption by when it happened, oldest first: its kind, whether the turn was begun again."""
     return frame(metrics, _EACH, since=utc(scope.since), until=utc(scope.until), tenant=scope.tenant)
 
 

@@ -235,7 +235,7 @@ def _moderation(metrics: Metrics, scope: Scope) -> Iterator[str]:
 
 
 def _interruptions(metrics: Metrics, scope: Scope) -> Iterator[str]:
-    lead = "Drops, refusals and time-outs on the vendor's side, each by when it happened, and how its turn ended."
+    lead = "Drops, refusals and timeouts on the vendor's side, each by when it happened, and how its turn ended."
     yield heading("interruptions", "Interruptions", lead)
     ended = interruptions.by_kind(metrics, scope)
     if ended.is_empty():

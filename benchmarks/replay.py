@@ -32,7 +32,7 @@ from flows.settings import Settings, parse
 from flows.steps.events import Released
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows
 
 
@@ -120,7 +120,7 @@ def loop(path: Path, settings: Settings) -> str:
                 Reassembly(vendor.decoder()),
                 Windows(settings.window, record),
                 Release(policies.of(record), record),
-                Session(vendor.name, record),
+                Totals(vendor.name, record),
             ]
         events: list[Any] = [record]
         for core in cores:

@@ -1,7 +1,7 @@
 """When to try again, and when an account may start.
 
 Rules
-- No clock, no sleep, no randomness of its own: time is an argument (seconds, monotonic), chance is a
+- No clock, no sleep, no randomness of its own: time is an argument (seconds, monotonic), rng is a
   function given at the start (`random.random`), and every answer is "wait so many seconds".
 - `Backoff` is exponential with full jitter: as long as one waits at random, callers do not meet again.
 - What a server asks for with Retry-After is the least wait, never shortened; where it is more than
@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-Chance = Callable[[], float]
+Rng = Callable[[], float]
 """Gives a number in [0, 1)."""
 
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]+)?")
@@ -67,10 +67,10 @@ class BackoffState(msgspec.Struct):
 class Backoff:
     """The tries of one piece of work. Ask `next` after each failure, `reset` after success."""
 
-    def __init__(self, chance: Chance, settings: BackoffSettings | None = None) -> None:
+    def __init__(self, rng: Rng, settings: BackoffSettings | None = None) -> None:
         self.settings = settings or BackoffSettings()
         self.state = BackoffState()
-        self._chance = chance
+        self._rng = rng
 
     def next(self, now: float, retry_after: float | None = None) -> float | None:
         """Seconds to wait before the next try; None to give up.
@@ -83,9 +83,9 @@ class Backoff:
             state.since = now
         if state.retries >= settings.retries:
             return None
-        wait = self._chance() * min(settings.longest, _doubled(settings.first, state.retries))
+        wait = self._rng() * min(settings.longest, _doubled(settings.first, state.retries))
         if retry_after is not None:
-            wait = retry_after + self._chance() * settings.first
+            wait = retry_after + self._rng() * settings.first
         if now + wait - state.since > settings.total:
             return None
         state.retries += 1
@@ -168,11 +168,11 @@ class Limiter:
     counts  starts, throttled, failed, opened: since the beginning, for metrics
     """
 
-    def __init__(self, chance: Chance, settings: LimiterSettings | None = None) -> None:
+    def __init__(self, rng: Rng, settings: LimiterSettings | None = None) -> None:
         self.settings = settings or LimiterSettings()
         self.state = LimiterState()
         self.counts = {"starts": 0, "throttled": 0, "failed": 0, "opened": 0}
-        self._chance = chance
+        self._rng = rng
 
     def start(self, now: float) -> float:
         """0 if a request may start now, which is then counted; else seconds after which to ask again."""
@@ -221,7 +221,7 @@ class Limiter:
         self._recover(now)
         if state.probe_until is not None:  # refused, but by a vendor that answers again
             self.succeeded(now)
-        jitter = self._chance()
+        jitter = self._rng()
         if not self._paused(now):  # those under way when a pause began lower nothing more
             rates = [settings.highest, self._seen(now)]
             if state.rate is not None:

@@ -1,7 +1,7 @@
-"""Errors a person can mend, named by whose fault they are.
+"""Errors a person can fix, named by whose fault they are.
 
 Rules
-- The message is one line: what is wrong, where, and how to mend it.
+- The message is one line: what is wrong, where, and how to fix it.
 - It never holds a secret or a customer's text.
 - Each kind has the exit code that `tokenweir` ends with (docs/operations.md lists them).
 - Bytewax does not say which step an error comes from, so a sink says it (`naming`).

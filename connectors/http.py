@@ -2,7 +2,7 @@
 
 Rules
 - httpx on aiohttp's sockets: the cheapest way measured to read many paced streams.
-- A stream is given as the network delivers it, has no time limit of its own (the idle time-out
+- A stream is given as the network delivers it, has no time limit of its own (the idle timeout
   is the caller's), and all of it is given: what arrived before an abrupt end comes before its error.
 - A clean end is the end the protocol announces; any other is `DisconnectedError`.
 - TLS is always verified. Redirects are not followed, so no token goes where it was not sent.

@@ -32,7 +32,7 @@ async def open_soon(attempt: Callable[[], connect], every: float) -> ClientConne
     """The socket of the first attempt that gets one; the first that fails is raised.
 
     every  seconds after which an attempt that hangs has another one beside it: what it waits for may be lost, as a
-           packet is that was sent to a machine which was off. The attempts' own time-out bounds their number.
+           packet is that was sent to a machine which was off. The attempts' own timeout bounds their number.
     """
     attempts: set[asyncio.Future[ClientConnection]] = set()
     opened: ClientConnection | None = None

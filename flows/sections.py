@@ -1,4 +1,4 @@
-"""Tables to structs of settings, with errors that a person can mend.
+"""Tables to structs of settings, with errors that a person can fix.
 
 Rules
 - Every error says the setting by its whole name, what it should be, and the file or the variables it came from: in

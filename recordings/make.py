@@ -252,7 +252,7 @@ SCENES = {
         vendor="cognigy",
     ),
     "cognigy-reconnected": Scene(
-        "Cognigy.AI: a stream that breaks before its first token is begun anew.",
+        "Cognigy.AI: a stream that breaks before its first token is begun again.",
         (ask("refund", "drop=1006@0"),),
         vendor="cognigy",
     ),

@@ -1,8 +1,8 @@
 """Measured rows for the tests of analytics: five turns whose answers were worked out by hand, and random ones.
 
-A  acme, cxone, gpt-4, opened just before midnight: a sentence on either day, a finding, a drop that was mended
+A  acme, cxone, gpt-4, opened just before midnight: a sentence on either day, a finding, a drop that was fixed
 B  acme, cxone, gpt-4, the same session's second turn, the next day, after the price had changed
-C  no tenant, cognigy, mini: a 429, then a time-out, no token came, the fallback was shown
+C  no tenant, cognigy, mini: a 429, then a timeout, no token came, the fallback was shown
 D  acme, cxone, no model: cancelled after one sentence, which no desktop confirmed
 E  acme, cxone: still open after a connection that failed and a 503
 """

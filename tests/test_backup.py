@@ -63,7 +63,7 @@ def test_a_copy_made_while_a_job_runs_goes_on_as_the_original_would(other_side: 
     whole = shown(tmp_path / "data")
     assert [count for _, count, _ in whole] == [60] * len(STREAMS)
     for copy in copies:
-        assert [each for each in examine(copy) if each.level == "mend"] == []
+        assert [each for each in examine(copy) if each.level == "error"] == []
         for path in (copy, *copy.rglob("*")):
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
         assert not (copy / "log" / "w00" / "identity").exists()

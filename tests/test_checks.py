@@ -121,5 +121,5 @@ def test_some_damages_are_refused_and_some_are_not(sound: Path, tmp_path: Path) 
 def test_segments_that_are_gone_are_told_with_what_brings_their_rows_back(sound: Path, tmp_path: Path) -> None:
     data_dir = shutil.copytree(sound, tmp_path / "data")
     shutil.rmtree(data_dir / "spool")
-    [found] = [each for each in examine(data_dir) if each.where == "spool" and each.level == "mend"]
+    [found] = [each for each in examine(data_dir) if each.where == "spool" and each.level == "error"]
     assert "move recovery/w00 away" in found.what

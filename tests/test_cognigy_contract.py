@@ -15,7 +15,7 @@ from connectors.vendors.cognigy.contract import MAX_COUNT, Decoder, Delta
 from connectors.vendors.decoding import MAX_FRAGMENTS, MAX_PENDING
 from flows.steps.events import DeadLetter, Event, Text, Usage
 from flows.steps.reassembly import Reassembly
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from tests.conftest import EVALUATION
 
 MALFORMED = [Delta(malformed=True)]
@@ -167,7 +167,7 @@ def test_usage_follows_the_text_it_counts() -> None:
 
 
 def test_usage_that_is_reported_again_replaces_what_was_reported() -> None:
-    session = Session("cognigy", Record(0, "s", 0, "open", d={}))
+    session = Totals("cognigy", Record(0, "s", 0, "open", d={}))
     rows = []
     for event in turn([message("a", usage=usage(12, 1, 13)), message("b", done=True, usage=usage(12, 2, 14))]):
         rows += [row for row in session.feed(event) if type(row).__name__ == "TurnRow"]

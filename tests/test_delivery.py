@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.delivery.journal import Journal
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Confirm, Entry, Outbox
 from connectors.delivery.reader import JournalReader
 from connectors.delivery.segment import Delivered
@@ -25,15 +25,15 @@ def message(session: str, seq: int, *, final: bool = False, text: str = "Good mo
     return Message(session, 0, seq, text, "sentence", final, False, seq)
 
 
-def take(memory: DeliveryMemory, desktop: str = "default") -> Entry:
+def take(memory: Ledger, desktop: str = "default") -> Entry:
     entry = memory.take(desktop)
     assert entry is not None
     return entry
 
 
-def memory_of(directory: Path, *desktops: str, confirm: Confirm = "ack", **options: Any) -> DeliveryMemory:
+def memory_of(directory: Path, *desktops: str, confirm: Confirm = "ack", **options: Any) -> Ledger:
     outboxes = {name: Outbox(confirm) for name in desktops or ("default",)}
-    return DeliveryMemory(Journal(directory, "w00"), outboxes, **options)
+    return Ledger(Journal(directory, "w00"), outboxes, **options)
 
 
 def test_what_was_not_confirmed_is_sent_after_a_restart_and_what_was_is_not(tmp_path: Path):
@@ -64,8 +64,8 @@ def test_a_start_keeps_and_reads_back_what_waits_alone_and_it_comes_at_once(
             read.extend(places)
             return super().fetch(read[-len(list(places)) :])
 
-    def start() -> DeliveryMemory:
-        return DeliveryMemory(Watched(directory, "w00", segment_bytes=segment_bytes), {"default": outbox})
+    def start() -> Ledger:
+        return Ledger(Watched(directory, "w00", segment_bytes=segment_bytes), {"default": outbox})
 
     directory = tmp_path_factory.mktemp("delivery")
     read: list[int] = []
@@ -79,7 +79,7 @@ def test_a_start_keeps_and_reads_back_what_waits_alone_and_it_comes_at_once(
     read.clear()
     before, outbox = outbox, Outbox(queue=queue)
     with closing(start()) as memory:
-        assert sorted(outbox.marks(), key=str) == sorted(before.marks(), key=str)
+        assert sorted(outbox.cursors(), key=str) == sorted(before.cursors(), key=str)
         assert len(list(outbox.places())) == memory.waiting("default") == len(waiting)
         came = []
         while (entry := memory.take("default")) is not None:
@@ -120,8 +120,8 @@ def test_how_was_not_kept_in_the_oldest_journals_so_they_tell_nothing_of_acknowl
 def test_that_a_desktop_acknowledges_outlives_restarts_and_rotations(tmp_path: Path, acknowledged: bool):
     """Also where it is known from an acknowledgement of what a pong had settled before."""
 
-    def start() -> DeliveryMemory:
-        return DeliveryMemory(Journal(tmp_path, "w00", segment_bytes=1_000), {"default": Outbox("pong")})
+    def start() -> Ledger:
+        return Ledger(Journal(tmp_path, "w00", segment_bytes=1_000), {"default": Outbox("pong")})
 
     with closing(start()) as memory:
         memory.offer([("default", message("s-1", 0))])
@@ -146,7 +146,7 @@ def test_what_is_sent_is_the_messages_own_bytes(tmp_path: Path):
         assert msgspec.json.decode(take_again(memory).body, type=Message) == strange
 
 
-def take_again(memory: DeliveryMemory) -> Entry:
+def take_again(memory: Ledger) -> Entry:
     memory.disconnect("default")
     return take(memory)
 
@@ -250,7 +250,7 @@ def test_pressure_is_told_when_it_comes_and_when_it_goes(tmp_path: Path):
     told: list[frozenset[str]] = []
     outboxes = {"default": Outbox(backlog=4), "other": Outbox()}
     journal = Journal(tmp_path, "w00")
-    with closing(DeliveryMemory(journal, outboxes, on_pressure=told.append)) as memory:
+    with closing(Ledger(journal, outboxes, on_pressure=told.append)) as memory:
         memory.offer([("default", message("s-1", seq)) for seq in range(5)])
         assert memory.pressed == {"default"}
         for seq in range(5):
@@ -259,14 +259,14 @@ def test_pressure_is_told_when_it_comes_and_when_it_goes(tmp_path: Path):
         assert memory.pressed == set()
         memory.offer([("default", message("s-2", seq)) for seq in range(5)])
     assert told == [{"default"}, set(), {"default"}]
-    with closing(DeliveryMemory(Journal(tmp_path, "w00"), {"default": Outbox(backlog=4)}, on_pressure=told.append)):
+    with closing(Ledger(Journal(tmp_path, "w00"), {"default": Outbox(backlog=4)}, on_pressure=told.append)):
         assert told == [{"default"}, set(), {"default"}, {"default"}], "what an earlier process left presses at once"
 
 
 def test_a_dropped_message_is_counted_told_and_not_taken_up_after_a_restart(tmp_path: Path):
     facts: list[Delivered] = []
     journal = Journal(tmp_path, "w00")
-    with closing(DeliveryMemory(journal, {"default": Outbox(keep=1)}, on_delivered=facts.extend)) as memory:
+    with closing(Ledger(journal, {"default": Outbox(keep=1)}, on_delivered=facts.extend)) as memory:
         memory.offer([("default", message("s-1", 0))])
         memory.offer([("default", message("s-1", 1))])
         assert memory.counts("default").dropped == 1
@@ -280,13 +280,13 @@ def test_a_dropped_message_is_counted_told_and_not_taken_up_after_a_restart(tmp_
 def test_an_ended_turn_leaves_the_disk_after_a_while(tmp_path: Path):
     now = [0.0]
     journal, outbox = Journal(tmp_path, "w00", segment_bytes=2_000), Outbox()
-    with closing(DeliveryMemory(journal, {"default": outbox}, ended_for=60.0, monotonic=lambda: now[0])) as memory:
+    with closing(Ledger(journal, {"default": outbox}, ended_for=60.0, monotonic=lambda: now[0])) as memory:
         for turn in range(200):
             now[0] = float(turn)
             memory.offer([("default", message(f"s-{turn}", 0, final=True))])
             take(memory)
             memory.acknowledge("default", f"s-{turn}", 0, 0)
-        assert 60 <= len(list(outbox.marks())) <= 80
+        assert 60 <= len(list(outbox.cursors())) <= 80
         assert journal.size < 10_000
 
 
@@ -353,9 +353,9 @@ def test_nothing_is_lost_or_shown_twice_whatever_happens_when(
     """The flow goes back to its last snapshot, the process to its journal, the desktop to what it shows."""
     directory = tmp_path_factory.mktemp("delivery")
 
-    def start() -> tuple[Journal, DeliveryMemory]:
+    def start() -> tuple[Journal, Ledger]:
         journal = Journal(directory, "w00", segment_bytes=segment_bytes)
-        return journal, DeliveryMemory(journal, {name: Outbox(in_flight=3, queue=queue) for name in "ab"})
+        return journal, Ledger(journal, {name: Outbox(in_flight=3, queue=queue) for name in "ab"})
 
     journal, memory = start()
     said = snapshot = 0  # how far the flow is in SCRIPT, and where it begins again

@@ -22,7 +22,7 @@ from flows.recordings.captures import from_lines
 from flows.recordings.fakes import Fakes
 from flows.recordings.imports import About
 from flows.recordings.outcome import outcome
-from flows.recordings.recorder import Wish, is_sampled, keep
+from flows.recordings.recorder import KeepOptions, is_sampled, keep
 from flows.recordings.vendor import vendor_of
 from flows.settings import Settings, load
 
@@ -39,7 +39,7 @@ def settings_of(path: Path) -> Settings:
 
 
 def disguised(path: Path, folder: Path) -> Path:
-    return keep(path, folder / path.name, settings_of(path), Wish(fake_pii=True), now=NOW)[0]
+    return keep(path, folder / path.name, settings_of(path), KeepOptions(fake_pii=True), now=NOW)[0]
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.jsonl"))])
@@ -81,7 +81,7 @@ def test_prompts_other_fields_and_broken_json_are_disguised_too(tmp_path: Path) 
         Record(9, "s", 0, CLOSE, d={"reason": "interrupted"}),
     ]
     write_recording(tmp_path / "raw.jsonl", HEADER, records)
-    made = keep(tmp_path / "raw.jsonl", tmp_path / "out.jsonl", Settings(), Wish(fake_pii=True), now=NOW)
+    made = keep(tmp_path / "raw.jsonl", tmp_path / "out.jsonl", Settings(), KeepOptions(fake_pii=True), now=NOW)
     assert card not in made[0].read_text()
     assert len(re.findall(r"4111 \d{4} \d{4} \d{4}", made[0].read_text())) == 3
 
@@ -149,7 +149,7 @@ def test_seams_stay_wherever_they_are(cuts: list[int]) -> None:
 
 
 def test_a_manifest_lies_beside_and_a_folder_gets_a_file_a_session(tmp_path: Path) -> None:
-    made = keep(FOLDER / "pii.jsonl", tmp_path / "out", Settings(), Wish(why="a test"), now=NOW)
+    made = keep(FOLDER / "pii.jsonl", tmp_path / "out", Settings(), KeepOptions(why="a test"), now=NOW)
     assert sorted(path.name for path in made) == ["broken.jsonl", "whole.jsonl"]
     manifest = json.loads((tmp_path / "out" / "whole.manifest.json").read_text())
     assert (manifest["vendor"], manifest["turns"], manifest["why"]) == ("cxone", 1, "a test")
@@ -159,7 +159,7 @@ def test_a_manifest_lies_beside_and_a_folder_gets_a_file_a_session(tmp_path: Pat
 def test_a_manifest_leaves_out_what_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytewax, beyond Python 3.12."""
     monkeypatch.setattr("flows.recordings.recorder.PACKAGES", ("msgspec", "nothing-of-that-name"))
-    keep(FOLDER / "clean.jsonl", tmp_path / "kept.jsonl", Settings(), Wish(), now=NOW)
+    keep(FOLDER / "clean.jsonl", tmp_path / "kept.jsonl", Settings(), KeepOptions(), now=NOW)
     manifest = json.loads((tmp_path / "kept.manifest.json").read_text())
     assert manifest["versions"].keys() == {"msgspec", "python"}
 
@@ -174,7 +174,7 @@ def test_a_smaller_sample_is_part_of_a_larger_one(session: str, small: float, la
 def test_a_sample_is_about_its_share() -> None:
     assert 800 < sum(is_sampled(f"s-{number}", 0.1) for number in range(10_000)) < 1_200
     with pytest.raises(InputError, match="--sample"):
-        Wish(sample=0)
+        KeepOptions(sample=0)
 
 
 @pytest.mark.parametrize("name", list(known()))
@@ -184,7 +184,7 @@ def test_every_vendors_frames_can_be_disguised(name: str, tmp_path: Path) -> Non
     frames = [Record(place, "s", 0, FRAME, d=vendor.frame(piece, False)) for place, piece in enumerate(pieces)]
     ends = [Record(9, "s", 0, FRAME, d=vendor.frame("", True)), Record(9, "s", 0, CLOSE, d={"reason": "finished"})]
     write_recording(tmp_path / "a.jsonl", Header("tokenweir", 1, name, HEADER.created), [OPENED, *frames, *ends])
-    made = keep(tmp_path / "a.jsonl", tmp_path / "b.jsonl", Settings(), Wish(fake_pii=True), now=NOW)[0]
+    made = keep(tmp_path / "a.jsonl", tmp_path / "b.jsonl", Settings(), KeepOptions(fake_pii=True), now=NOW)[0]
     assert outcome(made, Settings()).page == outcome(tmp_path / "a.jsonl", Settings()).page
     kept = made.read_text("utf-8")
     assert not any(secret in kept for secret in ("ria.lindqvist", "4111 11", "1111"))

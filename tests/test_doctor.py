@@ -39,11 +39,11 @@ def content(data_dir: Path) -> dict[str, str]:
 
 def test_a_sound_directory_has_nothing_to_mend_and_stays_as_it_is(data_dir: Path) -> None:
     before = content(data_dir)
-    assert found(data_dir, "mend") == []
+    assert found(data_dir, "error") == []
     assert content(data_dir) == before
     result = invoke({}, "doctor", data_dir)
     assert result.exit_code == 0, result.output
-    assert "Nothing to mend." in result.stdout
+    assert "No errors." in result.stdout
 
 
 def test_torn_ends_are_noted_with_what_a_start_cuts(data_dir: Path) -> None:
@@ -51,7 +51,7 @@ def test_torn_ends_are_noted_with_what_a_start_cuts(data_dir: Path) -> None:
         append(path, '{"t":1')
     notes = [each.what for each in found(data_dir, "note")]
     assert notes.count("the last line is torn: a start cuts 6 bytes off") == 2
-    assert found(data_dir, "mend") == []
+    assert found(data_dir, "error") == []
 
 
 def damage_line(path: Path) -> None:
@@ -104,11 +104,11 @@ def test_what_must_be_mended_is_named_with_its_remedy(
     damage: Callable[[Path], None], says: str, data_dir: Path
 ) -> None:
     damage(data_dir)
-    found_to_mend = found(data_dir, "mend")
+    found_to_mend = found(data_dir, "error")
     assert any(says in each.what for each in found_to_mend), found_to_mend
     result = invoke({}, "doctor", data_dir)
     assert result.exit_code == 8
-    assert "to mend." in result.stdout
+    assert "to fix." in result.stdout
 
 
 def test_open_turns_are_counted_by_what_a_start_does_with_them(data_dir: Path) -> None:
@@ -151,4 +151,4 @@ def test_a_log_ahead_of_the_clock_is_noted(data_dir: Path) -> None:
     year = time.gmtime().tm_year
     path.write_bytes(path.read_bytes().replace(b'"created":"%d' % year, b'"created":"%d' % (year + 4), 1))
     assert any("ahead of this machine's clock" in each.what for each in found(data_dir, "note"))
-    assert found(data_dir, "mend") == []
+    assert found(data_dir, "error") == []

@@ -132,12 +132,12 @@ def test_whatever_the_session_ids_nothing_is_written_outside_the_folder(
     write_recording(source, HEADER, of_session(session))
     good = session == "" or SESSION_ID.fullmatch(session) is not None
     if not good:
-        for make in (editing.split, lambda a, b: recorder.keep(a, b, SETTINGS, recorder.Wish())):
+        for make in (editing.split, lambda a, b: recorder.keep(a, b, SETTINGS, recorder.KeepOptions())):
             with pytest.raises(InputError, match="line 2"):
                 make(source, folder)
     else:
         editing.split(source, folder)
-        recorder.keep(source, folder, SETTINGS, recorder.Wish())
+        recorder.keep(source, folder, SETTINGS, recorder.KeepOptions())
         assert len(list(folder.glob("*"))) == (2 if session else 0)
         for made in folder.glob("*.jsonl"):
             assert {record.s for record, _ in LogReader(made).read()} - {""} == {session}
@@ -154,7 +154,7 @@ def test_a_lanes_sessions_are_no_paths_either(session: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match="no session id"):
         editing.split(tmp_path / "lane", tmp_path / "deep" / "folder")
     with pytest.raises(InputError, match="no session id"):
-        recorder.keep(tmp_path / "lane", tmp_path / "deep" / "folder", SETTINGS, recorder.Wish())
+        recorder.keep(tmp_path / "lane", tmp_path / "deep" / "folder", SETTINGS, recorder.KeepOptions())
     assert below(tmp_path) - before <= {"deep"}
 
 
@@ -180,7 +180,7 @@ def test_of_what_lies_beside_a_recording_only_block_lists_are_copied(tmp_path: P
     for make in (
         lambda: editing.trim(source, target, begin=0),
         lambda: editing.merge([source], target),
-        lambda: recorder.keep(source, target, SETTINGS, recorder.Wish()),
+        lambda: recorder.keep(source, target, SETTINGS, recorder.KeepOptions()),
     ):
         make()
         assert below(lists_beside(target)) == {f"{digest}.txt"}

@@ -18,7 +18,7 @@ from flows.steps.base import Core
 from flows.steps.events import Event
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows, WindowSettings
 
 OPENED = Record(0, "s", 0, "open", d={"dialog_id": "d-1", "prompt_chars": 3})
@@ -51,7 +51,7 @@ class Turn:
             Reassembly(Decoder()),
             Windows(windows, OPENED),
             Release(policy, OPENED),
-            Session("cxone", OPENED, RESPONSE),
+            Totals("cxone", OPENED, RESPONSE),
         ]
         self._judged = judged
         self.feed(OPENED)

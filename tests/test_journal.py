@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.delivery.journal import Journal, Position, Remembered, Settled, Stored
-from connectors.delivery.progress import Mark
+from connectors.delivery.progress import Cursor
 from connectors.errors import DataDirError
 from connectors.log.records import Message, encode_message
 from tests import disk
@@ -149,37 +149,37 @@ def test_a_recovery_store_that_knows_more_than_the_journal_is_an_error(tmp_path:
 
 
 def test_rotation_keeps_the_marks_and_removes_what_nobody_waits_for(tmp_path: Path):
-    marks = {"default": [Mark("s-1", 0, 2, 1), Mark("s-2", 0, 1, -1, (3,))], "other": []}
+    cursors = {"default": [Cursor("s-1", 0, 2, 1), Cursor("s-2", 0, 1, -1, (3,))], "other": []}
     with closing(Journal(tmp_path, "w00")) as journal:
         journal.append(ENTRIES)
-        assert journal.rotate(marks, []) == {}
+        assert journal.rotate(cursors, []) == {}
         assert len(list(tmp_path.glob("*.jsonl"))) == 1
-    assert reread(tmp_path) == [Remembered("default", mark) for mark in marks["default"]]
+    assert reread(tmp_path) == [Remembered("default", cursor) for cursor in cursors["default"]]
 
 
 def test_a_message_that_waits_outlives_rotations(tmp_path: Path):
-    mark = {"default": [Mark("s-1", 0, 0)]}
+    cursor = {"default": [Cursor("s-1", 0, 0)]}
     waiting = stored("s-1", 0)
     with closing(Journal(tmp_path, "w00", segment_bytes=4_000)) as journal:
         [place] = journal.append([waiting])
         for round_ in range(30):
             journal.append([stored(f"gone-{round_}", seq) for seq in range(30)])
             assert journal.full
-            place = journal.rotate(mark, [place]).get(place, place)
+            place = journal.rotate(cursor, [place]).get(place, place)
             assert journal.fetch([place]) == [bytes(waiting.d)]
         assert journal.size < 20_000
-    assert reread(tmp_path) == [Remembered("default", mark["default"][0]), waiting]
+    assert reread(tmp_path) == [Remembered("default", cursor["default"][0]), waiting]
 
 
 def test_merging_keeps_what_waits_in_order_and_the_files_few(tmp_path: Path):
     waiting: dict[int, Stored] = {}
-    marks = {"default": [Mark("slow", 0, 0)]}
+    cursors = {"default": [Cursor("slow", 0, 0)]}
     with closing(Journal(tmp_path, "w00", segment_bytes=4_000)) as journal:
         for seq in range(100):
             entries = [stored("slow", seq), *(stored(f"gone-{seq}", n) for n in range(30))]
             place = journal.append(entries)[0]
             waiting[place] = entries[0]
-            for old, new in journal.rotate(marks, waiting).items():
+            for old, new in journal.rotate(cursors, waiting).items():
                 waiting[new] = waiting.pop(old)
         assert journal.fetch(waiting) == [bytes(entry.d) for entry in waiting.values()]
         assert len(list(tmp_path.glob("*.jsonl"))) < 20
@@ -188,13 +188,13 @@ def test_merging_keeps_what_waits_in_order_and_the_files_few(tmp_path: Path):
 
 
 def test_a_crash_in_a_merge_leaves_messages_twice_but_in_order(tmp_path: Path):
-    marks = {"default": [Mark("slow", 0, 0)]}
+    cursors = {"default": [Cursor("slow", 0, 0)]}
     with closing(Journal(tmp_path, "w00")) as journal:
         [first] = journal.append([stored("slow", 0)])
-        journal.rotate(marks, [first])
+        journal.rotate(cursors, [first])
         before = {path: path.read_bytes() for path in tmp_path.glob("*.jsonl")}
         [second] = journal.append([stored("slow", 1)])
-        assert set(journal.rotate(marks, [first, second])) == {first, second}
+        assert set(journal.rotate(cursors, [first, second])) == {first, second}
     removed = [path for path in before if not path.exists()]
     for path in removed:
         path.write_bytes(before[path])
@@ -206,7 +206,7 @@ def test_a_crash_in_a_merge_leaves_messages_twice_but_in_order(tmp_path: Path):
 def test_what_the_newest_segment_has_forgotten_does_not_come_back(tmp_path: Path):
     with closing(Journal(tmp_path, "w00")) as journal:
         places = journal.append([stored("forgotten", 0), settled("forgotten", 0), stored("slow", 0)])
-        journal.rotate({"default": [Mark("slow", 0, 0)]}, [places[2]])
+        journal.rotate({"default": [Cursor("slow", 0, 0)]}, [places[2]])
     assert reread(tmp_path)[1:] == [stored("slow", 0)]
 
 
@@ -228,7 +228,7 @@ def test_a_rotation_whose_file_cannot_be_opened_loses_nothing(
         places = journal.append(ENTRIES)
         with monkeypatch.context() as patched, contextlib.suppress(DataDirError):
             patched.setattr(os, "open", open_but)
-            journal.rotate({"default": [Mark("s-1", 0, 1)]}, [places[3]])
+            journal.rotate({"default": [Cursor("s-1", 0, 1)]}, [places[3]])
         journal.append([stored("s-1", 2)])
     assert set(os.listdir("/proc/self/fd")) == before
     assert [entry for entry in reread(tmp_path) if isinstance(entry, Stored)][-2:] == [ENTRIES[3], stored("s-1", 2)]
@@ -267,10 +267,10 @@ def test_when_room_is_made_the_write_is_tried_again(tmp_path: Path):
 
 
 def test_a_rotation_that_finds_no_room_changes_nothing(tmp_path: Path):
-    marks = {"default": [Mark(f"s-{n}", 0, 0) for n in range(100)]}
+    cursors = {"default": [Cursor(f"s-{n}", 0, 0) for n in range(100)]}
     with closing(Journal(tmp_path, "w00")) as journal:
         journal.append(ENTRIES)
         with disk.full_at(500), pytest.raises(DataDirError, match="cannot rotate"):
-            journal.rotate(marks, [])
+            journal.rotate(cursors, [])
         journal.append([settled("s-1", 1)])
     assert reread(tmp_path) == [*ENTRIES, settled("s-1", 1)]

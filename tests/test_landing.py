@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.delivery.journal import MAX_UNREAD, Journal
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Outbox
 from connectors.log.records import Message
 from connectors.metrics import DeadLetterRow, open_metrics
@@ -36,7 +36,7 @@ class Process:
     def __init__(self, data_dir: Path, segment_bytes: int = 600) -> None:
         self.landing = Landing(data_dir, "w00", journal=data_dir / "delivery")
         self.journal = Journal(data_dir / "delivery", "w00", segment_bytes=segment_bytes, unread=self.landing.unread)
-        self.memory = DeliveryMemory(self.journal, {"default": Outbox("ack")})
+        self.memory = Ledger(self.journal, {"default": Outbox("ack")})
 
     def deliver(self, seq: int) -> None:
         self.memory.offer([("default", Message("s", 0, seq, "Good morning. ", "sentence", False, False, seq))])

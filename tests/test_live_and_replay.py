@@ -64,7 +64,7 @@ def test_faults_as_they_come_change_neither_the_text_nor_the_replay(
     corpus = Corpus.builtin()
 
     def drawn(stream: TokenStream) -> Faults:
-        """Without what a client cannot mend: an error event, the account's token revoked twice at once, new ids
+        """Without what a client cannot fix: an error event, the account's token revoked twice at once, new ids
         for a repetition that is short."""
         faults = Faults.draw(100 * seed + corpus.names.index(stream.name), len(stream.tokens))
         return msgspec.structs.replace(

@@ -184,7 +184,7 @@ def test_a_flow_that_crashes_again_and_again_lands_each_row_once(tmp_path: Path,
 
 
 def test_an_error_in_a_step_is_no_orderly_end(tmp_path: Path) -> None:
-    """Bytewax closes the sink all the same; its rows come again when the job is mended."""
+    """Bytewax closes the sink all the same; its rows come again when the job is fixed."""
     recovery = recovery_of(tmp_path, "w00")
     flow = Dataflow("measured")
     numbers = op.input("numbers", flow, Numbers(10))

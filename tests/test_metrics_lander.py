@@ -328,7 +328,7 @@ def test_a_failing_pass_is_logged_counted_and_tried_again(tmp_path: Path, caplog
     (tmp_path / "metrics.duckdb").write_bytes(b"not a database" * 1000)
 
     class Mended(threading.Event):
-        """The file is mended after the second pass; the third is the last."""
+        """The file is fixed after the second pass; the third is the last."""
 
         turns = 0
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.delivery.outbox import Confirm, Entry, Outbox
-from connectors.delivery.progress import Mark, Run
+from connectors.delivery.progress import Cursor, Run
 
 
 class Desk:
@@ -172,11 +172,11 @@ def test_a_gap_stops_the_mark_but_not_the_messages():
     for seq in (0, 2, 3):
         desk.offer("a", seq)
     assert drained(desk) == ["a:0", "a:2", "a:3"]
-    assert list(desk.outbox.marks()) == [Mark("a", 0, 1, -1, (2, 3))]
+    assert list(desk.outbox.cursors()) == [Cursor("a", 0, 1, -1, (2, 3))]
     assert desk.offer("a", 1)
     assert not desk.offer("a", 2)
     assert drained(desk) == ["a:1"]
-    assert list(desk.outbox.marks()) == [Mark("a", 0, 4)]
+    assert list(desk.outbox.cursors()) == [Cursor("a", 0, 4)]
     assert desk.outbox.counts.gaps == 2
 
 
@@ -231,7 +231,7 @@ def test_an_ended_turn_is_forgotten_after_a_while_and_not_before():
     drained(desk)
     assert desk.outbox.forget(59.0, ended_for=60.0, idle_for=1e9) == 0
     assert desk.outbox.forget(60.0, ended_for=60.0, idle_for=1e9) == 1
-    assert list(desk.outbox.marks()) == []
+    assert list(desk.outbox.cursors()) == []
 
 
 def test_a_turn_with_something_pending_is_never_forgotten():
@@ -377,10 +377,10 @@ def test_a_message_comes_whenever_one_waits_and_the_window_has_room(
         elif step == "drop":
             desk.outbox.disconnect()
         elif step == "restart":
-            marks, places = list(desk.outbox.marks()), sorted(desk.outbox.places())
+            cursors, places = list(desk.outbox.cursors()), sorted(desk.outbox.places())
             desk.outbox = Outbox(confirm, in_flight=in_flight, queue=queue)
-            for mark in marks:
-                desk.outbox.restore(mark, 0.0)
+            for cursor in cursors:
+                desk.outbox.restore(cursor, 0.0)
             # One that was acknowledged while only the disk held it is among the places, and passed over.
             assert sum(desk.outbox.stored(desk.disk[place], 0.0) for place in places) == desk.outbox.pending
         take()
@@ -402,14 +402,14 @@ def test_marks_and_pending_messages_are_all_of_the_state(steps: list[tuple[str, 
         elif step in ("confirm", "receive"):
             desk.outbox.acknowledge(session, turn, offered[session, turn] - number, 0.0)
     again = Desk()
-    for mark in desk.outbox.marks():
-        again.outbox.restore(mark, 0.0)
+    for cursor in desk.outbox.cursors():
+        again.outbox.restore(cursor, 0.0)
     for place in sorted(desk.outbox.places()):
         assert again.outbox.stored(desk.disk[place], 0.0)
     again.disk = desk.disk
     desk.outbox.disconnect()
     assert again.outbox.pending == desk.outbox.pending
-    assert sorted(again.outbox.marks(), key=str) == sorted(desk.outbox.marks(), key=str)
+    assert sorted(again.outbox.cursors(), key=str) == sorted(desk.outbox.cursors(), key=str)
     assert drained(again) == drained(desk)
     for (session, turn), count in offered.items():
         assert not any(again.offer(session, seq, turn=turn) for seq in range(count))

@@ -184,6 +184,6 @@ def test_max_pause_counts_from_the_beginning_of_the_pressure() -> None:
         assert pressure.holds(turn("east"))
         pressure.update(())
         pressure.update({"default"})
-        assert pressure.holds(turn()), "anew"
+        assert pressure.holds(turn()), "again"
 
     asyncio.run(main())

@@ -57,7 +57,7 @@ def test_nothing_of_a_data_directory_is_open_to_others(other_side: Start, tmp_pa
     for path in data_dir.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     (data_dir / "notes.txt").write_text("the user's own")
-    assert any(each.level == "mend" and "others may read" in each.what for each in examine(data_dir))
+    assert any(each.level == "error" and "others may read" in each.what for each in examine(data_dir))
     run("b")
     assert set(modes(data_dir)) <= {"notes.txt"}
     assert not any("others may read" in each.what for each in examine(data_dir))

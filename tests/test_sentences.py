@@ -210,7 +210,7 @@ def test_flush_overrides_cannot_hang() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "(?=look)", "a)|(b", r"\1"])
 def test_a_bad_override_is_named_in_one_line(pattern: str) -> None:
-    with pytest.raises(SettingsError, match=r"^flush_overrides\[1\] is no RE2 pattern \(.+\): mend or remove it$"):
+    with pytest.raises(SettingsError, match=r"^flush_overrides\[1\] is no RE2 pattern \(.+\): fix or remove it$"):
         SentenceSplitter(flush_overrides=["ok", pattern])
 
 

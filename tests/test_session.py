@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from connectors.log.records import Message, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 
 CREATED = 1_795_176_000_000_000
 OPEN = Record(
@@ -21,13 +21,13 @@ OPEN = Record(
 
 
 def feed(events: Iterable[Event], opened: Record = OPEN, *, restart: bool = False) -> list[Output]:
-    core = Session("cxone", opened)
+    core = Totals("cxone", opened)
     out: list[Output] = []
     for event in [opened, *events]:
         out += core.feed(event)
         if restart:
             data = pickle.loads(pickle.dumps(core.snapshot()))
-            core = Session("cxone", opened)
+            core = Totals("cxone", opened)
             core.restore(data)
     return out
 
@@ -144,7 +144,7 @@ def test_a_turn_of_a_dialog_leaves_what_was_shown() -> None:
 def test_what_a_dialog_has_no_room_for_is_left_out_and_told_once() -> None:
     opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1", "created": CREATED})
     for room, response in ((6, "One. T"), (5, "One. "), (13, "One. Two. Thr"), (15, "One. Two. Three")):
-        core = Session("cognigy", opened, room, "set_variables")
+        core = Totals("cognigy", opened, room, "set_variables")
         parts = ("One. ", "Two. ", "Three")
         out = [new for t, part in enumerate(parts, 2) for new in core.feed(released(t, part, seq=t - 2))]
         out += core.feed(closed(9))
@@ -155,7 +155,7 @@ def test_what_a_dialog_has_no_room_for_is_left_out_and_told_once() -> None:
 
 def test_a_snapshot_of_every_message_apart_goes_on() -> None:
     opened = Record(1, "s", 0, "open", d={"dialog_id": "d-1"})
-    core = Session("cognigy", opened)
+    core = Totals("cognigy", opened)
     core.feed(released(2, "One. "))
     core.restore((*core.snapshot()[:-1], ("One", ". ")))
     core.feed(released(3, "Two."))

@@ -16,7 +16,7 @@ from connectors.log.held import HOLD
 from connectors.log.lane import Lane
 from connectors.log.records import Frames, Header, Record, closed, frame, opened
 from connectors.log.resume import fold, freeze, held_in, position_of
-from connectors.log.shards import LINGER, MARK_EVERY, SHARDS, Sharder, shard_of
+from connectors.log.shards import LINGER, SHARDS, WATERMARK_EVERY, Sharder, shard_of
 from connectors.log.source import READ_RECORDS, LivePartition, LogSource
 from connectors.log.turns import Turns
 from connectors.log.writer import LogWriter, write_recording
@@ -71,9 +71,9 @@ def test_marks_go_to_shards_with_open_turns_and_not_too_often() -> None:
     sharder = Sharder("w00", CREATED)
     assert sharder.deal([], 10**9) == []
     sharder.deal([at(10**9, opened("s", 0, {}))], 10**9)
-    assert sharder.deal([], 10**9 + MARK_EVERY - 1) == []
-    assert sharder.deal([], 10**9 + MARK_EVERY) == [(f"w00-{shard_of('s'):02d}", ((), 10**9 + MARK_EVERY))]
-    assert sharder.deal([], 10**9 + MARK_EVERY + 1, last=True) != []
+    assert sharder.deal([], 10**9 + WATERMARK_EVERY - 1) == []
+    assert sharder.deal([], 10**9 + WATERMARK_EVERY) == [(f"w00-{shard_of('s'):02d}", ((), 10**9 + WATERMARK_EVERY))]
+    assert sharder.deal([], 10**9 + WATERMARK_EVERY + 1, last=True) != []
     sharder.deal([at(2 * 10**9, closed("s", 0, "finished"))], 2 * 10**9)
     assert sharder.deal([], 2 * 10**9 + LINGER) == []
 
@@ -191,7 +191,7 @@ def test_a_resumed_lane_marks_shards_whose_closed_turns_may_await_a_verdict() ->
     """What was closed before the snapshot is not in the fold, and may linger in the flow all the same."""
     sharder = Sharder("w00", CREATED, resumed=True)
     assert len(sharder.deal([], 10**12)) == SHARDS
-    assert len(sharder.deal([], 10**12 + MARK_EVERY)) == SHARDS
+    assert len(sharder.deal([], 10**12 + WATERMARK_EVERY)) == SHARDS
     assert sharder.deal([], 10**12 + LINGER) == []
 
 

@@ -25,7 +25,7 @@ from flows.steps.base import Core
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows, WindowSettings
 from tests.callers import until
 from tests.conftest import OtherSide, corpus_of
@@ -40,7 +40,7 @@ CORES: dict[str, Callable[[], Core]] = {
     "reassembly": lambda: Reassembly(Decoder()),
     "windows": lambda: Windows(WindowSettings(), OPENED),
     "release": lambda: Release(Policy(), OPENED),
-    "session": lambda: Session("cxone", OPENED),
+    "session": lambda: Totals("cxone", OPENED),
 }
 
 SHAPES = {
@@ -153,13 +153,13 @@ def test_a_version_beside_the_store_is_read_where_its_core_reads_it(tmp_path: Pa
 
 def test_sums_that_an_older_version_did_not_keep_begin_anew() -> None:
     """So a field at the end of `Tally` costs a version that is read, and no line to read it by."""
-    session = Session("cxone", OPENED)
+    session = Totals("cxone", OPENED)
     session.feed(Text(5, "s", 0, "Hi.", 2))
     *sums, shown = session.snapshot()
     for kept in range(len(sums) + 1):
-        older = Session("cxone", OPENED)
-        older.restore(Session.upgrade((*sums[:kept], shown), 2))
-        assert older.snapshot() == (*sums[:kept], *Session("cxone", OPENED).snapshot()[kept:])
+        older = Totals("cxone", OPENED)
+        older.restore(Totals.upgrade((*sums[:kept], shown), 2))
+        assert older.snapshot() == (*sums[:kept], *Totals("cxone", OPENED).snapshot()[kept:])
 
 
 def test_a_store_without_its_versions_is_of_the_first(other_side: Start, tmp_path: Path) -> None:
@@ -204,10 +204,10 @@ def test_snapshots_of_the_version_before_are_read() -> None:
         records = [Record(1, "s", 0, "frame", id=each, d=f'{{"token":"{token}"}}') for token, each in frames]
         records.append(Record(1, "s", 0, "close", d={"reason": "finished"}))
         assert "".join(e.text for record in records for e in core.feed(record) if isinstance(e, Text)) == text
-    session = Session("cxone", OPENED)
+    session = Totals("cxone", OPENED)
     *sums, _, shown = session.snapshot()
-    session.restore(Session.upgrade((*sums, shown), 2))
-    assert session.snapshot() == Session("cxone", OPENED).snapshot()
+    session.restore(Totals.upgrade((*sums, shown), 2))
+    assert session.snapshot() == Totals("cxone", OPENED).snapshot()
 
 
 def test_a_store_of_the_version_before_is_gone_on_with_and_is_of_this_one_after(

@@ -14,7 +14,7 @@ from bytewax.testing import TestingSource, run_main
 
 from connectors.delivery.base import StoringSink
 from connectors.delivery.journal import Journal
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Outbox
 from connectors.errors import DataDirError, DeliveryError
 from connectors.reactor import Reactor
@@ -35,7 +35,7 @@ class Filing:
     def __init__(self, filed: list[Note], calls: list[str], is_open: bool) -> None:
         self._filed, self._calls, self._is_open = filed, calls, is_open
 
-    async def start(self, memory: DeliveryMemory) -> None:
+    async def start(self, memory: Ledger) -> None:
         self._calls.append("start")
         self._memory = memory
         self._news, self._done = asyncio.Event(), asyncio.Event()
@@ -80,9 +80,9 @@ class ArchiveSink(StoringSink[Note, Filing]):
         self._is_open = is_open
         self._sending = sender
 
-    def open(self, journal: Journal) -> tuple[DeliveryMemory, Filing]:
+    def open(self, journal: Journal) -> tuple[Ledger, Filing]:
         self.calls.append("open")
-        return DeliveryMemory(journal, {TO: Outbox("ack")}), self._sending(self.filed, self.calls, self._is_open)
+        return Ledger(journal, {TO: Outbox("ack")}), self._sending(self.filed, self.calls, self._is_open)
 
     def named(self, item: Note) -> tuple[str, Note]:
         if item.seq < 0:
@@ -174,7 +174,7 @@ def test_an_error_of_the_sinks_own_names_the_step_and_quotes_nothing(tmp_path: P
 
 
 class NeverStarts(Filing):
-    async def start(self, memory: DeliveryMemory) -> None:
+    async def start(self, memory: Ledger) -> None:
         raise RuntimeError("in the sender")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.delivery.journal import Journal
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.presence import Presence
 from connectors.job.requests import SessionRequest
@@ -93,7 +93,7 @@ def test_messages_for_a_desktop_that_left_the_settings_are_seen(other_side: Star
         told = health(service)["desktops"]["old"]
         assert (told["connected"], told["error"], told["waiting"]) == (False, "not in the settings", len(TEXT))
     [(level, what)] = notes(data_dir, {"default"})
-    assert level == "mend"
+    assert level == "error"
     assert "wait for the desktop 'old'" in what
     assert "the settings have no such desktop: add [desktops.old]" in what
     [(level, what)] = notes(data_dir)
@@ -127,9 +127,7 @@ def test_messages_for_an_unknown_desktop_are_rows_of_their_own_kind_once(
 
 def test_what_waits_is_counted_by_what_a_start_would_send_where_segments_were_removed(tmp_path: Path) -> None:
     """The lines that settled what an old segment holds may be gone: then the newest's marks tell it."""
-    with closing(
-        DeliveryMemory(Journal(tmp_path / "delivery", "w00", segment_bytes=2_000), {"default": Outbox()})
-    ) as memory:
+    with closing(Ledger(Journal(tmp_path / "delivery", "w00", segment_bytes=2_000), {"default": Outbox()})) as memory:
         late = None
         for seq in range(100):
             memory.offer([("default", Message("s-1", 0, seq, "The parcel left. ", "sentence", False, False, seq))])

@@ -127,7 +127,7 @@ def test_a_connection_on_which_nothing_is_confirmed_is_made_anew(tmp_path: Path)
 
 
 async def _renewed(desktop: AgentDesktop) -> None:
-    """It begins to listen anew."""
+    """It begins to listen again."""
     desktop.die()
     await desktop.revive()
 

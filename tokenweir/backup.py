@@ -23,4 +23,4 @@ def command(data_dir: Path, target: Path) -> int:
     TARGET is made. The copy is checked as `doctor` checks.
     """
     backup(data_dir, target)
-    return print_findings([each for each in examine(target) if each.level == "mend"], f"Copied to {target}.")
+    return print_findings([each for each in examine(target) if each.level == "error"], f"Copied to {target}.")

@@ -28,7 +28,7 @@ def command(data_dir: Path, settings: Path | None) -> int:
     """
     told = _settings_findings(settings) if settings is not None else []
     findings = [*told, *examine(data_dir, _desktops(settings))]
-    return print_findings(findings, "Nothing to mend.")
+    return print_findings(findings, "No errors.")
 
 
 def _desktops(path: Path | None) -> frozenset[str] | None:
@@ -40,12 +40,12 @@ def _desktops(path: Path | None) -> frozenset[str] | None:
 
 
 def print_findings(findings: list[Finding], sound: str) -> int:
-    """Print them, then what is to be mended, or that it is `sound`."""
+    """Print them, then what is to be fixed, or that it is `sound`."""
     for each in findings:
-        style = {"ok": "green", "note": "yellow", "mend": "bold red"}[each.level]
+        style = {"ok": "green", "note": "yellow", "error": "bold red"}[each.level]
         out.print(Text.assemble((f"{each.level:4}", style), printable(f"  {each.where}: {each.what}")))
-    broken = sum(each.level == "mend" for each in findings)
-    out.print(f"{broken} to mend." if broken else sound, highlight=False)
+    broken = sum(each.level == "error" for each in findings)
+    out.print(f"{broken} to fix." if broken else sound, highlight=False)
     return DataDirError.exit_code if broken else 0
 
 
@@ -53,4 +53,4 @@ def _settings_findings(path: Path) -> list[Finding]:
     try:
         return list(of_settings(load(path)))
     except SettingsError as error:
-        return [Finding("mend", "settings", str(error), refused=True)]
+        return [Finding("error", "settings", str(error), refused=True)]

@@ -44,19 +44,19 @@ def command(sql: str | None, name: str | None, data_dir: Path | None, kind: str,
         questions.write(metrics, asked, cast(questions.Format, kind), output or sys.stdout.buffer)
         return
     rows, more = questions.answer(metrics, asked, most=SHOWN_ROWS)
-    _print_frame(rows, folded=asked == questions.CATALOGUE)
+    _print_frame(rows, wrapped=asked == questions.CATALOGUE)
     if more:
         err.print(f"the first {SHOWN_ROWS} rows; --format csv has all of them", highlight=False)
 
 
-def _print_frame(frame: pl.DataFrame, *, folded: bool) -> None:
-    """A frame as a table: its cells folded into the terminal, or as wide as it needs."""
+def _print_frame(frame: pl.DataFrame, *, wrapped: bool) -> None:
+    """A frame as a table: its cells wrapped into the terminal, or as wide as it needs."""
     table = Table(box=SIMPLE_HEAD)
     for name, dtype in frame.schema.items():
         table.add_column(Text(printable(name)), justify="right" if dtype.is_numeric() else "left")
     for row in questions.cells(frame):
         table.add_row(*[Text(printable(cell)) for cell in row])  # before it is measured
-    if folded:
+    if wrapped:
         out.print(table)
     else:
         wide = Terminal(width=100_000)

@@ -150,7 +150,7 @@ def trim(recording: Path, output: Path, sessions: tuple[str, ...], begin: float 
 def keep(recording: Path, output: Path, sample: float, fake_pii: bool, why: str, settings: Path | None) -> None:
     """Keep a recording, or a lane's log (DATA_DIR/log/w00), with its manifest; as `run --record` does."""
     loaded = load(settings, vendor=vendor_of(recording).name)
-    for path in recorder.keep(recording, output, loaded, recorder.Wish(sample, fake_pii, why)):
+    for path in recorder.keep(recording, output, loaded, recorder.KeepOptions(sample, fake_pii, why)):
         click.echo(path)
 
 

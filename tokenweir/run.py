@@ -15,7 +15,7 @@ from connectors.job.requests import Admission, SessionRequest, parse_request, re
 from connectors.vendors.base import Vendor
 from connectors.vendors.registry import known
 from flows.live import LiveJob, check_desktops
-from flows.recordings.recorder import Wish, check_target, keep_job
+from flows.recordings.recorder import KeepOptions, check_target, keep_job
 from tokenweir.options import PATH, SETTINGS
 from tokenweir.output import UNFINISHED, complain, err, explained, unstoppable
 from tokenweir.screen import shown
@@ -82,7 +82,7 @@ def _run(
     """`needed` has the fields that this vendor needs besides."""
     if prompt is not None and sessions is not None:
         raise click.UsageError("give --prompt or --sessions, not both")
-    loaded, wish = load_with(settings, data_dir, vendor.name), Wish(sample, fake_pii, why)
+    loaded, options = load_with(settings, data_dir, vendor.name), KeepOptions(sample, fake_pii, why)
     if record is not None:  # the log's files stay until it is made
         check_target(record)
         loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
@@ -96,7 +96,7 @@ def _run(
         job = LiveJob(vendor, loaded, requests=requests, serve=serve, once=once, extra={"show": sink})
         job.run()
     if record is not None:
-        made = keep_job(job.source, record, loaded, wish)
+        made = keep_job(job.source, record, loaded, options)
         err.print(f"recorded {len(made)} file{'s' * (len(made) != 1)} in {record}", highlight=False)
     sink.check()
     return _conclude(job, broken, serve=serve)

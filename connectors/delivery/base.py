@@ -26,7 +26,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.delivery.journal import SEGMENT_BYTES, Journal, Position
-from connectors.delivery.ledger import Deliverable, DeliveryMemory
+from connectors.delivery.ledger import Deliverable, Ledger
 from connectors.errors import DeliveryError, naming
 from connectors.log.keys import Partitions
 from connectors.reactor import Reactor
@@ -37,8 +37,8 @@ State: TypeAlias = dict[str, int]
 class Sender(Protocol):
     """What brings stored items to where they go. All of this is called on the reactor's thread."""
 
-    async def start(self, memory: DeliveryMemory) -> None:
-        """Begin to `take` from the memory, and to tell it what became of that; return at once."""
+    async def start(self, ledger: Ledger) -> None:
+        """Begin to `take` from the ledger, and to tell it what became of that; return at once."""
 
     def wake(self, receivers: set[str]) -> None:
         """There is something new for these."""
@@ -81,13 +81,13 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
         self._segment_bytes = segment_bytes
         self._on_full = on_full
         self._unread = unread
-        self._memory: DeliveryMemory | None = None
+        self._ledger: Ledger | None = None
         self._sender: SenderT | None = None
 
     # What each sink has of its own
 
-    def open(self, journal: Journal) -> tuple[DeliveryMemory, SenderT]:
-        """The memory over this journal, with an outbox for each receiver, and what empties them."""
+    def open(self, journal: Journal) -> tuple[Ledger, SenderT]:
+        """The ledger over this journal, with an outbox for each receiver, and what empties them."""
         raise NotImplementedError
 
     def named(self, item: Item) -> tuple[str, Deliverable]:
@@ -101,7 +101,7 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
     @property
     def undelivered(self) -> int:
         """Items that are stored, and neither delivered nor given up. Safe from any thread."""
-        return sum(self._memory.pending.values()) if self._memory else 0
+        return sum(self._ledger.pending.values()) if self._ledger else 0
 
     # What Bytewax calls
 
@@ -123,14 +123,14 @@ class StoringSink(FixedPartitionedSink[Sequence[Item], State], Generic[Item, Sen
             try:
                 if resume_state is not None:
                     journal.check(Position.restore(resume_state))
-                memory, sender = self.open(journal)
+                ledger, sender = self.open(journal)
                 reactor = self._reactor if isinstance(self._reactor, Reactor) else self._reactor()
-                reactor.run(sender.start(memory))
+                reactor.run(sender.start(ledger))
             except BaseException:
                 journal.close()
                 raise
-        self._memory, self._sender = memory, sender
-        return _Partition(self, step_id, memory, sender, reactor)
+        self._ledger, self._sender = ledger, sender
+        return _Partition(self, step_id, ledger, sender, reactor)
 
 
 class _Partition(StatefulSinkPartition[Sequence[Item], State], Generic[Item, SenderT]):
@@ -138,29 +138,29 @@ class _Partition(StatefulSinkPartition[Sequence[Item], State], Generic[Item, Sen
         self,
         sink: StoringSink[Item, SenderT],
         step_id: str,
-        memory: DeliveryMemory,
+        ledger: Ledger,
         sender: SenderT,
         reactor: Reactor,
     ) -> None:
         self._sink = sink
         self._step_id = step_id
-        self._memory = memory
+        self._ledger = ledger
         self._sender = sender
         self._reactor = reactor
 
     def write_batch(self, values: Iterable[Sequence[Item]]) -> None:
         with naming(self._step_id):
-            fresh = self._memory.offer(self._sink.named(item) for items in values for item in items)
+            fresh = self._ledger.offer(self._sink.named(item) for items in values for item in items)
         if fresh:
             self._reactor.call(self._sender.wake, fresh)
 
     def snapshot(self) -> State:
         with naming(self._step_id):
-            return self._memory.sync().snapshot()
+            return self._ledger.sync().snapshot()
 
     def close(self) -> None:
         with naming(self._step_id):
             try:
                 self._reactor.run(self._sender.stop())
             finally:
-                self._memory.close()
+                self._ledger.close()

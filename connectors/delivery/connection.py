@@ -1,8 +1,8 @@
-"""One agent desktop's connection: it brings the messages and hears what confirms them.
+"""One agent desktop's connection: it sends the messages and takes what confirms them.
 
 Rules
 - One connection and one writer a desktop, on the reactor's thread. It knows no other desktop.
-- A connection that is lost, or on which nothing is confirmed for `confirm_timeout`, is made anew, with
+- A connection that is lost, or on which nothing is confirmed for `confirm_timeout`, is made again, with
   full-jitter back-off, for as long as the job runs. `reconnect_max` and `hello_timeout` together are less than 2 s: no
   message is later than that once the desktop takes connections again.
 - A desktop that has ever acknowledged is taken at its acknowledgements from the first message on ("auto").
@@ -21,7 +21,7 @@ from typing import Literal
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Counts, Entry
 from connectors.delivery.presence import Presence
 from connectors.delivery.settings import DesktopSettings
@@ -78,23 +78,23 @@ _decode_said = msgspec.json.Decoder(_Ack | _Hello).decode
 _decode_text = msgspec.json.Decoder(_Text).decode
 
 
-class Courier:
+class DesktopConnection:
     """One desktop's connection, for as long as the job runs. All of it runs on the reactor's thread."""
 
-    def __init__(self, name: str, settings: DesktopSettings, memory: DeliveryMemory) -> None:
+    def __init__(self, name: str, settings: DesktopSettings, ledger: Ledger) -> None:
         self.settings = settings
-        self.presence = Presence(name, settings.address, lambda: memory.waiting(name))
+        self.presence = Presence(name, settings.address, lambda: ledger.waiting(name))
         self._name = name
-        self._memory = memory
+        self._ledger = ledger
         self._acknowledging = settings.confirm == "ack"
-        if self._may_acknowledge and memory.acknowledges(name):
+        if self._may_acknowledge and ledger.acknowledges(name):
             self._acknowledging = True
-            memory.let_acknowledge(name)
+            ledger.let_acknowledge(name)
         self._answers_hello = True  # until it does not
         self._asked = False  # on this connection, and not answered yet
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
-        self._greeted = asyncio.Event()
+        self._answered = asyncio.Event()
         self._hurry = asyncio.Event()
         self._draining = False
         self._begun = 0.0
@@ -105,7 +105,7 @@ class Courier:
         self._news.set()
 
     def status(self, pending: int) -> DesktopStatus:
-        here, under_way, counts = self.presence, self._memory.under_way(self._name), self._memory.counts(self._name)
+        here, under_way, counts = self.presence, self._ledger.under_way(self._name), self._ledger.counts(self._name)
         return DesktopStatus(here.connected, here.connections, pending, under_way, here.error, counts, here.since)
 
     async def drain(self) -> None:
@@ -114,7 +114,7 @@ class Courier:
         self._hurry.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_timeout):
-                while self._memory.waiting(self._name):
+                while self._ledger.waiting(self._name):
                     self._settled.clear()
                     await self._settled.wait()
 
@@ -130,7 +130,7 @@ class Courier:
                 self.presence.fail(_reason(error, self._name))
             finally:
                 self.presence.disconnect()
-                self._memory.disconnect(self._name)
+                self._ledger.disconnect(self._name)
             failures = 0 if self.presence.is_there else min(failures + 1, 32)
             await self._pause(0 if self._draining else max(0, failures - 1))
 
@@ -187,11 +187,11 @@ class Courier:
     async def _write(self, socket: ClientConnection) -> None:
         self._asked = False
         if self._may_ask:
-            await self._greet(socket, wait=self._answers_hello)
+            await self._say_hello(socket, wait=self._answers_hello)
             self._answers_hello = not self._asked
         while True:
             self._news.clear()
-            entry = self._memory.take(self._name)
+            entry = self._ledger.take(self._name)
             if entry is None:
                 await self._wait_for_news(socket)
             else:
@@ -203,7 +203,7 @@ class Courier:
         if not payload:
             self._settle(entry, "skipped")
             return
-        if self._memory.under_way(self._name) == 1:
+        if self._ledger.under_way(self._name) == 1:
             self._begun = asyncio.get_running_loop().time()
         async with asyncio.timeout(self.settings.confirm_timeout):
             await socket.send(payload, text=True)
@@ -221,15 +221,15 @@ class Courier:
 
         A desktop that acknowledges only now and then may wait for more while `in_flight` has no room: it is asked.
         """
-        if not self._memory.under_way(self._name):
+        if not self._ledger.under_way(self._name):
             await self._news.wait()
             return
-        if self._memory.has_no_room(self._name) and self._may_ask and not self._asked:
+        if self._ledger.has_no_room(self._name) and self._may_ask and not self._asked:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.hello_timeout):
                     await self._news.wait()
                 return
-            await self._greet(socket, wait=True)
+            await self._say_hello(socket, wait=True)
             if self._news.is_set():
                 return
         async with asyncio.timeout_at(max(self._begun, self._last_progress) + self.settings.confirm_timeout):
@@ -239,58 +239,58 @@ class Courier:
     def _may_ask(self) -> bool:
         return self._acknowledging and self.settings.hello_timeout > 0
 
-    async def _greet(self, socket: ClientConnection, *, wait: bool) -> None:
+    async def _say_hello(self, socket: ClientConnection, *, wait: bool) -> None:
         """Ask for the last of every turn that is in doubt, so that little is sent twice.
 
         An answer that does not come in time, or is not waited for, counts whenever it comes: on a connection that has
         messages unread before the question, it takes as long as they do.
         """
-        turns = self._memory.doubts(self._name, HELLO_TURNS)
+        turns = self._ledger.doubts(self._name, HELLO_TURNS)
         if not turns:
             return
         self._asked = True
-        self._greeted.clear()
+        self._answered.clear()
         asked = [{"session_id": session_id, "turn": turn} for session_id, turn in turns]
         await socket.send(msgspec.json.encode({"type": "hello", "turns": asked}), text=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.hello_timeout if wait else 0):
-                await self._greeted.wait()
+                await self._answered.wait()
 
     # In
 
     async def _listen(self, socket: ClientConnection) -> None:
         async for said in socket:
-            self._hear(said)
+            self._take_said(said)
         raise ConnectionResetError("closed by the desktop")
 
     @property
     def _may_acknowledge(self) -> bool:
         return self.settings.format == "json" and self.settings.confirm in ("auto", "ack")
 
-    def _hear(self, said: str | bytes) -> None:
+    def _take_said(self, said: str | bytes) -> None:
         if not self._may_acknowledge:
             return
         try:
             message = _decode_said(said)
         except (msgspec.DecodeError, RecursionError):
-            self._memory.counts(self._name).not_understood += 1
+            self._ledger.counts(self._name).not_understood += 1
             return
         for last in [message] if isinstance(message, _Ack) else message.last:
             self._acknowledge(last)
         if isinstance(message, _Hello):
             self._answers_hello, self._asked = True, False
-            self._greeted.set()
+            self._answered.set()
 
     def _acknowledge(self, last: _Ack | _Last) -> None:
         name = self._name
-        if not self._acknowledging and self._memory.knows(name, last.session_id, last.turn, last.seq):
+        if not self._acknowledging and self._ledger.knows(name, last.session_id, last.turn, last.seq):
             self._acknowledging = True
-            self._memory.let_acknowledge(name)
-        if self._memory.acknowledge(name, last.session_id, last.turn, last.seq):
+            self._ledger.let_acknowledge(name)
+        if self._ledger.acknowledge(name, last.session_id, last.turn, last.seq):
             self._progress()
 
     def _settle(self, entry: Entry, how: Literal["pong", "unconfirmed", "skipped"]) -> None:
-        self._memory.settle(self._name, entry, how)
+        self._ledger.settle(self._name, entry, how)
         self._progress()
 
     def _progress(self) -> None:

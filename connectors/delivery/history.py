@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.delivery.progress import Mark
+from connectors.delivery.progress import Cursor
 from connectors.delivery.segment import (
     Entry,
     Settled,
@@ -34,10 +34,10 @@ _OFFSET_MASK = (1 << _OFFSET_BITS) - 1
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """A mark of the newest segment's first line, and whose it is."""
+    """A cursor of the newest segment's first line, and whose it is."""
 
     to: str
-    mark: Mark
+    cursor: Cursor
 
 
 class _Name(msgspec.Struct, frozen=True):
@@ -75,14 +75,14 @@ class History:
         *self._older, self._newest = self._segments
 
     def read(self) -> Iterator[tuple[int, Remembered | Entry]]:
-        """Everything, with its place: the marks, then messages and confirmations in order."""
-        yield from ((0, mark) for mark in self._marks())
+        """Everything, with its place: the cursors, then messages and confirmations in order."""
+        yield from ((0, cursor) for cursor in self._cursors())
         yield from self._stored_before()
         yield from self._located(self._newest, read_entries)
 
     def settled(self) -> Iterator[Remembered | Settled]:
         """What is settled: with `stored` all that `read` gives."""
-        yield from self._marks()
+        yield from self._cursors()
         yield from read_settled(self._segments[self._newest], self._end)
 
     def stored(self) -> Iterator[tuple[int, Stored]]:
@@ -90,17 +90,17 @@ class History:
         yield from self._stored_before()
         yield from self._located(self._newest, read_stored)
 
-    def _marks(self) -> Iterator[Remembered]:
+    def _cursors(self) -> Iterator[Remembered]:
         header = read_header(self._segments[self._newest], self._lane, self._newest)
-        for to, marks in header.marks.items():
-            for mark in marks:
-                yield Remembered(to, mark)
+        for to, cursors in header.cursors.items():
+            for cursor in cursors:
+                yield Remembered(to, cursor)
 
     def _stored_before(self) -> Iterator[tuple[int, Stored]]:
         """The messages of the older segments."""
         if not self._older:
             return
-        known = {(each.to, each.mark.session_id, each.mark.turn) for each in self._marks()}
+        known = {(each.to, each.cursor.session_id, each.cursor.turn) for each in self._cursors()}
         for number in self._older:
             read_header(self._segments[number], self._lane, number)
             for place, entry in self._located(number, read_stored):

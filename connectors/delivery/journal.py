@@ -2,14 +2,14 @@
 
 Rules
 - JSON lines in segments, `delivery-<lane>-<number>.jsonl`, 0600. One write a batch.
-- A segment's first line holds every mark there is. So the newest segment tells what is confirmed; the older
+- A segment's first line holds every cursor there is. So the newest segment tells what is confirmed; the older
   ones only keep the texts of messages that are not, and what the newest does not know is forgotten.
 - A write survives the death of the process. It survives the death of the machine once `sync` has returned;
   the sink calls it before each snapshot, so nothing is missing that the flow will not say again. A
   confirmation lost that way costs a repetition, never a message.
 - A torn tail is cut off. Damage anywhere else is an error that says where.
 - When a segment is full, `rotate` begins the next; segments without a message that anybody waits for are
-  removed, and thin ones are merged. On disk: at most four times what waits, the marks, and two segments.
+  removed, and thin ones are merged. On disk: at most four times what waits, the cursors, and two segments.
 - What a reader of the confirmations (reader.py) has not read is neither removed nor merged. Of more than `MAX_UNREAD`
   such segments the oldest go unread, counted.
 - One process at a time: the lane is held by a lock on a file, which is asked for before each write.
@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 from connectors.delivery.history import History, Remembered, located, place_of
 from connectors.delivery.segment import (
+    Cursors,
     Entry,
-    Marks,
     Settled,
     Stored,
     encode_line,
@@ -122,7 +122,7 @@ class Journal:
     # Reading
 
     def read(self) -> Iterator[tuple[int, Remembered | Entry]]:
-        """Everything remembered, with its place: the marks, then messages and confirmations in order.
+        """Everything remembered, with its place: the cursors, then messages and confirmations in order.
 
         Raises DataDirError that names the file and line of what cannot be read.
         """
@@ -188,15 +188,15 @@ class Journal:
         """Bytes on disk."""
         return sum(self._path(number).stat().st_size for number in self._segments)
 
-    def rotate(self, marks: Marks, live: Iterable[int], again: Iterable[Entry] = ()) -> dict[int, int]:
-        """Begin a segment with these marks and what is said `again`; drop what lies outside `live` where that pays.
+    def rotate(self, cursors: Cursors, live: Iterable[int], again: Iterable[Entry] = ()) -> dict[int, int]:
+        """Begin a segment with these cursors and what is said `again`; drop what lies outside `live` where that pays.
 
         Returns the messages that have moved: old place to new place.
         """
         number = self._newest + 1
         try:
             sync_data(self._fd)
-            header = header_line(self._lane, number, marks)
+            header = header_line(self._lane, number, cursors)
             lines = b"".join(encode_line(entry) + b"\n" for entry in again)
             before, fd = self._fd, write_segment(self._path(number), header + lines)
             self._segments.append(number)
@@ -358,5 +358,5 @@ class Journal:
     def _failure(self, verb: str, error: OSError) -> DataDirError:
         reason = error.strerror or type(error).__name__
         return DataDirError(
-            f"{self._directory}: cannot {verb} the delivery journal: {reason}; make room or mend the disk"
+            f"{self._directory}: cannot {verb} the delivery journal: {reason}; make room or fix the disk"
         )

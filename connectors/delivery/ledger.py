@@ -64,7 +64,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000
 
 
-class DeliveryMemory:
+class Ledger:
     """The messages of one lane for all its desktops. Safe to share between threads.
 
     outboxes      one for each desktop of the settings, empty
@@ -312,11 +312,11 @@ class DeliveryMemory:
             return
         for outbox in self._outboxes.values():
             outbox.forget(now, ended_for=self._ended_for, idle_for=self._idle_for)
-        marks = {to: list(outbox.marks()) for to, outbox in self._outboxes.items()}
+        cursors = {to: list(outbox.cursors()) for to, outbox in self._outboxes.items()}
         live = chain.from_iterable(outbox.places() for outbox in self._outboxes.values())
         again = list(map(acknowledgement_of, sorted(self._acknowledging)))  # a start does not read the older segments'
         try:
-            moved = self._journal.rotate(marks, live, again)
+            moved = self._journal.rotate(cursors, live, again)
         except DataDirError as error:
             log.warning("%s; the journal grows until that works", error)
             self._rotate_not_before = now + ROTATE_AGAIN_AFTER

@@ -4,8 +4,8 @@ Rules
 - First in, first out. A message is named by (session_id, turn, seq); offering a name again changes nothing.
 - A message is confirmed once and never sent again. What was under way when the connection dropped is.
 - An acknowledgement covers what was offered *and* may have been sent, up to its number; a desktop that claims
-  more is not believed. A mark moves over an unbroken run only; what lies beyond a gap is kept by number.
-- At most `queue` messages are held in memory. The rest is known by its place on disk alone (8 bytes each)
+  more is not believed. A cursor moves over an unbroken run only; what lies beyond a gap is kept by number.
+- At most `queue` messages are held in ledger. The rest is known by its place on disk alone (8 bytes each)
   and read back in order. With `keep` of them waiting, new ones are refused and counted as dropped.
 - `take` gives a message whenever one waits and the window has room: what was settled meanwhile is passed over, however
   much of it there is.
@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from connectors.delivery.progress import Mark, Progress
+from connectors.delivery.progress import Cursor, Progress
 
 Confirm: TypeAlias = Literal["ack", "pong", "none"]
 Name: TypeAlias = tuple[str, int, int]
@@ -32,7 +32,7 @@ Name: TypeAlias = tuple[str, int, int]
 
 
 class Entry(msgspec.Struct, gc=False):
-    """A message in memory. `place` says where it is stored; `sent_at` is None until it is first sent."""
+    """A message in ledger. `place` says where it is stored; `sent_at` is None until it is first sent."""
 
     session_id: str
     turn: int
@@ -78,7 +78,7 @@ class Outbox:
 
     confirm    what makes a message confirmed; may change while it runs
     in_flight  how many messages may be sent and not yet acknowledged, `queue` at most; with "pong" it is always one
-    queue      how many messages are held in memory, those under way included; at least 1
+    queue      how many messages are held in ledger, those under way included; at least 1
     backlog    `pressed` from that many pending messages on, until half of them are left
     keep       `full` from that many pending messages on
     """
@@ -191,12 +191,12 @@ class Outbox:
         self._queue.extendleft(reversed(entries))
         return len(entries)
 
-    # What earlier processes left: first the marks, then what they settled, then what they stored
+    # What earlier processes left: first the cursors, then what they settled, then what they stored
 
-    def restore(self, mark: Mark, now: float) -> None:
+    def restore(self, cursor: Cursor, now: float) -> None:
         """Begin with what was remembered. Ages count from `now`."""
-        key = mark.session_id, mark.turn
-        turn = Progress(mark, now)
+        key = cursor.session_id, cursor.turn
+        turn = Progress(cursor, now)
         if turn.complete():
             self._ended[key] = turn.confirmed.next, now
         else:
@@ -254,14 +254,14 @@ class Outbox:
                     break
         return found
 
-    def marks(self) -> Iterator[Mark]:
+    def cursors(self) -> Iterator[Cursor]:
         """Everything that must be remembered of the turns; with the pending messages, all of the state."""
         for (session_id, turn), (confirmed, _) in self._ended.items():
-            yield Mark(session_id, turn, confirmed, confirmed - 1)
+            yield Cursor(session_id, turn, confirmed, confirmed - 1)
         for (session_id, turn), state in self._turns.items():
             ahead = tuple(sorted(state.confirmed.ahead or ()))
             final = state.final if state.final in state.confirmed else -1
-            yield Mark(session_id, turn, state.confirmed.next, final, ahead)
+            yield Cursor(session_id, turn, state.confirmed.next, final, ahead)
 
     def places(self) -> Iterator[int]:
         """Where the messages that are not confirmed are stored; of those that only the disk holds, all."""
@@ -299,7 +299,7 @@ class Outbox:
         return len(self._queue) + len(self._under_way)
 
     def _read_back(self, read: Callable[[list[int]], Iterable[Entry]]) -> None:
-        """Until the next message is at the front, and memory is half full; or nothing is left on disk."""
+        """Until the next message is at the front, and ledger is half full; or nothing is left on disk."""
         self._discard_settled()
         while self._spilled:
             room = self._queue_limit - self._held
@@ -336,7 +336,7 @@ class Outbox:
         turn = self._turns.get(key)
         if turn is None:
             confirmed, _ = self._ended.pop(key, (0, now))
-            turn = self._turns[key] = Progress(Mark(*key, confirmed, confirmed - 1), now)
+            turn = self._turns[key] = Progress(Cursor(*key, confirmed, confirmed - 1), now)
         return turn
 
     def _enter(self, turn: Progress, seq: int) -> None:

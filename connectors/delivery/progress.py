@@ -2,7 +2,7 @@
 
 Rules
 - Numbers are kept as an unbroken run from 0, and one by one where they lie beyond a gap.
-- What has to outlast the process is a Mark.
+- What has to outlast the process is a Cursor.
 
 A core: no I/O and no clock.
 """
@@ -14,7 +14,7 @@ from collections.abc import Collection
 import msgspec
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """What is remembered of one turn: seq 0 to `confirmed` - 1, and those in `ahead`, are confirmed.
 
     final  the seq of the turn's last message, -1 while it is unknown
@@ -63,11 +63,11 @@ class Progress:
 
     __slots__ = ("confirmed", "final", "offered", "pending", "sent", "touched")
 
-    def __init__(self, mark: Mark, now: float) -> None:
-        self.offered = Run(mark.confirmed, mark.ahead)
-        self.confirmed = Run(mark.confirmed, mark.ahead)
-        self.sent = Run(mark.confirmed, mark.ahead)
-        self.final = mark.final
+    def __init__(self, cursor: Cursor, now: float) -> None:
+        self.offered = Run(cursor.confirmed, cursor.ahead)
+        self.confirmed = Run(cursor.confirmed, cursor.ahead)
+        self.sent = Run(cursor.confirmed, cursor.ahead)
+        self.final = cursor.final
         self.pending = 0
         self.touched = now
 

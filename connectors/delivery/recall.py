@@ -55,7 +55,7 @@ def recall(
     """
     for line in recorded.settled():
         if isinstance(line, Remembered):
-            outbox_of(line.to).restore(line.mark, now)
+            outbox_of(line.to).restore(line.cursor, now)
             continue
         told(line)
         outbox = outbox_of(line.to)

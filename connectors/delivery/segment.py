@@ -1,7 +1,7 @@
 """One file of the delivery journal: its lines, and how it is written and read.
 
 Rules
-- The first line is the header, with every mark there was when the segment began; then one line for each message
+- The first line is the header, with every cursor there was when the segment began; then one line for each message
   stored and each confirmation. A line counts once its newline is there.
 - A segment appears whole or not at all: header and all are written beside, synced, and put in place.
 - A torn tail is what follows the last good line. A bad line before a good one is damage, and an error that says
@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from connectors.delivery.progress import Mark
+from connectors.delivery.progress import Cursor
 from connectors.disk.durable import partial, replaced
 from connectors.errors import DataDirError
 
@@ -90,7 +90,7 @@ class Delivered(msgspec.Struct, frozen=True, gc=False):
 
 
 Entry: TypeAlias = Stored | Settled
-Marks: TypeAlias = dict[str, list[Mark]]
+Cursors: TypeAlias = dict[str, list[Cursor]]
 """What is remembered of the turns, by desktop."""
 
 
@@ -101,7 +101,7 @@ class Header(msgspec.Struct, frozen=True):
     version: int
     lane: str
     segment: int
-    marks: Marks
+    cursors: Cursors = msgspec.field(name="marks")  # its name on disk since version 1
 
 
 _STORED = b'{"k":"message",'
@@ -113,8 +113,8 @@ _decode_entry = msgspec.json.Decoder(Stored | Settled | _Noted).decode
 _decode_settled = msgspec.json.Decoder(Settled).decode
 
 
-def header_line(lane: str, number: int, marks: Marks) -> bytes:
-    return encode_line(Header(FORMAT, VERSION, lane, number, marks)) + b"\n"
+def header_line(lane: str, number: int, cursors: Cursors) -> bytes:
+    return encode_line(Header(FORMAT, VERSION, lane, number, cursors)) + b"\n"
 
 
 def read_header(path: Path, lane: str, number: int) -> Header:

@@ -30,7 +30,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     max_pause          … for this many seconds at most, each time; 0: for as long as it is pressed
     keep               waiting messages from which on new ones are dropped, and counted
     connect_timeout    seconds for the handshake; while one hangs, another is tried every `reconnect_max`
-    confirm_timeout    seconds without progress while something is under way; then the connection is made anew
+    confirm_timeout    seconds without progress while something is under way; then the connection is made again
     hello_timeout      seconds to wait for the answer to `hello`; 0: never say hello. One that did not answer
                        is still asked on each connection, and not waited for until it does
     reconnect_min      the first attempt comes after 0 to this many seconds; the bound doubles each time …

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from connectors.delivery.base import StoringSink
-from connectors.delivery.connection import CLOSE_TIMEOUT, Courier, DesktopStatus
+from connectors.delivery.connection import CLOSE_TIMEOUT, DesktopConnection, DesktopStatus
 from connectors.delivery.journal import SEGMENT_BYTES, Journal
-from connectors.delivery.ledger import ENDED_FOR, DeliveryMemory
+from connectors.delivery.ledger import ENDED_FOR, Ledger
 from connectors.delivery.outbox import Counts
 from connectors.delivery.settings import DesktopSettings
 from connectors.errors import DeliveryError
@@ -30,20 +30,22 @@ class DesktopConnections:
     """The connections to all desktops: what empties their outboxes."""
 
     def __init__(self, desktops: Mapping[str, DesktopSettings]) -> None:
-        self.couriers: dict[str, Courier] = {}
+        self.connections: dict[str, DesktopConnection] = {}
         self._desktops = desktops
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, memory: DeliveryMemory) -> None:
-        self.couriers = {name: Courier(name, settings, memory) for name, settings in self._desktops.items()}
-        self._tasks = [asyncio.create_task(courier.run()) for courier in self.couriers.values()]
+    async def start(self, ledger: Ledger) -> None:
+        self.connections = {
+            name: DesktopConnection(name, settings, ledger) for name, settings in self._desktops.items()
+        }
+        self._tasks = [asyncio.create_task(connection.run()) for connection in self.connections.values()]
 
     def wake(self, receivers: set[str]) -> None:
         for name in receivers:
-            self.couriers[name].wake()
+            self.connections[name].wake()
 
     async def stop(self) -> None:
-        await asyncio.gather(*(courier.drain() for courier in self.couriers.values()))
+        await asyncio.gather(*(connection.drain() for connection in self.connections.values()))
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -56,7 +58,7 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
     desktops      by name; a message for another name goes nowhere: it is counted as `unknown_desktop`, and told as such
     directory, lane, reactor, lanes            see StoringSink
     segment_bytes, on_full, unread             see Journal
-    ended_for, on_pressure                     see DeliveryMemory
+    ended_for, on_pressure                     see Ledger
 
     After an orderly end, `undelivered` and `failure` tell what is left.
     """
@@ -82,14 +84,14 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
         self._ended_for = ended_for
         self._on_pressure = on_pressure
 
-    def open(self, journal: Journal) -> tuple[DeliveryMemory, DesktopConnections]:
-        memory = DeliveryMemory(
+    def open(self, journal: Journal) -> tuple[Ledger, DesktopConnections]:
+        ledger = Ledger(
             journal,
             {name: settings.outbox() for name, settings in self._desktops.items()},
             ended_for=self._ended_for,
             on_pressure=self._on_pressure,
         )
-        return memory, DesktopConnections(self._desktops)
+        return ledger, DesktopConnections(self._desktops)
 
     def named(self, item: Addressed) -> Addressed:
         return item
@@ -97,49 +99,49 @@ class DesktopSink(StoringSink[Addressed, DesktopConnections]):
     @property
     def pressure(self) -> frozenset[str]:
         """The desktops whose backlog has passed its bound. Safe from any thread."""
-        return self._memory.pressed if self._memory else frozenset()
+        return self._ledger.pressed if self._ledger else frozenset()
 
     @property
     def unknown_desktop(self) -> int:
         """Messages for desktops that the settings lack."""
-        return self._memory.unknown_desktop if self._memory else 0
+        return self._ledger.unknown_desktop if self._ledger else 0
 
     @property
     def unencodable(self) -> int:
         """Messages that cannot be written as JSON, and were left out."""
-        return self._memory.unencodable if self._memory else 0
+        return self._ledger.unencodable if self._ledger else 0
 
     def status(self) -> dict[str, DesktopStatus]:
         """Every desktop at this moment. Safe from any thread."""
-        if self._memory is None or self._sender is None:
+        if self._ledger is None or self._sender is None:
             return {}
-        pending = self._memory.pending
-        return {name: desktop.status(pending[name]) for name, desktop in self._sender.couriers.items()}
+        pending = self._ledger.pending
+        return {name: desktop.status(pending[name]) for name, desktop in self._sender.connections.items()}
 
     def everyone(self) -> dict[str, DesktopStatus]:
         """The same, with those that nothing was sent to yet, and those that the settings lack. Safe from any thread."""
         nobody = DesktopStatus(False, 0, 0, 0, "not connected yet", Counts())
-        if self._memory is None or self._sender is None:
+        if self._ledger is None or self._sender is None:
             return dict.fromkeys(self._desktops, nobody)
-        memory = self._memory
+        ledger = self._ledger
         missing = {
-            name: DesktopStatus(False, 0, pending, 0, "not in the settings", memory.counts(name))
-            for name, pending in memory.pending.items()
+            name: DesktopStatus(False, 0, pending, 0, "not in the settings", ledger.counts(name))
+            for name, pending in ledger.pending.items()
             if name not in self._desktops
         }
         return self.status() | missing
 
     def failure(self) -> DeliveryError | None:
         """What an orderly end left behind, as the error to end with; None if everything was delivered."""
-        if self._memory is None or self._sender is None:
+        if self._ledger is None or self._sender is None:
             return None
         left = []
-        for name, pending in self._memory.pending.items():
+        for name, pending in self._ledger.pending.items():
             if pending:
-                courier = self._sender.couriers.get(name)
+                connection = self._sender.connections.get(name)
                 where = (
-                    f" ({courier.settings.address}: {courier.presence.error or 'too slow'})"
-                    if courier
+                    f" ({connection.settings.address}: {connection.presence.error or 'too slow'})"
+                    if connection
                     else " (not in the settings)"
                 )
                 left.append(f"{pending} for {name!r}{where}")

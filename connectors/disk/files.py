@@ -87,5 +87,5 @@ def _explained(path: Path) -> Iterator[None]:
     except zstandard.ZstdError:
         raise InputError(
             f"{path} cannot be decompressed: it is damaged, no zstd, or needs a window of more than "
-            f"{MAX_WINDOW >> 20} MiB; compress it anew with `zstd`"
+            f"{MAX_WINDOW >> 20} MiB; compress it again with `zstd`"
         ) from None

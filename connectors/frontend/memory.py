@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from connectors.delivery.journal import Journal, Stored
-from connectors.delivery.progress import Mark
+from connectors.delivery.progress import Cursor
 from connectors.disk.durable import write_whole
 from connectors.errors import DataDirError
 from connectors.frontend.ids import Key
@@ -154,10 +154,10 @@ class CallerMemory:
     def _rotate(self, kept: set[Key]) -> None:
         for key in self._places.keys() - kept:
             del self._places[key]
-        marks = {TO: [Mark(session_id, turn, 0) for session_id, turn in self._places]}
+        cursors = {TO: [Cursor(session_id, turn, 0) for session_id, turn in self._places]}
         try:
             with self._rotating:
-                moved = self._journal.rotate(marks, filter(None, chain.from_iterable(self._places.values())))
+                moved = self._journal.rotate(cursors, filter(None, chain.from_iterable(self._places.values())))
         except DataDirError as error:
             log.warning("%s; the journal grows until that works", error)
             self._rotate_not_before = time.monotonic() + ROTATE_AGAIN_AFTER

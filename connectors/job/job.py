@@ -99,7 +99,7 @@ class Job:
         return len(self.lane.turns.open)
 
     async def run(self, *beside: Coroutine[Any, Any, None]) -> None:
-        """Work until done or stopped; then the sockets are closed and the lane has its last mark.
+        """Work until done or stopped; then the sockets are closed and the lane has its last watermark.
 
         beside  what else runs meanwhile, and is cancelled with the turns; an error of it ends the job
         """

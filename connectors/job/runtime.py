@@ -12,7 +12,7 @@ Rules
                          vendor's gateway, and the job over the lane; it runs from then on, on the reactor, and beside
                          it the callers' server and the detectors
       the first items    Bytewax opens the sinks
-      the end            callers, detectors and turns are cancelled, the gateway closes, the lane has its last mark
+      the end            callers, detectors and turns are cancelled, the gateway closes, the lane has its last watermark
       the flow ends      Bytewax closes the log, and the sinks, which drain
       `close`            the landing, the reactor, what callers were shown; at the latest when the process ends
 """

@@ -162,7 +162,7 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         return self._partition is not None and self._partition.caught_up
 
     def stop(self) -> None:
-        """End in order: sockets closed, last mark logged, then the flow sees its end."""
+        """End in order: sockets closed, last watermark logged, then the flow sees its end."""
         self._stopped = True
         if self._running is not None:
             self._running.stop()

@@ -102,7 +102,7 @@ class LogReader:
                 where = f"line {line_number}" if not begin else f"the record that ends at byte {offset}"
                 raise InputError(
                     f"{path}: {where} is not a record of a tokenweir log ({_reason(error)}); "
-                    "remove the line, or take the recording anew"
+                    "remove the line, or take the recording again"
                 ) from None
             yield record, Position(number, offset)
 

@@ -6,7 +6,7 @@ Rules
   `receive`d, and logged and handed on with what else comes in the same turn of the event loop, in one write. Where
   the flow has something to do still, or nothing to say of it yet, it waits for more: `BUSY` and `GROUP` at most. The
   stamps are those of arrival. On a full disk it waits until there is room, and no socket is read meanwhile.
-- A time mark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
+- A watermark promises that no later record has a smaller `t`. Every `TICK` one goes to the flow;
   the log gets one only after a second without a record, and as the last line of an orderly end. So the flow is never
   more than a second ahead of the log, and a start goes on a second after it: not even a kill breaks the promise.
 - A turn is not read either while its desktop is too far behind (pressure.py).
@@ -52,14 +52,14 @@ def always(turn: Turn) -> Callable[[str], bool]:
 
 
 class Batch(NamedTuple):
-    """Records in order, the mark that they carry time to, and the position after them.
+    """Records in order, the watermark that they carry time to, and the position after them.
 
     shares  how many of them each tenant has
     urgent  by record: whether the flow may have something to say as soon as it has it
     """
 
     records: Sequence[Record]
-    mark: int
+    watermark: int
     position: Position
     shares: Sequence[tuple[int, int]] = ()
     urgent: Sequence[bool] = ()
@@ -201,14 +201,14 @@ class Lane:
         return time.monotonic() - self._last_take
 
     async def tick(self) -> None:
-        """Put time marks into the queue until `finish`."""
+        """Put watermarks into the queue until `finish`."""
         while not self._finished:
             await asyncio.sleep(TICK)
             if not self._finished:
-                self._mark()
+                self._watermark()
 
     def finish(self) -> None:
-        """Log the last mark and end the flow in order. Records appended later belong to the next run."""
+        """Log the last watermark and end the flow in order. Records appended later belong to the next run."""
         if not self._finished:
             self._finished = True
             with contextlib.suppress(OSError):  # a full disk: the flow ends all the same
@@ -248,7 +248,7 @@ class Lane:
     def close(self) -> None:
         self._writer.close()
 
-    def _mark(self) -> None:
+    def _watermark(self) -> None:
         with contextlib.suppress(OSError):
             self.flush()
         if self._no_room:  # what waits has an earlier stamp

@@ -1,11 +1,11 @@
 """Playback: Bytewax's way into records that are not on disk as they are, at full speed or in time.
 
 Rules
-- It gives what LogSource would give of the same records. A replay that was broken off begins anew: there is no
+- It gives what LogSource would give of the same records. A replay that was broken off begins again: there is no
   position to go on from.
 - In time, a record comes when as much time has passed as the log says, divided by `speed`; time goes on in
   silence too, so that a window which silence ends is shown when it ended.
-- The last mark comes at once: nobody waits for what is known to be the end.
+- The last watermark comes at once: nobody waits for what is known to be the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.errors import InputError
 from connectors.log.records import SECOND, Record
-from connectors.log.shards import MARK_EVERY, Item, Sharder
+from connectors.log.shards import WATERMARK_EVERY, Item, Sharder
 from connectors.log.source import READ_RECORDS, EndedPartition
 
 Clock = Callable[[], float]
@@ -75,7 +75,7 @@ class _InTime(StatefulSourcePartition[Item, None]):
         self._next = next(self._records, None)
         self._first = self._next.t if self._next else 0
         self._begun = clock()
-        self._mark = 0
+        self._watermark = 0
 
     def next_batch(self) -> list[Item]:
         if self._next is None:
@@ -90,8 +90,8 @@ class _InTime(StatefulSourcePartition[Item, None]):
             now = min(now, self._next.t)
         elif due:
             now = due[-1].t
-        self._mark = max(self._mark, now)
-        return self._sharder.deal(due, self._mark, last=ended)
+        self._watermark = max(self._watermark, now)
+        return self._sharder.deal(due, self._watermark, last=ended)
 
     def next_awake(self) -> datetime | None:
         """When the next record is due, and often enough in between that time is seen to pass."""
@@ -99,7 +99,9 @@ class _InTime(StatefulSourcePartition[Item, None]):
             return None
         log_time = (self._next.t - self._first) / SECOND / self._speed
         wait = self._begun + log_time - self._clock()
-        return datetime.now(UTC) + timedelta(seconds=min(max(wait, 0.0), max(IDLE, MARK_EVERY / SECOND / self._speed)))
+        return datetime.now(UTC) + timedelta(
+            seconds=min(max(wait, 0.0), max(IDLE, WATERMARK_EVERY / SECOND / self._speed))
+        )
 
     def snapshot(self) -> None:
         return None

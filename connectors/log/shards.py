@@ -1,17 +1,17 @@
 """The log's records dealt out to shards: what the flow gets, keyed.
 
 Rules
-- An item is (key, (records, mark)): the key is lane and shard. A turn's records are together and in order of time, its
-  frames in a row as one `Frames`, so that a step need not look at each by itself; between turns there is no order.
-  The mark promises that no later record of the lane has a smaller `t`.
+- An item is (key, (records, watermark)): the key is lane and shard. A turn's records are together and in order of time,
+  its frames in a row as one `Frames`, so that a step need not look at each by itself; between turns there is no
+  order. The watermark promises that no later record of the lane has a smaller `t`.
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
   and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
   Where log time was not the wall clock's, the open says by how much (`skew`), and that is taken off `created`.
   All else goes as it was logged.
-- A frame that is not urgent waits for others of its turn (held.py), and the shard's mark with it.
+- A frame that is not urgent waits for others of its turn (held.py), and the shard's watermark with it.
 - Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
-  most one each `MARK_EVERY`; the last mark of a log goes to all of them.
+  most one each `WATERMARK_EVERY`; the last watermark of a log goes to all of them.
 
 A core: no I/O.
 """
@@ -31,7 +31,7 @@ from connectors.log.keys import key_of
 from connectors.log.records import CLOSE, FRAME, OPEN, SECOND, Frames, Record
 
 SHARDS = 16
-MARK_EVERY = 50_000
+WATERMARK_EVERY = 50_000
 LINGER = 3_600_000_000
 
 TurnKey: TypeAlias = tuple[str, int]
@@ -43,7 +43,7 @@ def shard_of(session_id: str) -> int:
 
 
 class Sharder:
-    """Deals a lane's records out to its shards, with the marks that carry time on.
+    """Deals a lane's records out to its shards, with the watermarks that carry time on.
 
     turns    opened before, and not closed
     resumed  what was closed before is not known: any shard may have turns that wait for verdicts
@@ -62,7 +62,7 @@ class Sharder:
         self._created = int(created.timestamp() * SECOND)
         self._keys = [key_of(lane, shard) for shard in range(SHARDS)]
         self._open: list[set[tuple[str, int]]] = [set() for _ in range(SHARDS)]
-        self._marked = [0] * SHARDS
+        self._told = [0] * SHARDS
         self._lingers_until = [0] * SHARDS
         self._resumed = resumed
         for session_id, number in turns:
@@ -77,26 +77,26 @@ class Sharder:
         return [record for held in self._held for record in held.records]
 
     def deal(
-        self, records: Sequence[Record], mark: int, *, last: bool = False, urgent: Iterable[bool] = repeat(True)
+        self, records: Sequence[Record], watermark: int, *, last: bool = False, urgent: Iterable[bool] = repeat(True)
     ) -> list[Item]:
-        """The items for these records and this mark; `last` marks every shard with an open turn.
+        """The items for these records and this watermark; `last` is for every shard with an open turn.
 
         urgent  by record: whether the flow may have something to say as soon as it has it
         """
         if self._resumed:
             self._resumed = False
-            self._lingers_until = [mark + LINGER] * SHARDS
+            self._lingers_until = [watermark + LINGER] * SHARDS
         due = self._due(records, urgent)
         items: list[Item] = []
         for shard, (key, held) in enumerate(zip(self._keys, self._held, strict=True)):
             turns = due.get(shard, {})
-            turns |= held.take_all() if last else held.take_due(mark)
+            turns |= held.take_all() if last else held.take_due(watermark)
             share = [each for own in turns.values() for each in self._joined(shard, own)]
             oldest = held.oldest
-            passed = mark if oldest is None else min(mark, oldest)
-            awake = self._open[shard] or mark < self._lingers_until[shard]
-            if share or (awake and (last or passed - self._marked[shard] >= MARK_EVERY)):
-                self._marked[shard] = passed
+            passed = watermark if oldest is None else min(watermark, oldest)
+            awake = self._open[shard] or watermark < self._lingers_until[shard]
+            if share or (awake and (last or passed - self._told[shard] >= WATERMARK_EVERY)):
+                self._told[shard] = passed
                 items.append((key, (share or (), passed)))
         return items
 

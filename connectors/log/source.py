@@ -1,7 +1,7 @@
 """LogSource: Bytewax's way into a log, live or recorded.
 
 Rules
-- What a shard gets, and when a mark goes to it, says shards.py; where a part goes on, resume.py.
+- What a shard gets, and when a watermark goes to it, says shards.py; where a part goes on, resume.py.
 - The position is that of what was emitted. A live log is read from disk up to the end found at start, and from
   memory after it: no gap, no repetition.
 """
@@ -64,7 +64,7 @@ class EndedPartition(StatefulSourcePartition[Item, State | None]):
         self._records = iter(records)
         self._sharder = sharder
         self._position = position
-        self._mark = 0
+        self._watermark = 0
         self._ended = False
 
     def next_batch(self) -> list[Item]:
@@ -73,9 +73,9 @@ class EndedPartition(StatefulSourcePartition[Item, State | None]):
         batch = list(islice(self._records, READ_RECORDS))
         if batch:
             self._position = batch[-1][1]
-            self._mark = batch[-1][0].t
+            self._watermark = batch[-1][0].t
         self._ended = len(batch) < READ_RECORDS
-        return self._sharder.deal([record for record, _ in batch], self._mark, last=self._ended)
+        return self._sharder.deal([record for record, _ in batch], self._watermark, last=self._ended)
 
     def snapshot(self) -> State | None:
         return None if self._position is None else freeze(self._position)
@@ -85,7 +85,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
     """A lane: what was on disk at start, then what arrives. Ends when the lane's `finish` was called.
 
     cut_short   ended before all that was on disk was read
-    caught_up   all of that, and the lane's first mark after it, was given to the flow
+    caught_up   all of that, and the lane's first watermark after it, was given to the flow
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         self._position = position
         self._on_disk = reader.read(position)
         self._reading_disk = True
-        self._mark = 0
+        self._watermark = 0
         self._keep_bytes = keep_bytes
         self._snapshots: deque[Position] = deque(maxlen=SNAPSHOTS_BACK)
         self._ended = False
@@ -154,19 +154,19 @@ class LivePartition(StatefulSourcePartition[Item, State]):
         self._reading_disk = len(batch) == READ_RECORDS
         if not batch:
             return []
-        self._position, self._mark = batch[-1][1], batch[-1][0].t
-        return self._sharder.deal([record for record, _ in batch], self._mark)
+        self._position, self._watermark = batch[-1][1], batch[-1][0].t
+        return self._sharder.deal([record for record, _ in batch], self._watermark)
 
     def _take(self) -> list[Item]:
         batches, self._ended = self._lane.take(WAIT)
         if batches:
-            self._position, self._mark = batches[-1].position, batches[-1].mark
+            self._position, self._watermark = batches[-1].position, batches[-1].watermark
             self.caught_up = True
         elif not self._ended:
             return []
         records = [record for batch in batches for record in batch.records]
         urgent = [each for batch in batches for each in batch.urgent]
-        return self._sharder.deal(records, self._mark, last=self._ended, urgent=urgent)
+        return self._sharder.deal(records, self._watermark, last=self._ended, urgent=urgent)
 
 
 class StoppedPartition(StatefulSourcePartition[Item, State]):

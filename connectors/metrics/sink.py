@@ -59,7 +59,7 @@ class MetricsSink(FixedPartitionedSink[list[Row], dict[str, Any]]):
         return self._partitions.index(item_key)
 
     def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Partition:
-        """Resume after the segment that the snapshot names; begin anew where there is none.
+        """Resume after the segment that the snapshot names; begin again where there is none.
 
         Raises `DataDirError` for a snapshot of a later version of tokenweir.
         """
@@ -121,5 +121,5 @@ def _naming(step_id: str, directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataDirError(
-            f"step {step_id}: cannot write to {directory / 'spool'}: {error.strerror}; mend that and start again"
+            f"step {step_id}: cannot write to {directory / 'spool'}: {error.strerror}; fix that and start again"
         ) from error

@@ -93,7 +93,7 @@ class TurnRow(msgspec.Struct, frozen=True, gc=False):
     completion_tokens: Annotated[int | None, "tokens of the answer, for billing"]
     total_tokens: Annotated[int | None, "tokens of prompt and answer, for billing"]
     usage_estimated: Annotated[bool, "the vendor reported no usage: characters / 4"]
-    interruptions: Annotated[int, "drops, refusals and time-outs on the vendor's side"]
+    interruptions: Annotated[int, "drops, refusals and timeouts on the vendor's side"]
     restarts: Annotated[int, "attempts that began from nothing or by continuation"]
     outcome: Annotated[str, "how the turn ended: finished, failed, cancelled, …"]
     error_kind: Annotated[str | None, "the kind of the last error, where there was one"]
@@ -115,7 +115,7 @@ class FindingRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ErrorRow(msgspec.Struct, frozen=True, gc=False):
-    """One thing that went wrong on the vendor's side of a turn: a drop, a refusal, a time-out, a restart of the job"""
+    """One thing that went wrong on the vendor's side of a turn: a drop, a refusal, a timeout, a restart of the job"""
 
     session_id: SessionId
     turn: Turn
@@ -124,7 +124,7 @@ class ErrorRow(msgspec.Struct, frozen=True, gc=False):
     at: Annotated[Moment, "when it happened"] = msgspec.field(name="occurred_at")
     kind: Annotated[str | None, "disconnected, ended, idle_timeout, rate_limited, status, restarted, …"]
     status: Annotated[int | None, "the HTTP status, or the WebSocket's close code, where there was one"]
-    restart: Annotated[int | None, "how many times the turn had been begun anew by then"]
+    restart: Annotated[int | None, "how many times the turn had been begun again by then"]
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
@@ -341,13 +341,13 @@ def _sql_and_note(hint: Any) -> tuple[str, str]:
     """SQL type and comment of an annotated field."""
     sql = note = ""
     if get_origin(hint) is Annotated:
-        inner, *marks = get_args(hint)
+        inner, *notes = get_args(hint)
         sql, _ = _sql_and_note(inner)
-        for mark in marks:
-            if isinstance(mark, _Sql):
-                sql = mark.type
+        for each in notes:
+            if isinstance(each, _Sql):
+                sql = each.type
             else:
-                note = str(mark)
+                note = str(each)
         return sql, note
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (part for part in get_args(hint) if part is not type(None))

@@ -70,7 +70,7 @@ class Access:
         """Raises HTTPError 401 or 403 unless the request carries a token that holds."""
         expires, scopes = self._tokens.get(_bearer(request), (0.0, frozenset[str]()))
         if time.monotonic() >= expires:
-            raise HTTPError(401, "invalid_token", "the access token is unknown, revoked or expired: ask anew")
+            raise HTTPError(401, "invalid_token", "the access token is unknown, revoked or expired: ask again")
         if not self._required <= scopes:
             lacking = " ".join(sorted(self._required - scopes))
             raise HTTPError(403, "insufficient_scope", f"the access token lacks scope {lacking}")

@@ -26,7 +26,7 @@ class Behaviour(msgspec.Struct, frozen=True):
     drop_how    by a close frame (1011), FIN or RST
     drops       how many connections are ended so
     dead        refuse connections, until `revive`
-    reject      answer hand-shakes with this status
+    reject      answer handshakes with this status
     buffer      bytes of the kernel's receive buffer (0 = the system's), so that a slow desktop is felt sooner
     """
 

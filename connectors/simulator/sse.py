@@ -20,7 +20,7 @@ from connectors.simulator.answers import Answer, Piece
 from connectors.simulator.faults import On
 from connectors.simulator.http import Dropped, Exchange, HTTPError
 from connectors.simulator.names import read_id
-from connectors.simulator.turns import Turn
+from connectors.simulator.turns import SimulatedTurn
 from connectors.simulator.vendor import Asked, SimulatedVendor
 
 BATCH: Final = 64 * 1024
@@ -54,14 +54,14 @@ class SimulatedSSE(SimulatedVendor):
             if turn.sent == 0 and asked.ended != "finished":
                 self._turns.again(prompt, turn)
 
-    def _find(self, context_id: str) -> tuple[Turn, int]:
+    def _find(self, context_id: str) -> tuple[SimulatedTurn, int]:
         number, tokens = read_id(context_id) or (-1, None)
         turn = self._turns.find(number)
         if turn is None:
-            raise HTTPError(404, "unknown_continuation_id", "no such context: start the prompt anew")
+            raise HTTPError(404, "unknown_continuation_id", "no such context: start the prompt again")
         return turn, turn.sent if tokens is None else min(tokens, len(turn.stream.tokens))
 
-    async def _answer(self, exchange: Exchange, asked: Asked, turn: Turn, first: int) -> None:
+    async def _answer(self, exchange: Exchange, asked: Asked, turn: SimulatedTurn, first: int) -> None:
         faults, drop = turn.progress.faults, turn.progress.drop
         answer = self.ANSWER(turn.stream, faults, self._pace, turn.number, first, turn.answers)
         turn.answers += 1

@@ -29,7 +29,7 @@ K = TypeVar("K")
 _BY_NAME = re.compile(r"stream (\S{1,200})(?: with (\S.{0,1000}))?")
 
 
-class Turn:
+class SimulatedTurn:
     """One answer of the model, over all requests for it.
 
     requests  requests for it so far
@@ -58,26 +58,26 @@ class Turns:
         self._corpus = corpus
         self._faults, self.general = _planned(plan, corpus)
         self._prompts = {prompt: _named(corpus, name) for prompt, name in (prompts or {}).items()}
-        self._turns: OrderedDict[int, Turn] = OrderedDict()
-        self._again: OrderedDict[str, Turn] = OrderedDict()
+        self._turns: OrderedDict[int, SimulatedTurn] = OrderedDict()
+        self._again: OrderedDict[str, SimulatedTurn] = OrderedDict()
         self._next_turn = 0
         self._next_stream = 0
 
-    def start(self, prompt: str) -> Turn:
+    def start(self, prompt: str) -> SimulatedTurn:
         """The turn that a first request begins. Raises SettingsError where its prompt names what is not."""
         if prompt in self._again:
             return self._again.pop(prompt)
         stream, faults = self._choose(prompt)
-        turn = Turn(self._next_turn, stream, faults)
+        turn = SimulatedTurn(self._next_turn, stream, faults)
         self._next_turn += 1
         _keep(self._turns, turn.number, turn)
         return turn
 
-    def again(self, prompt: str, turn: Turn) -> None:
+    def again(self, prompt: str, turn: SimulatedTurn) -> None:
         """The next start of this prompt is a retry of this turn."""
         _keep(self._again, prompt, turn)
 
-    def find(self, number: int) -> Turn | None:
+    def find(self, number: int) -> SimulatedTurn | None:
         """A turn by its number, unless it is forgotten."""
         return self._turns.get(number)
 
@@ -117,7 +117,7 @@ def _named(corpus: Corpus, name: str) -> TokenStream:
     return stream
 
 
-def _keep(where: OrderedDict[K, Turn], key: K, turn: Turn) -> None:
+def _keep(where: OrderedDict[K, SimulatedTurn], key: K, turn: SimulatedTurn) -> None:
     where[key] = turn
     while len(where) > MAX_TURNS:
         where.popitem(last=False)

@@ -26,7 +26,7 @@ from connectors.simulator.answers import Pace
 from connectors.simulator.corpus import Corpus
 from connectors.simulator.faults import Drop, On, Progress, Refusal
 from connectors.simulator.http import Exchange, HTTPError, HTTPServer
-from connectors.simulator.turns import FaultPlan, Turn, Turns
+from connectors.simulator.turns import FaultPlan, SimulatedTurn, Turns
 from connectors.simulator.waiting import Changes
 from connectors.text import from_json
 
@@ -181,7 +181,7 @@ class SimulatedVendor:
         granted = self._access.grant(read(exchange.request.body))
         await exchange.answer(200, json.dumps(granted).encode(), headers=(("Cache-Control", "no-store"),))
 
-    def _begin(self, prompt: str, asked: Asked) -> Turn:
+    def _begin(self, prompt: str, asked: Asked) -> SimulatedTurn:
         """The turn that a start gets. Raises HTTPError where its prompt names what is not."""
         try:
             turn = self._turns.start(prompt)
@@ -190,7 +190,7 @@ class SimulatedVendor:
         self._note(asked, turn)
         return turn
 
-    def _note(self, asked: Asked, turn: Turn) -> None:
+    def _note(self, asked: Asked, turn: SimulatedTurn) -> None:
         """A request belongs to this turn."""
         asked.stream, asked.turn, asked.attempt = turn.stream.name, turn.number, turn.requests
         turn.requests += 1
@@ -207,7 +207,7 @@ class SimulatedVendor:
         said = "the simulator was told to refuse this"
         raise HTTPError(refusal.status, f"status_{refusal.status}", said, headers=_retry_after(refusal))
 
-    def _dropped(self, exchange: Exchange, asked: Asked, turn: Turn, drop: Drop) -> None:
+    def _dropped(self, exchange: Exchange, asked: Asked, turn: SimulatedTurn, drop: Drop) -> None:
         """An answer was broken off as the faults say."""
         asked.ended = drop.how
         self.counts[f"drop_{drop.how}"] += 1

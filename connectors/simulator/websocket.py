@@ -1,7 +1,7 @@
 """The server's end of one WebSocket (RFC 6455), with a hand on every byte.
 
 Rules
-- The hand-shake is an HTTP request like any other (http.py), so it can be refused, delayed and cut like one.
+- The handshake is an HTTP request like any other (http.py), so it can be refused, delayed and cut like one.
 - Frames are made and read by websockets' protocol without I/O. Pings and closes of the client are answered at once.
 - What the client says is kept to a bound; a client that closes or goes cancels its handler, as http.py has it.
 """
@@ -40,7 +40,7 @@ class WebSocket:
 
     @classmethod
     async def accept(cls, exchange: Exchange) -> WebSocket:
-        """Answer the hand-shake (status 101). Raises HTTPError 400, 405 or 426 where it is none."""
+        """Answer the handshake (status 101). Raises HTTPError 400, 405 or 426 where it is none."""
         headers = exchange.request.headers
         if exchange.request.method != "GET":
             raise HTTPError(405, "method_not_allowed", "open it by GET", headers=(("Allow", "GET"),))

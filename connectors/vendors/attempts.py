@@ -7,7 +7,7 @@ Rules
   before it is made.
 - 429 answers count by themselves (`refusals`); everything else that can be tried again counts as a restart, whose
   number survives a restart of the job. A Retry-After beyond the total of `refusals` gives the turn up in any case.
-- Where tokens come, the back-off between restarts begins anew; how many there may be does not.
+- Where tokens come, the back-off between restarts begins again; how many there may be does not.
 - A restart of the job itself is no fault of the vendor's and does not count; but a turn that saw `MAX_RESUMED` of
   them in a row, with no frame between, is given up.
 - An account's requests start one after the other, as its limiter allows.

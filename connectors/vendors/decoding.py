@@ -177,7 +177,7 @@ class Decoder:
 
 
 class _Object:
-    """Follows the text of a JSON object, piece by piece, to see its end without parsing it anew each time.
+    """Follows the text of a JSON object, piece by piece, to see its end without parsing it again each time.
 
     In what is no JSON, an end may be seen anywhere, or none.
     """

@@ -6,7 +6,7 @@ Rules
 - It is refreshed `early` seconds before it expires. If that fails while it is still good, it is used.
 - After a 401 the token is refreshed and the request sent again, once. Many requests that were
   refused with the same token cause one refresh.
-- A refusal that no retry can mend is CredentialsError and says what to change; the rest is HttpError.
+- A refusal that no retry can fix is CredentialsError and says what to change; the rest is HttpError.
 - A failed call is not repeated within `pause` seconds: all who ask meanwhile get its error.
 """
 
@@ -79,7 +79,7 @@ class ClientCredentials(Auth):
         self._error_until = 0.0
 
     async def token(self) -> str:
-        """A token that is good now. For hand-shakes that are not HTTP requests of `Client`."""
+        """A token that is good now. For handshakes that are not HTTP requests of `Client`."""
         if self._token and self._clock() < self._refresh_at:
             return self._token
         try:

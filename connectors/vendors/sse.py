@@ -1,12 +1,13 @@
 """What vendors over Server-Sent Events share: one account's client, and one turn's requests to it.
 
 Rules
-- A vendor says what to ask (`request`), how its frames are read (`decoder`) and how a refusal is mended (`remedy`);
+- A vendor says what to ask (`request`), how its frames are read (`decoder`) and how a refusal is fixed (`remedy`);
   all else is here.
 - A finishing frame and the turn's `close` are one write. An answer that its decoder calls `complete` is whole whatever
   ends the connection, the server's silence too.
 - A stream that breaks, idles or ends before its answer does is asked for again, `max_restarts` times a turn, with
-  back-off (attempts.py): from its last id where the vendor continues, else anew, and then only if no token had come.
+  back-off (attempts.py): from its last id where the vendor continues, else from the start, and then only if no token
+  had come.
 - 401 refreshes an access token, where there is one, and tries once more; so does one later attempt of the turn. 429
   waits as it is told, `max_retries` times in a row, and slows the whole account down. 408, 409, 425 and 5xx are asked
   again, unless `x-should-retry` says otherwise; other 4xx, an `error` event, a message that says the vendor failed, and

@@ -5,7 +5,7 @@ Rules
   journals, the logs, the spool, the database. So the copy is as after a kill at the moment of the first, with some of
   the log ahead: the flow says again what it said, and every part knows what it has already.
 - A store is copied by SQLite's own means, which give one moment of it. The logs' files are opened before that and read
-  after it, so that none can go in between. A journal that is merged meanwhile is copied anew. Whole lines only.
+  after it, so that none can go in between. A journal that is merged meanwhile is copied again. Whole lines only.
 - The database is held open for reading while it is copied, which keeps landers out; what they landed before is in it,
   and in the spool's copy perhaps too, where the ledger hides it.
 - It is made beside the target and put in its place when all is synced: whole or not at all. Files are 0600.

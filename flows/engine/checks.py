@@ -1,7 +1,7 @@
 """What a start looks at before it begins, and what `tokenweir doctor` prints of it: one list for both.
 
 Rules
-- A finding is of a level: `ok`, `note` (a start deals with it by itself) or `mend` (a start is refused, or loses
+- A finding is of a level: `ok`, `note` (a start deals with it by itself) or `error` (a start is refused, or loses
   something; the finding says the remedy).
 - What is `refused` ends a start with exactly these words, before anything is opened.
 - It only reads, and quickly: a log and its journals are looked at by their ends. Where a finding names a file it never
@@ -30,7 +30,7 @@ from flows.engine import store
 from flows.moderation.plan import plan_of
 from flows.settings import Settings
 
-Level = Literal["ok", "note", "mend"]
+Level = Literal["ok", "note", "error"]
 
 SEGMENT = re.compile(r"(delivery-.+)-(\d{8,})\.jsonl")
 JOURNALS = {"deliver": "delivery", **registry.journals()}
@@ -58,7 +58,7 @@ def of_settings(settings: Settings, detectors: Container[str] = ()) -> Iterator[
     try:
         check_settings(settings, detectors)
     except SettingsError as error:
-        yield Finding("mend", "settings", str(error), refused=True)
+        yield Finding("error", "settings", str(error), refused=True)
     else:
         yield Finding("ok", "settings", "a start takes them")
 
@@ -86,7 +86,7 @@ def of_lane(data_dir: Path, lane: str) -> Iterator[Finding]:
     folder = data_dir / "log" / lane
     log = str(folder.relative_to(data_dir))
     if (found := Identity(folder).refusal()) is not None:
-        yield Finding("mend", log, found, refused=True)
+        yield Finding("error", log, found, refused=True)
     reader: LogReader | None = None
     if any(path.stat().st_size for path in folder.glob("*.jsonl")):  # an only file that is empty was never used
         try:
@@ -94,11 +94,11 @@ def of_lane(data_dir: Path, lane: str) -> Iterator[Finding]:
             numbers = [number for number, _ in reader.files]
             if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
                 what = "a file in the middle is missing; restore it, or move the files before it away"
-                yield Finding("mend", log, what, refused=True)
+                yield Finding("error", log, what, refused=True)
             if whole_length(reader.files[-1][1]):  # else it was begun by a process that was killed then
                 LogReader(reader.files[-1][1])
         except InputError as error:
-            yield Finding("mend", log, str(error), refused=True)
+            yield Finding("error", log, str(error), refused=True)
     yield from _recovery(data_dir, lane, reader)
 
 
@@ -106,7 +106,7 @@ def _rights(data_dir: Path) -> Iterator[Finding]:
     for path in private.ours(data_dir, registry.journals().values()):
         if not os.access(path, os.R_OK | os.W_OK) and path.exists():
             what = "this user may not write it; give it to the job's user"
-            yield Finding("mend", str(path.relative_to(data_dir)), what, refused=True)
+            yield Finding("error", str(path.relative_to(data_dir)), what, refused=True)
 
 
 def _recovery(data_dir: Path, lane: str, reader: LogReader | None) -> Iterator[Finding]:
@@ -115,12 +115,12 @@ def _recovery(data_dir: Path, lane: str, reader: LogReader | None) -> Iterator[F
     where = str(folder.relative_to(data_dir))
     try:
         if found := store.differences(folder):
-            yield Finding("mend", where, store.refusal(folder, found), refused=True)
+            yield Finding("error", where, store.refusal(folder, found), refused=True)
         states = store.states(folder)
         if not found and states and (found := store.differences_of(states)):
-            yield Finding("mend", where, store.refusal(folder, found), refused=True)
+            yield Finding("error", where, store.refusal(folder, found), refused=True)
     except DataDirError as error:
-        yield Finding("mend", where, str(error), refused=True)
+        yield Finding("error", where, str(error), refused=True)
         return
     if states is None:
         yield Finding("note", where, "no recovery store: a start reads the whole log again")
@@ -133,7 +133,7 @@ def _recovery(data_dir: Path, lane: str, reader: LogReader | None) -> Iterator[F
         newest = max((file.segment for file in _segments(data_dir) if file.lane == lane), default=0)
         if newest < state.get("segment", 0):
             yield Finding(
-                "mend",
+                "error",
                 "spool",
                 f"segments of lane {lane} are missing, and what was not landed of them is in no table; move {where} "
                 "away, and the whole log is measured again (each row counts once)",
@@ -148,7 +148,7 @@ def _log_has(state: store.State | None, reader: LogReader | None, where: str) ->
     end = reader.end() if reader else Position(0, 0)
     if position > end:
         yield Finding(
-            "mend",
+            "error",
             where,
             f"the log ends before the position that the recovery store remembers (file {position.file}, byte "
             f"{position.offset}), which is beyond the log's end: it was replaced or lost its end; restore it, or move "
@@ -157,7 +157,7 @@ def _log_has(state: store.State | None, reader: LogReader | None, where: str) ->
         )
     elif reader is not None and position < reader.begin():
         yield Finding(
-            "mend",
+            "error",
             where,
             f"the log begins after the position that the recovery store remembers (file {position.file}): it lost its "
             "beginning; restore it, or move the recovery folder away to read what is left again",
@@ -176,11 +176,11 @@ def _journal_has(folder: Path, lane: str, state: store.State, where: str) -> Ite
             read_header(path, lane, number)
             newest = number, measure(path)[1] if number == segments[-1][0] else 0
     except TokenweirError as error:
-        yield Finding("mend", where, str(error), refused=True)
+        yield Finding("error", where, str(error), refused=True)
         return
     if (state.get("segment", 0), state.get("offset", 0)) > newest:
         yield Finding(
-            "mend",
+            "error",
             where,
             "the delivery journal is shorter than the recovery store says; restore the journal, or move "
             f"recovery/{lane} away to deliver from the log",

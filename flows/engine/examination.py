@@ -48,7 +48,7 @@ def examine(data_dir: Path, desktops: Collection[str] | None = None) -> list[Fin
     findings: list[Finding] = []
     names = {path.name for part in ("log", "recovery") for path in (data_dir / part).glob("[!.]*") if path.is_dir()}
     if not names:
-        findings.append(Finding("note", "log", "no log: a start begins anew"))
+        findings.append(Finding("note", "log", "no log: a start begins again"))
     for lane in sorted(names):
         refusals = [each for each in of_lane(data_dir, lane) if each not in findings]
         told = {each.what for each in refusals}
@@ -72,7 +72,7 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
         reader = LogReader(folder)
     except InputError as error:
         if any(folder.glob("*.jsonl")):
-            yield Finding("mend", where, str(error), refused=True)
+            yield Finding("error", where, str(error), refused=True)
         return
     torn = _torn_bytes(reader.files[-1][1])
     if torn:
@@ -95,7 +95,7 @@ def _lane(data_dir: Path, folder: Path) -> Iterator[Finding]:
             if end > begin:
                 turns.feed(record)
     except InputError as error:
-        yield Finding("mend", where, str(error))
+        yield Finding("error", where, str(error))
         return
     yield Finding("ok", where, f"{len(reader.files)} files of {reader.header.vendor}, {records} records")
     if turns.open:
@@ -113,7 +113,7 @@ def _store(data_dir: Path, lane: str) -> Iterator[Finding]:
     try:
         store.states(folder, thorough=True)
     except DataDirError as error:
-        yield Finding("mend", str(folder.relative_to(data_dir)), str(error), refused=True)
+        yield Finding("error", str(folder.relative_to(data_dir)), str(error), refused=True)
 
 
 def _clock(reader: LogReader, last: int | None) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _journals(
             yield from _journal(where, name.removeprefix("delivery-"), folder.name, dict(segments), desktops)
         except DataDirError as error:
             if str(error) not in told:
-                yield Finding("mend", where, str(error), refused=True)
+                yield Finding("error", where, str(error), refused=True)
         except FileNotFoundError:
             yield Finding("note", where, "a job begins a new segment now: ask again")
 
@@ -168,7 +168,7 @@ def _journal(
             yield Finding("note", where, f"{count} messages wait for the desktop {to!r}{since}: a start sends them")
         else:
             what = f"{count} messages wait for the desktop {to!r}{since}, and the settings have no such desktop"
-            yield Finding("mend", where, f"{what}: add [desktops.{to}], and the next start sends them")
+            yield Finding("error", where, f"{what}: add [desktops.{to}], and the next start sends them")
 
 
 def _moment(at: int) -> str:
@@ -183,7 +183,7 @@ def _metrics(data_dir: Path) -> Iterator[Finding]:
         yield Finding("ok", "spool", f"{len(waiting)} files wait to be landed")
         if unreadable:
             yield Finding(
-                "mend", "spool/unreadable", f"{len(unreadable)} files could not be landed: the disk is failing"
+                "error", "spool/unreadable", f"{len(unreadable)} files could not be landed: the disk is failing"
             )
     if not database.exists():
         yield Finding("note", "metrics.duckdb", "no database: a start makes it")
@@ -196,9 +196,9 @@ def _metrics(data_dir: Path) -> Iterator[Finding]:
         if "lock" in str(error).lower():
             yield Finding("note", "metrics.duckdb", "another process writes it now")
         else:
-            yield Finding("mend", "metrics.duckdb", "it cannot be read; restore it, or move it away for a new one")
+            yield Finding("error", "metrics.duckdb", "it cannot be read; restore it, or move it away for a new one")
     except duckdb.Error:
-        yield Finding("mend", "metrics.duckdb", "it is no database of ours; restore it, or move it away for a new one")
+        yield Finding("error", "metrics.duckdb", "it is no database of ours; restore it, or move it away for a new one")
 
 
 def _rights(data_dir: Path) -> Iterator[Finding]:
@@ -211,7 +211,7 @@ def _rights(data_dir: Path) -> Iterator[Finding]:
         more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
         if part in TEXT:
             what = "others may read it, and it holds customers' text; chmod -R go= it (a start does so, too)"
-            yield Finding("mend", paths[0] + more, what)
+            yield Finding("error", paths[0] + more, what)
         else:
             yield Finding("note", paths[0] + more, "others may read it until the next start")
 
@@ -219,7 +219,7 @@ def _rights(data_dir: Path) -> Iterator[Finding]:
 def _space(data_dir: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(data_dir).free
     if free < LOW_DISK:
-        yield Finding("mend", ".", f"{free >> 20} MB are free on the disk: sessions may be refused; make room")
+        yield Finding("error", ".", f"{free >> 20} MB are free on the disk: sessions may be refused; make room")
     else:
         yield Finding("ok", ".", f"{free >> 20} MB are free on the disk")
 

@@ -1,8 +1,8 @@
 """The Bytewax steps over the cores: reassemble, window, moderate, measure.
 
 Rules
-- An item is (shard key, (events in order of time, mark)); every step hands on the same shape, and the mark comes
-  after all that it caused. Each step runs one `Shard` per key; nothing here knows a rule of the domain.
+- An item is (shard key, (events in order of time, watermark)); every step hands on the same shape, and the watermark
+  comes after all that it caused. Each step runs one `Shard` per key; nothing here knows a rule of the domain.
 - No clock, no network, no thread. Bytewax's timers are never used; the end of the input is not the end of a turn.
 - Step ids are names in the recovery store: never rename them.
 """
@@ -29,7 +29,7 @@ from flows.steps.base import Core
 from flows.steps.events import Released
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows
 
 Value: TypeAlias = tuple[Sequence[Any], int]
@@ -68,7 +68,7 @@ def build(
     windows = _step("moderate", text, lambda opened: _release(vendor, settings, policies, opened))
     shown = vendor.shown_chars(settings.of(vendor))
     told_by = next(iter(vendor.journals), "measure")
-    measured = _step("measure", windows, lambda opened: Session(vendor.name, opened, shown, told_by))
+    measured = _step("measure", windows, lambda opened: Totals(vendor.name, opened, shown, told_by))
     _send("take_messages", measured, _messages, messages)
     _send("take_rows", measured, _rows, rows)
     _send("take_dialog_updates", measured, _updates, updates)
@@ -83,10 +83,12 @@ class ShardLogic(StatefulBatchLogic[Value, Value, dict[str, Any]]):
         self._shard = shard
 
     def on_batch(self, values: list[Value]) -> tuple[list[Value], bool]:
-        return [(self._shard.feed(events, mark), mark) for events, mark in values], StatefulBatchLogic.RETAIN
+        return [
+            (self._shard.feed(events, watermark), watermark) for events, watermark in values
+        ], StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[Value], bool]:
-        """A stop is not an end: what is open waits for the next run, or for the log's last mark."""
+        """A stop is not an end: what is open waits for the next run, or for the log's last watermark."""
         return [], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Rules
 - A turn's events come together and in order of time; between turns there is no order, for none is another's business.
-- They and the core's own deadlines are merged by time. A deadline fires when an event of its turn or the mark has a `t`
-  strictly greater, and what it gives carries the deadline's `t`.
+- They and the core's own deadlines are merged by time. A deadline fires when an event of its turn or the watermark has
+  a `t` strictly greater, and what it gives carries the deadline's `t`.
 - A core is made at its turn's `open` and dropped after its `close`, or when it no longer `lingers` after that.
 - A core that raises ends its own turn: a dead letter, a close with reason `failed`, and silence after it.
   What reaches no open turn becomes a dead letter too, one a turn (`MAX_IGNORED` such turns are remembered).
@@ -29,7 +29,7 @@ MAX_IGNORED = 10_000
 MAX_TOUCHED = 128
 
 
-class _Turn:
+class _OpenTurn:
     """An open turn's core, the record that opened it, and the earliest deadline of it in the heap."""
 
     __slots__ = ("_head", "closed", "core", "kept", "opened", "scheduled")
@@ -58,15 +58,15 @@ class Shard:
     def __init__(self, step: str, make: Callable[[Record], Core]) -> None:
         self._step = step
         self._make = make
-        self._turns: dict[tuple[str, int], _Turn] = {}
+        self._turns: dict[tuple[str, int], _OpenTurn] = {}
         self._deadlines: list[tuple[int, str, int]] = []
         self._ignored: dict[tuple[str, int], None] = {}
-        self._touched: dict[_Turn, None] = {}
+        self._touched: dict[_OpenTurn, None] = {}
 
-    def feed(self, events: Iterable[Event], mark: int) -> list[Output]:
-        """Take events, each turn's in order of time, then let time pass to `mark`."""
+    def feed(self, events: Iterable[Event], watermark: int) -> list[Output]:
+        """Take events, each turn's in order of time, then let time pass to `watermark`."""
         out: list[Output] = []
-        turn: _Turn | None = None
+        turn: _OpenTurn | None = None
         for event in events:
             if turn is None or turn.opened.n != event.n or turn.opened.s != event.s:
                 if turn is not None:
@@ -76,8 +76,8 @@ class Shard:
                 turn = None
         if turn is not None:
             self._settle(turn)
-        if self._deadlines and self._deadlines[0][0] < mark:
-            self._expire(mark, out)
+        if self._deadlines and self._deadlines[0][0] < watermark:
+            self._expire(watermark, out)
         while len(self._touched) > MAX_TOUCHED:
             oldest = next(iter(self._touched))
             oldest.snapshot()
@@ -101,7 +101,7 @@ class Shard:
             begin = stream.tell()
             version, t, s, n, d = pickle.load(stream)
             opened = Record(t, s, n, OPEN, d=d)
-            turn = self._turns[s, n] = _Turn(opened, self._make(opened))
+            turn = self._turns[s, n] = _OpenTurn(opened, self._make(opened))
             core = turn.core
             turn.closed, core_data = pickle.load(stream)
             if version in core.reads:
@@ -120,7 +120,7 @@ class Shard:
                 "lost: the whole log is read again)"
             )
 
-    def _turn_of(self, event: Event, out: list[Output]) -> _Turn | None:
+    def _turn_of(self, event: Event, out: list[Output]) -> _OpenTurn | None:
         """The event's turn, made now if this opens it; None where there is none."""
         key = (event.s, event.n)
         turn = self._turns.get(key)
@@ -131,14 +131,14 @@ class Shard:
                 return None
             assert isinstance(event, Record)
             try:
-                turn = self._turns[key] = _Turn(event, self._make(event))
+                turn = self._turns[key] = _OpenTurn(event, self._make(event))
             except Exception as error:
                 self._refuse(event, error, out)
                 return None
         self._touch(turn)
         return turn
 
-    def _take(self, turn: _Turn, event: Event, out: list[Output]) -> bool:
+    def _take(self, turn: _OpenTurn, event: Event, out: list[Output]) -> bool:
         """Let the turn's time pass to the event, then feed it; False where that is the last of the turn."""
         core = turn.core
         try:
@@ -175,11 +175,11 @@ class Shard:
                     continue
             self._settle(turn)
 
-    def _touch(self, turn: _Turn) -> None:
+    def _touch(self, turn: _OpenTurn) -> None:
         turn.kept = None
         self._touched[turn] = None
 
-    def _settle(self, turn: _Turn) -> None:
+    def _settle(self, turn: _OpenTurn) -> None:
         """Drop what is over; note the deadline of the rest.
 
         A deadline that moved back keeps its old entry, which finds the new one when its time comes.

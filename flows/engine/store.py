@@ -32,7 +32,7 @@ from flows.sentences import splitter
 from flows.steps.base import Core
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows
 
 REMEDY = "nothing is lost: the whole log is read again"
@@ -41,7 +41,7 @@ CORES: dict[str, type[Core]] = {
     "reassembly": Reassembly,
     "windows": Windows,
     "release": Release,
-    "session": Session,
+    "session": Totals,
 }
 
 VERSIONS = {

@@ -56,7 +56,9 @@ def disguise(records: Iterable[Record], vendor: Vendor, policies: Policies, fake
         turn = [before[place] for place in places]
         opened = next((record for record in turn if record.k == OPEN), None)
         if opened is not None:
-            for place, record in zip(places, _Turn(turn, vendor, policies.of(opened), fakes).disguised(), strict=True):
+            for place, record in zip(
+                places, _Disguised(turn, vendor, policies.of(opened), fakes).disguised(), strict=True
+            ):
                 after[place] = record
     yield from after
 
@@ -110,7 +112,7 @@ class _Attempt:
         return True
 
 
-class _Turn:
+class _Disguised:
     def __init__(self, records: Sequence[Record], vendor: Vendor, policy: Policy, fakes: Fakes) -> None:
         self._records = records
         self._vendor = vendor

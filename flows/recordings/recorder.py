@@ -62,7 +62,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     fakes: dict[str, int] | None = None
 
 
-class Wish(msgspec.Struct, frozen=True):
+class KeepOptions(msgspec.Struct, frozen=True):
     """How to record. Raises InputError for a sample that is none."""
 
     sample: float = 1.0
@@ -74,14 +74,16 @@ class Wish(msgspec.Struct, frozen=True):
             raise InputError("--sample is a share of the sessions: more than 0 and at most 1")
 
 
-def keep(source: Path, target: Path, settings: Settings, wish: Wish, *, now: datetime | None = None) -> list[Path]:
+def keep(
+    source: Path, target: Path, settings: Settings, options: KeepOptions, *, now: datetime | None = None
+) -> list[Path]:
     """Make recordings of a recording: one at `target`, or one a session in it if it is a folder. Returns them.
 
     A folder is what is one, or has no suffix of a recording. Raises InputError where a session cannot be disguised, or
     nothing be written.
     """
     with editing.writing(target):
-        return _keep_all(source, target, settings, wish, now)
+        return _keep_all(source, target, settings, options, now)
 
 
 def check_target(target: Path) -> None:
@@ -93,24 +95,24 @@ def check_target(target: Path) -> None:
             pass
 
 
-def _keep_all(source: Path, target: Path, settings: Settings, wish: Wish, now: datetime | None) -> list[Path]:
+def _keep_all(source: Path, target: Path, settings: Settings, options: KeepOptions, now: datetime | None) -> list[Path]:
     recorded = (now or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
     if _is_folder(target):
         with TemporaryDirectory() as folder:
             made = []
             for part in editing.split(source, Path(folder), from_zero=False):
-                made += _keep(part, target / part.name, settings, wish, recorded)
+                made += _keep(part, target / part.name, settings, options, recorded)
             return made
-    return _keep(source, target, settings, wish, recorded)
+    return _keep(source, target, settings, options, recorded)
 
 
-def keep_job(source: LiveSource, target: Path, settings: Settings, wish: Wish) -> list[Path]:
+def keep_job(source: LiveSource, target: Path, settings: Settings, options: KeepOptions) -> list[Path]:
     """The same of what a job that has ended saw. Raises InputError."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "job.jsonl"
         with editing.writing(Path(folder)):
             source.record(whole)
-        return keep(whole, target, settings, wish)
+        return keep(whole, target, settings, options)
 
 
 def _is_folder(target: Path) -> bool:
@@ -129,12 +131,12 @@ def settings_hash(settings: Settings) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
-def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: str) -> list[Path]:
+def _keep(source: Path, target: Path, settings: Settings, options: KeepOptions, recorded: str) -> list[Path]:
     reader = LogReader(source)
     records: Iterable[Record] = (
-        record for record, _ in reader.read() if not record.s or is_sampled(record.s, wish.sample)
+        record for record, _ in reader.read() if not record.s or is_sampled(record.s, options.sample)
     )
-    fakes = Fakes(target.name) if wish.fake_pii else None
+    fakes = Fakes(target.name) if options.fake_pii else None
     if fakes is not None:
         records = disguise(records, vendor_of(source), Policies(settings, lists_beside(source)), fakes)
     kept = list(records)
@@ -143,7 +145,7 @@ def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: 
         return []
     target.parent.mkdir(parents=True, exist_ok=True)
     editing.copy_lists(source, target)
-    note = reader.header.note + (" Personal data replaced by fakes." if wish.fake_pii else "")
+    note = reader.header.note + (" Personal data replaced by fakes." if options.fake_pii else "")
     write_recording(target, msgspec.structs.replace(reader.header, note=note.strip()), kept)
     manifest = Manifest(
         vendor=reader.header.vendor,
@@ -154,8 +156,8 @@ def _keep(source: Path, target: Path, settings: Settings, wish: Wish, recorded: 
         sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
         settings=settings_hash(settings),
         versions={**_installed(), "python": platform.python_version()},
-        why=wish.why,
-        sample=wish.sample,
+        why=options.why,
+        sample=options.sample,
         fakes=fakes.counts if fakes is not None else None,
     )
     beside = target.with_name(target.name.removesuffix(".zst").removesuffix(".jsonl") + MANIFEST)

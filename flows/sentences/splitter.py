@@ -9,7 +9,7 @@ Rules
 - The cost of a token does not grow with the text: text without a candidate is put aside unread, and a rule never looks
   back further than `LOOK_BACK`, nor ahead further than a word behind `BLANKS` of white space.
 - White space behind a sentence belongs to it, unless the cut was already proved; then it opens the next piece.
-- There is no time-out and no limit of length here: that is windowing, and is done on top.
+- There is no timeout and no limit of length here: that is windowing, and is done on top.
 - Without a language the splitter finds it by the text's first words (`languages/detection.py`): at each place that it
   judges it looks at what came before that place, so this too is a matter of the text alone. Until then `UNKNOWN` holds.
 - Inline code (between backticks, in one line) holds no boundary.
@@ -341,7 +341,7 @@ def _compile(patterns: tuple[str, ...]) -> tuple[Any, ...]:
             re2.compile(pattern, options)
             compiled.append(re2.compile(f"(?:{pattern})$", options))
         except re2.error as e:
-            raise FieldError(f"flush_overrides[{i}]", f"is no RE2 pattern ({_reason(e)}): mend or remove it") from None
+            raise FieldError(f"flush_overrides[{i}]", f"is no RE2 pattern ({_reason(e)}): fix or remove it") from None
     return tuple(compiled)
 
 

@@ -7,7 +7,7 @@ Rules
 - Ids that count the turn's tokens say where a frame begins. Else the id of an earlier frame is a repetition, and so is
   what follows it up to the end of what was received; a new id is new text. The last id again is a repetition where
   ids are one a frame; where frames share one (vendors/resumption.py), it may be the rest of its frames, or all.
-- The id of an earlier frame whose text never came tells nothing: ids that begin anew with every connection do that.
+- The id of an earlier frame whose text never came tells nothing: ids that begin again with every connection do that.
 - While a frame to come may still tell, text that agrees waits: for `MAX_WAITING` frames, or to the turn's end.
 - Where a vendor that "repeats" is cut off in what is too short to tell, the next connection tells: one that is a
   repetition up to the end of what was received has that text again, behind or before that end. So it is shown once.

@@ -3,7 +3,7 @@
 Rules
 - Redact, then cut, then release. A window leaves when its end is proved and moderation's cut has passed it;
   a finding that crosses the end belongs to the window where it begins.
-- A time-out, and a token in mode "none", releases what moderation has let go; the suspect tail waits and begins
+- A timeout, and a token in mode "none", releases what moderation has let go; the suspect tail waits and begins
   the next window.
 - Messages are numbered from 0 in their turn, without a gap. A window that moderation emptied takes no number.
 - The turn's last message is `final`. Where all text had left before the end was known, an empty message says it;

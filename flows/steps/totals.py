@@ -30,7 +30,7 @@ MAX_SHOWN = 1_000_000
 class Tally(msgspec.Struct):
     """The turn's sums so far. Times are log time, None until they happen.
 
-    A new one comes last and has a default: so what an older version remembered is restored as it is, and `Session`
+    A new one comes last and has a default: so what an older version remembered is restored as it is, and `Totals`
     has only to say that it reads that version.
     """
 
@@ -50,7 +50,7 @@ class Tally(msgspec.Struct):
     tokens_doubtful: int = 0
 
 
-class Session(Core):
+class Totals(Core):
     """One turn's events, to the same events and their rows. `vendor` is the log's.
 
     told_by  the step that a row names where the summary has not all that was shown

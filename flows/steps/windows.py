@@ -213,7 +213,7 @@ class Windows(Core):
     def _close_full(self, t: int, out: list[Event]) -> None:
         """A full window goes where there is a place to cut; without one it waits, but not for ever."""
         most = self._settings.max_chars
-        tried = len(self._open) > most  # when it was a character shorter; looking anew at each would be quadratic
+        tried = len(self._open) > most  # when it was a character shorter; looking again at each would be quadratic
         length = best_cut(self._open) if not tried or may_have_place(self._open) else None
         if length is None and len(self._open) >= OVERFULL * most:
             length = len(self._open)
@@ -221,7 +221,7 @@ class Windows(Core):
             self._cut(t, length, MAX_CHARS, out)
 
     def _close_at(self, t: int, length: int, closed_by: ClosedBy, out: list[Event]) -> None:
-        """Close the window there, unless that is behind us, or leaves only white space or a crumb."""
+        """Close the window there, unless that is behind us, or leaves only white space or too little to show."""
         settings = self._settings
         least = settings.min_chars
         if self._first and settings.first_min_chars is not None:

@@ -2,7 +2,7 @@
 
     git worktree add /tmp/old bd86b48 && cd /tmp/old && python …/tests/directories/make.py OUT.tar.zst
 
-It runs with that commit's own modules. Left out is what every start makes anew, and metrics.duckdb, in which nothing
+It runs with that commit's own modules. Left out is what every start makes again, and metrics.duckdb, in which nothing
 was landed yet. What each desktop had received by then lies in the archive, too, as received.json.
 """
 

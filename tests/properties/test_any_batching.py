@@ -31,7 +31,7 @@ from flows.moderation import Moderator, Policy
 from flows.settings import Settings
 from flows.steps.reassembly import Reassembly
 from flows.steps.release import Release
-from flows.steps.totals import Session
+from flows.steps.totals import Totals
 from flows.steps.windows import Windows, WindowSettings
 
 pytestmark = pytest.mark.timeout(600)  # to shrink what failed takes a while
@@ -166,10 +166,10 @@ def batches_of(draw: st.DrawFn, records: Sequence[Record], end: int) -> list[Bat
 
 def dealt(batches: Iterable[Batch], end: int, patience: float = 0) -> list[Item]:
     """The batches as a source gives them; of the frames, this share is not urgent."""
-    sharder, chance = Sharder("w00", CREATED), random.Random(end)
+    sharder, rng = Sharder("w00", CREATED), random.Random(end)
     items = []
     for records, mark in batches:
-        urgent = [record.k != FRAME or chance.random() >= patience for record in records]
+        urgent = [record.k != FRAME or rng.random() >= patience for record in records]
         items += sharder.deal(records, mark, urgent=urgent)
     return items + sharder.deal((), end, last=True)
 
@@ -245,7 +245,7 @@ class Chain:
             Shard("reassemble", lambda _: Reassembly(Decoder())),
             Shard("split_sentences", lambda opened: Windows(HURRIED.window, opened)),
             Shard("moderate", lambda opened: Release(HURRIED.moderation, opened)),
-            Shard("measure", lambda opened: Session("cxone", opened)),
+            Shard("measure", lambda opened: Totals("cxone", opened)),
         ]
 
     def feed(self, events: Sequence[Any], mark: int) -> list[Any]:

@@ -101,7 +101,7 @@ FOUND = (
     ("both", "sh!+(44) 20 7123 4567 "),
     # Found before the limit on what is held was reached, or not, as the pieces came.
     (Policy(pii=("IP_ADDRESS",), max_hold_chars=12), "0.0.0.1\u04458\u00dfcABEzz"),
-    # What came up while these were mended.
+    # What came up while these were fixed.
     ("pii", "\u0ed7@x.de "),
     (pattern(r"a+\B", 4), "aaaaaaaaab"),
     (BLOCKING, "c k\u00e9 "),

@@ -50,11 +50,11 @@ print(reads)
 
 def run_to_its_end(directory: Path, lane: str, codes: list[int]) -> None:
     """Start the job, kill it at a random moment of its life, start it again; KILLS times, then let it end."""
-    chance = random.Random(lane)
+    rng = random.Random(lane)
     for attempt in range(KILLS + 1):
         job = subprocess.Popen([sys.executable, "-m", "tests.metrics_job", directory, lane, str(ITEMS)], cwd=ROOT)
         try:
-            job.wait(chance.uniform(0.5, 1.5) if attempt < KILLS else None)
+            job.wait(rng.uniform(0.5, 1.5) if attempt < KILLS else None)
         except subprocess.TimeoutExpired:
             job.kill()
         codes.append(job.wait())

@@ -185,13 +185,13 @@ def test_an_answer_that_a_kill_cut_ends_with_the_fallback(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("vendor", "kills"), [("cxone", 5), ("cognigy", 2)])
 def test_many_browsers_read_on_whenever_the_kills_come(vendor: str, kills: int, tmp_path: Path) -> None:
-    chance = random.Random(20261121)
+    rng = random.Random(20261121)
     whole = "".join(NEVER_TWICE).rstrip()
     with scene(tmp_path, vendor, names=20, tokens=NEVER_TWICE) as (scene_, service, restart), ExitStack() as reading:
         readers = {name: reading.enter_context(Reader(url_of(service, name))) for name in scene_.names}
         heard = 0
         for _ in range(kills):
-            heard += chance.randrange(5, 40)
+            heard += rng.randrange(5, 40)
             until(lambda heard=heard: sum(len(reader.events) for reader in readers.values()) >= heard)  # type: ignore[misc]  # mypy cannot see through a default
             restart()
         reading.close()
@@ -216,9 +216,9 @@ def test_an_answer_that_ended_before_the_kill_can_be_read_after_it(tmp_path: Pat
         assert late.events == reader.events[3:]
         status, told = service.ask("GET", "/sessions/s-0")
         assert (status, told["state"]) == (200, "done")
-        with Reader(told["stream_url"]) as anew:
+        with Reader(told["stream_url"]) as again:
             pass
-        assert anew.events == reader.events
+        assert again.events == reader.events
 
 
 def test_a_signed_url_is_good_for_the_next_process_too(tmp_path: Path) -> None:
@@ -253,11 +253,11 @@ def test_a_page_that_is_loaded_again_after_a_cut_answer_gets_a_new_one(tmp_path:
             reader.until_it_has(2)
             restart()
         scene_.until_whole()
-        with Reader(url_of(service)) as anew:
+        with Reader(url_of(service)) as again:
             pass
         holds(reader, "s-0", "error")
-        holds(anew, "s-0", "done", turn=1)
-        assert anew.text.rstrip() == WHOLE
+        holds(again, "s-0", "done", turn=1)
+        assert again.text.rstrip() == WHOLE
 
 
 def test_a_browser_whose_turn_had_said_nothing_yet_is_served(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Rules
 - Building it opens nothing and needs no credentials. Who uses it says so (`hold`) and lets go (`release`); the last to
-  let go closes it, and the next use would open it anew.
+  let go closes it, and the next use would open it again.
 - One token, and so one OAuth call, however many streams and dialog updates start at once.
 """
 

@@ -1,7 +1,7 @@
 """Which configuration each dialog has, and who may start a stream in it.
 
 Rules
-- The stream's hand-shake names no dialog (docs/vendors.md), so a stream gets the configuration that the gateway
+- The stream's handshake names no dialog (docs/vendors.md), so a stream gets the configuration that the gateway
   has at that moment. Therefore one start at a time in a dialog: from before its configuration is put until its socket
   is open, first come first served. Different dialogs start side by side; where the gateway knows only the account's
   latest configuration, they have to take turns too (`one_at_a_time`). Each process orders its own starts only.
@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 
 
-class Turnstile:
+class KeyedLock:
     """One at a time for every name, in order of arrival. Names nobody waits for cost nothing."""
 
     def __init__(self) -> None:
@@ -42,14 +42,14 @@ class Dialogs:
     """The dialogs of one account."""
 
     def __init__(self, *, max_dialogs: int, one_at_a_time: bool = False) -> None:
-        self._turnstile = Turnstile()
+        self._starting = KeyedLock()
         self._standing: OrderedDict[str, bytes] = OrderedDict()
         self._max_dialogs = max_dialogs
         self._one_at_a_time = one_at_a_time
 
     def starting(self, dialog_id: str) -> contextlib.AbstractAsyncContextManager[None]:
         """Hold it from before the configuration until the socket is open."""
-        return self._turnstile.passing(self._name(dialog_id))
+        return self._starting.passing(self._name(dialog_id))
 
     def stands(self, dialog_id: str, configuration: bytes) -> bool:
         """Whether the gateway has just this configuration."""

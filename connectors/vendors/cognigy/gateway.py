@@ -196,7 +196,7 @@ class _Attempts(TurnAttempts):
             response = refused.response
             retry_after = response.headers.get("Retry-After")
             body = bytes(response.body or b"")
-            raise self._refusal("the stream's hand-shake", response.status_code, body, retry_after) from None
+            raise self._refusal("the stream's handshake", response.status_code, body, retry_after) from None
         except Exception as problem:
             raise self._unconnected(problem) from None
         try:

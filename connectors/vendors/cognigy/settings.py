@@ -30,7 +30,7 @@ class CognigySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     one_at_a_time            starts follow one another on the whole account, not only in a dialog: for a gateway
                              that gives a stream the account's latest configuration
     max_dialogs              whose configuration is remembered; one forgotten is configured again
-    connect_timeout          seconds for a hand-shake with its connection, for a token, and for a configuration
+    connect_timeout          seconds for a handshake with its connection, for a token, and for a configuration
     idle_timeout             seconds without a message after which a stream counts as timed out (0: never)
     overall_timeout          seconds for a turn, waits and new attempts included (0: no limit)
     max_reconnects           new attempts of one turn, in total, and only while no token has come

@@ -3,12 +3,12 @@
 Rules
 - It speaks the vendor's contract (docs/vendors.md) and refuses what the contract does not allow, with a
   status and a line of JSON that says why.
-- A hand-shake names no dialog: it belongs to the dialog that was configured last. Without any, it is refused (409).
+- A handshake names no dialog: it belongs to the dialog that was configured last. Without any, it is refused (409).
   A stream whose name is the dialog's id is what that dialog gets, else turns.py says. With `first_message` the
   client's first message decides, by its `prompt` and its `dialog_id`.
-- No continuation exists: a new hand-shake for a turn whose tokens had begun to come is a new turn.
+- No continuation exists: a new handshake for a turn whose tokens had begun to come is a new turn.
 - Faults come from faults.py; those with on=token, on=config and on=dialog hold for the gateway as a whole, and so do
-  refusals of hand-shakes where the first message decides.
+  refusals of handshakes where the first message decides.
 - What was asked is remembered without secrets and without prompts, in bounded lists; variables are kept as they came.
 """
 
@@ -24,7 +24,7 @@ import msgspec
 from connectors.simulator.corpus import Corpus
 from connectors.simulator.http import Dropped, Exchange, HTTPError
 from connectors.simulator.playing import break_off, play
-from connectors.simulator.turns import Turn
+from connectors.simulator.turns import SimulatedTurn
 from connectors.simulator.vendor import Asked, SimulatedVendor, read_json
 from connectors.simulator.websocket import WebSocket
 from connectors.vendors.cognigy.simulated_answer import Messages
@@ -108,7 +108,7 @@ class SimulatedCognigy(SimulatedVendor):
         await exchange.answer(status, json.dumps({"dialog_id": dialog_id, "updated": len(given)}).encode())
 
     async def _stream(self, exchange: Exchange, asked: Asked) -> None:
-        """GET /api/v2/llm/stream: the hand-shake, and the stream after it."""
+        """GET /api/v2/llm/stream: the handshake, and the stream after it."""
         self._access.check(exchange.request)
         if "application/json" not in exchange.request.headers.get("accept", ""):
             raise HTTPError(406, "not_acceptable", "send Accept: application/json")
@@ -134,7 +134,7 @@ class SimulatedCognigy(SimulatedVendor):
         finally:
             self._keep_unbegun(prompt, turn, asked)
 
-    def _keep_unbegun(self, prompt: str, turn: Turn, asked: Asked) -> None:
+    def _keep_unbegun(self, prompt: str, turn: SimulatedTurn, asked: Asked) -> None:
         """A turn of which no token went out is what the next start of its prompt gets."""
         if asked.tokens == 0 and asked.ended != "finished":
             self._turns.again(prompt, turn)
@@ -155,7 +155,7 @@ class SimulatedCognigy(SimulatedVendor):
             return f"stream {dialog_id}"
         return dialog_id
 
-    async def _answer(self, exchange: Exchange, socket: WebSocket | None, asked: Asked, turn: Turn) -> None:
+    async def _answer(self, exchange: Exchange, socket: WebSocket | None, asked: Asked, turn: SimulatedTurn) -> None:
         """The stream, on a socket that is opened now unless it is open."""
         faults, drop = turn.progress.faults, turn.progress.drop
         answer = Messages(turn.stream, faults, self._pace, turn.number, 0, turn.answers)

@@ -1,7 +1,7 @@
 """The variables of Cognigy.AI's dialogs: Bytewax's way out to them. How they are posted: variables.py.
 
 Rules
-- An update is stored before the poster is woken, and posted until a 2xx is recorded, or it is given up (base.py of
+- An update is stored before the writer is woken, and posted until a 2xx is recorded, or it is given up (base.py of
   connectors/delivery).
 - An orderly end drains for `drain_timeout`; the rest stays stored, and `failure` says so.
 """
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from connectors.delivery.base import StoringSink
 from connectors.delivery.journal import SEGMENT_BYTES, Journal
-from connectors.delivery.ledger import DeliveryMemory
+from connectors.delivery.ledger import Ledger
 from connectors.delivery.outbox import Outbox
 from connectors.errors import DeliveryError
 from connectors.log.records import Summary
 from connectors.reactor import Reactor
 from connectors.vendors.cognigy.account import CognigyAccount
 from connectors.vendors.cognigy.settings import DialogSettings
-from connectors.vendors.cognigy.variables import TO, Poster, StoredUpdate, Tell
+from connectors.vendors.cognigy.variables import TO, OnDeadLetter, StoredUpdate, VariablesWriter
 
 
-class DialogSink(StoringSink[Summary, Poster]):
+class DialogSink(StoringSink[Summary, VariablesWriter]):
     """Posts `(key, [Summary, …])` to the dialog API.
 
     account         whose dialogs; give the gateway the same one, and they share a token
@@ -44,7 +44,7 @@ class DialogSink(StoringSink[Summary, Poster]):
         reactor: Reactor | Callable[[], Reactor],
         *,
         lanes: Sequence[str] = (),
-        on_dead_letter: Tell | None = None,
+        on_dead_letter: OnDeadLetter | None = None,
         segment_bytes: int = SEGMENT_BYTES,
         on_full: Callable[[], bool] | None = None,
     ) -> None:
@@ -53,12 +53,12 @@ class DialogSink(StoringSink[Summary, Poster]):
         self._settings = settings
         self._on_dead_letter = on_dead_letter
 
-    def open(self, journal: Journal) -> tuple[DeliveryMemory, Poster]:
+    def open(self, journal: Journal) -> tuple[Ledger, VariablesWriter]:
         settings = self._settings
-        poster = Poster(self._account, settings, self._on_dead_letter)
+        writer = VariablesWriter(self._account, settings, self._on_dead_letter)
         outbox = Outbox("ack", in_flight=settings.parallel, queue=settings.queue, keep=settings.keep)
-        memory = DeliveryMemory(journal, {TO: outbox}, ended_for=settings.remember, on_delivered=poster.count)
-        return memory, poster
+        ledger = Ledger(journal, {TO: outbox}, ended_for=settings.remember, on_delivered=writer.count)
+        return ledger, writer
 
     def named(self, item: Summary) -> tuple[str, StoredUpdate]:
         return TO, StoredUpdate.of(item)

@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from connectors.backoff import Backoff, BackoffSettings, parse_retry_after
-from connectors.delivery.ledger import DeliveryMemory, wall_clock
+from connectors.delivery.ledger import Ledger, wall_clock
 from connectors.delivery.outbox import Entry
 from connectors.delivery.segment import Delivered
 from connectors.errors import CredentialsError, DataDirError, SettingsError
@@ -32,7 +32,7 @@ from connectors.log.records import Summary
 from connectors.vendors.attempts import Gate
 from connectors.vendors.base import DeadLetter
 from connectors.vendors.cognigy.account import CognigyAccount
-from connectors.vendors.cognigy.dialogs import Turnstile
+from connectors.vendors.cognigy.dialogs import KeyedLock
 from connectors.vendors.cognigy.settings import SET_VARIABLES, DialogSettings
 
 TO: Final = "dialog"
@@ -44,7 +44,7 @@ READ_AGAIN_AFTER: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-Tell: TypeAlias = Callable[[DeadLetter], object]
+OnDeadLetter: TypeAlias = Callable[[DeadLetter], object]
 
 
 class StoredUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -89,22 +89,22 @@ class _PostError(Exception):
         self.retry_after = retry_after
 
 
-class Poster:
+class VariablesWriter:
     """What posts the stored updates. All but `count` runs on the reactor's thread."""
 
-    def __init__(self, account: CognigyAccount, settings: DialogSettings, on_dead_letter: Tell | None) -> None:
+    def __init__(self, account: CognigyAccount, settings: DialogSettings, on_dead_letter: OnDeadLetter | None) -> None:
         self.counts: Counter[str] = Counter()
         self._account = account
         self._settings = settings
         self._on_dead_letter = on_dead_letter
         self._gate = Gate()
-        self._turnstile = Turnstile()
+        self._locks = KeyedLock()
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, memory: DeliveryMemory) -> None:
-        self._memory = memory
+    async def start(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._account.hold()
         self._tasks = [asyncio.create_task(self._run()) for _ in range(self._settings.parallel)]
 
@@ -115,7 +115,7 @@ class Poster:
         """Wait until nothing is left, at most `drain_timeout`; then let go."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_timeout):
-                while self._memory.waiting(TO):
+                while self._ledger.waiting(TO):
                     self._settled.clear()
                     await self._settled.wait()
         for task in self._tasks:
@@ -135,7 +135,7 @@ class Poster:
     async def _run(self) -> None:
         while True:
             try:
-                entry = self._memory.take(TO)
+                entry = self._ledger.take(TO)
             except DataDirError as error:
                 log.error("%s; the updates stored in it wait", error)  # noqa: TRY400  # the error says it all
                 await asyncio.sleep(READ_AGAIN_AFTER)
@@ -158,7 +158,7 @@ class Poster:
             random.random,
             BackoffSettings(settings.retry_base, settings.retry_cap, settings.max_retries, settings.retry_total),
         )
-        async with self._turnstile.passing(update.dialog_id):
+        async with self._locks.passing(update.dialog_id):
             while True:
                 try:
                     await self._post(update)
@@ -171,7 +171,7 @@ class Poster:
                     self.counts["retried"] += 1
                     await asyncio.sleep(wait)
                 else:
-                    self._memory.acknowledge(TO, *entry.name)
+                    self._ledger.acknowledge(TO, *entry.name)
                     return
 
     async def _post(self, update: StoredUpdate) -> None:
@@ -210,10 +210,10 @@ class Poster:
             raise _PostError(f"status_{status}", final=True)
 
     def _give_up(self, entry: Entry, reason: str) -> None:
-        """Tell first: told twice after a crash is better than never."""
+        """Report first: twice after a crash is better than never."""
         self.counts["dead_letters"] += 1
         self._tell(entry.session_id, entry.turn, reason)
-        self._memory.settle(TO, entry, "unconfirmed")
+        self._ledger.settle(TO, entry, "unconfirmed")
 
     def _tell(self, session_id: str, turn: int, reason: str) -> None:
         log.warning("session %s: the dialog's variables could not be set (%s)", session_id, reason)

@@ -45,7 +45,7 @@ _PIECE_GAP = re.compile(r"[\u200b-\u200f\u2060\ufeff]{0,3}[ \u00a0._\-*~|][\u200
 _LETTERS_GAP = re.compile(r"[ \u00a0._\-*~|,/\u200b-\u200f\u2060\ufeff]{1,6}")
 _AFTER_LETTER = re.compile(r"(?<![^\W_])[b-hj-z][ \u00a0._\-*~|,/]{1,6}\Z", re.IGNORECASE)
 _APOSTROPHES = "'’"
-_MEMORY = 50_000  # entries of each memory of words seen; it starts anew when full
+_MEMORY = 50_000  # entries of each memory of words seen; it starts again when full
 _MARKS = " \n.,;:?()\"'"  # signs that belong to no word
 _MORE = -2
 

@@ -15,16 +15,16 @@ from connectors.metrics import open_metrics
 class Analyst:
     """Opens the metrics, keeps them open for a while, and lets go."""
 
-    def __init__(self, data_dir: Path, chance: random.Random) -> None:
+    def __init__(self, data_dir: Path, rng: random.Random) -> None:
         self._data_dir = data_dir
-        self._chance = random.Random(chance.random())
+        self._rng = random.Random(rng.random())
         self._open: Any = None
         self._next = time.monotonic() + 3
 
     def step(self) -> None:
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + self._chance.uniform(0.5, 4)
+        self._next = time.monotonic() + self._rng.uniform(0.5, 4)
         if self._open is not None:
             self.close()
         else:

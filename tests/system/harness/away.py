@@ -20,16 +20,16 @@ class Away:
     believed  whether every service knows that it acknowledges; before, one that loses what it had not shown stays
     """
 
-    def __init__(self, world: World, name: str, chance: random.Random, believed: Callable[[], bool]) -> None:
+    def __init__(self, world: World, name: str, rng: random.Random, believed: Callable[[], bool]) -> None:
         self._world = world
         self._name = name
         self._believed = believed
         self._losing = DESKTOPS[name].goes == "crashes"
         self._calm = self._losing
-        self._chance = random.Random(chance.random())
+        self._rng = random.Random(rng.random())
         self.absences = 0
         self._away = False
-        self._next = time.monotonic() + self._chance.uniform(1, 4)
+        self._next = time.monotonic() + self._rng.uniform(1, 4)
 
     def step(self) -> None:
         if time.monotonic() < self._next:
@@ -44,8 +44,8 @@ class Away:
             self._world.reactor.run(_call(self._world, self._name, self._losing))
             self._away = True
             self.absences += 1
-            span = (2.0, 4.0) if self._chance.random() < 0.2 else (0.05, 0.8)
-        self._next = time.monotonic() + self._chance.uniform(*span)
+            span = (2.0, 4.0) if self._rng.random() < 0.2 else (0.05, 0.8)
+        self._next = time.monotonic() + self._rng.uniform(*span)
 
     def close(self) -> None:
         """Come back, for good."""

@@ -25,12 +25,12 @@ FORGIVEN: Final = 10.0
 class Disk:
     """The folder `path` as a small disk. `close` leaves its files there, on the disk that it hides."""
 
-    def __init__(self, path: Path, chance: random.Random) -> None:
+    def __init__(self, path: Path, rng: random.Random) -> None:
         self.path = path
         self.periods = 0
-        self._chance = random.Random(chance.random())
+        self._rng = random.Random(rng.random())
         self._full_until: float | None = None
-        self._next = time.monotonic() + self._chance.uniform(3, 6)
+        self._next = time.monotonic() + self._rng.uniform(3, 6)
         self._was_full = 0.0
         path.mkdir(parents=True, exist_ok=True)
         self.mounted = not _mount("-t", "tmpfs", "-o", f"size={SIZE}", "tokenweir-harness", str(path))
@@ -47,10 +47,10 @@ class Disk:
         if self._full_until is not None:
             if now >= self._full_until:
                 self.make_room()
-                self._next = now + self._chance.uniform(8, 20)
+                self._next = now + self._rng.uniform(8, 20)
         elif now >= self._next and self._fill():
             self.periods += 1
-            self._full_until = now + self._chance.uniform(1, 3)
+            self._full_until = now + self._rng.uniform(1, 3)
 
     def make_room(self) -> None:
         if self._full_until is not None:

@@ -77,7 +77,7 @@ class Driver:
         sessions: list[Session],
         data_dir: Path,
         world: World,
-        chance: random.Random,
+        rng: random.Random,
         excused: Callable[[], bool],
     ) -> None:
         self.service = service
@@ -92,7 +92,7 @@ class Driver:
         self._share = plan.share(service.vendor)
         self._mid = Mid(data_dir / "log" / service.vendor)
         self._world = world
-        self._chance = random.Random(chance.random())
+        self._rng = random.Random(rng.random())
         self._excused = excused
         self._begun = 0
         self._ends = 0
@@ -155,19 +155,19 @@ class Driver:
         return sum(self._world.is_whole(each) or self.stored.is_done(each.name) for each in self.sessions)
 
     def _start(self) -> None:
-        unread = "console" in self._plan.features and self._chance.random() < UNREAD
+        unread = "console" in self._plan.features and self._rng.random() < UNREAD
         self._is_unread = unread
         self.unread += unread
         self.service.start(unread=unread)
-        self._early = self._chance.random() < EARLY
+        self._early = self._rng.random() < EARLY
         self._clock_from: float | None = time.monotonic() if self._early else None
         life = (0.1, 1.5) if self._early else UNREAD_FOR if unread else self._share.life
-        self._lives_for = self._chance.uniform(*life)
+        self._lives_for = self._rng.uniform(*life)
         self._noted = False
         self._stalled = False
 
     def _end(self) -> None:
-        if "stops" in self._plan.features and self._listens() and self._chance.random() < STOPPED:
+        if "stops" in self._plan.features and self._listens() and self._rng.random() < STOPPED:
             self._stop()
             return
         self.service.kill()

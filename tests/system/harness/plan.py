@@ -100,7 +100,7 @@ class Session(msgspec.Struct):
     """One session of the plan, and where it is shown.
 
     ids      the kind of the vendor's ids (streams.IDS)
-    repeats  whether its vendor begins anew with what it had sent
+    repeats  whether its vendor begins again with what it had sent
     last     begun only after the last restart
     """
 

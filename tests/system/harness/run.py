@@ -48,11 +48,11 @@ class Steps(Protocol):
 
 def run(plan: Plan, folder: Path, tell: Callable[[str], object] = lambda _: None) -> Report:
     """Run the plan in an empty folder."""
-    chance = random.Random(plan.seed)
-    corpus, sessions = sessions_of(plan, chance)
+    rng = random.Random(plan.seed)
+    corpus, sessions = sessions_of(plan, rng)
     report = Report(plan.seed, {vendor: [] for vendor in VENDORS})
     with contextlib.ExitStack() as stack:
-        disk = Disk(folder / "disk", chance) if "disk" in plan.features else None
+        disk = Disk(folder / "disk", rng) if "disk" in plan.features else None
         if disk:
             stack.callback(disk.close)
         data_dir = (disk.path if disk else folder) / "data"
@@ -62,15 +62,15 @@ def run(plan: Plan, folder: Path, tell: Callable[[str], object] = lambda _: None
             service = Service(vendor, _settings(plan, vendor, world, data_dir), folder / f"{vendor}.stderr")
             stack.callback(service.close)
             excused = partial(_excuses, disk)
-            drivers.append(Driver(service, plan, sessions[vendor], data_dir, world, chance, excused))
+            drivers.append(Driver(service, plan, sessions[vendor], data_dir, world, rng, excused))
         watched = drivers if "viewers" in plan.features else []
-        viewers = [Viewers(world, each.service, each.sessions, chance) for each in watched]
+        viewers = [Viewers(world, each.service, each.sessions, rng) for each in watched]
         away = [
-            Away(world, name, chance, partial(_all_know, drivers, name))
+            Away(world, name, rng, partial(_all_know, drivers, name))
             for name, each in DESKTOPS.items()
             if each.goes and "away" in plan.features
         ]
-        analyst = Analyst(data_dir, chance)
+        analyst = Analyst(data_dir, rng)
         begun = time.monotonic()
         _loop(plan, drivers, [*viewers, *away, analyst, *([disk] if disk else [])], report, tell)
         for each in (*away, analyst):

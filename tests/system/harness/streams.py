@@ -41,7 +41,7 @@ COUNTING_LIBERTIES: Final = (*LIBERTIES, "ids=both", "ids=data")
 SHORT_TOKENS: Final = 24
 
 
-def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, list[Session]]]:
+def sessions_of(plan: Plan, rng: random.Random) -> tuple[Corpus, dict[str, list[Session]]]:
     """The corpus that the vendors serve, and each vendor's sessions in the order in which they are begun."""
     streams: list[TokenStream] = []
     sessions: dict[str, list[Session]] = {vendor: [] for vendor in VENDORS}
@@ -53,13 +53,13 @@ def sessions_of(plan: Plan, chance: random.Random) -> tuple[Corpus, dict[str, li
         }
         share = plan.share(vendor)
         for number in range(share.sessions):
-            wanted = round(share.tokens * chance.uniform(0.8, 1.2))
-            desktop = chance.choices(list(places), [each.weight for each in places.values()])[0]
+            wanted = round(share.tokens * rng.uniform(0.8, 1.2))
+            desktop = rng.choices(list(places), [each.weight for each in places.values()])[0]
             if number == 0 and "crashes" in places:
                 wanted, desktop = SHORT_TOKENS, "crashes"  # a desktop that crashes waits for its first turn's end
-            _add(plan, vendor, f"{vendor}-{number}", wanted, desktop, chance, streams, sessions)
+            _add(plan, vendor, f"{vendor}-{number}", wanted, desktop, rng, streams, sessions)
         for desktop in places if "settled" in plan.features else ():
-            _add(plan, vendor, f"{vendor}-last-{desktop}", SHORT_TOKENS, desktop, chance, streams, sessions, last=True)
+            _add(plan, vendor, f"{vendor}-last-{desktop}", SHORT_TOKENS, desktop, rng, streams, sessions, last=True)
     return Corpus(streams), sessions
 
 
@@ -69,42 +69,42 @@ def _add(
     name: str,
     wanted: int,
     desktop: str,
-    chance: random.Random,
+    rng: random.Random,
     streams: list[TokenStream],
     sessions: dict[str, list[Session]],
     *,
     last: bool = False,
 ) -> None:
-    ids = "none" if chance.random() < WITHOUT else account_ids(plan)
+    ids = "none" if rng.random() < WITHOUT else account_ids(plan)
     if vendor == "cognigy" or "ids" not in plan.features:
         ids = "counting"
     varied = "texts" in plan.features and (vendor == "cognigy" or plan.resumes != "repeats")
-    kind = chance.choice(list(texts.KINDS)) if varied else "words"
-    tokens = texts.joined(plan.streams, wanted, chance) if plan.streams else texts.KINDS[kind](wanted, chance)
+    kind = rng.choice(list(texts.KINDS)) if varied else "words"
+    tokens = texts.joined(plan.streams, wanted, rng) if plan.streams else texts.KINDS[kind](wanted, rng)
     stream = TokenStream(name, tuple(tokens))
     streams.append(stream)
-    faults = "" if last else faults_of(vendor, ids, plan.resumes, chance, len(tokens))
+    faults = "" if last else faults_of(vendor, ids, plan.resumes, rng, len(tokens))
     prompt = f"stream {name}" + (f" with {faults}" if faults else "")
     sessions[vendor].append(Session(vendor, name, prompt, stream.text, desktop, ids, "repeat=" in faults, last))
 
 
-def faults_of(vendor: str, ids: str, resumes: Resumes, chance: random.Random, length: int) -> str:
+def faults_of(vendor: str, ids: str, resumes: Resumes, rng: random.Random, length: int) -> str:
     """What goes wrong with one stream beside the kills, and what ids it has."""
     if vendor == "cognigy":  # a break would be an interruption of its own
-        return chance.choice(("", "pack=3", "pieces=7", "stall=1@5", "heartbeat=0.3", "usage=each"))
-    places = sorted(chance.sample(range(length), 3))
-    breaks = [f"drop={chance.choice(BREAKS)}@{place}" for place in places[: chance.randrange(4)]]
-    if chance.random() < 0.1:
+        return rng.choice(("", "pack=3", "pieces=7", "stall=1@5", "heartbeat=0.3", "usage=each"))
+    places = sorted(rng.sample(range(length), 3))
+    breaks = [f"drop={rng.choice(BREAKS)}@{place}" for place in places[: rng.randrange(4)]]
+    if rng.random() < 0.1:
         breaks.append(f"drop=fin@{length // 3}:revoke")
     if ids == "none":
         breaks = []
-    storm = chance.choices(list(STORMS), list(STORMS.values()))[0]
-    liberty = chance.choice(COUNTING_LIBERTIES if ids == "counting" else LIBERTIES)
-    faults = [*breaks, storm, liberty, chance.choice(("", f"stall=1@{length // 2}")), IDS[ids]]
+    storm = rng.choices(list(STORMS), list(STORMS.values()))[0]
+    liberty = rng.choice(COUNTING_LIBERTIES if ids == "counting" else LIBERTIES)
+    faults = [*breaks, storm, liberty, rng.choice(("", f"stall=1@{length // 2}")), IDS[ids]]
     if resumes == "repeats":
         faults.append(f"repeat={OVERLAP}")
     elif resumes == "auto" and breaks and ids != "shared":
-        faults.append(f"repeat={chance.randrange(9)}")
+        faults.append(f"repeat={rng.randrange(9)}")
     return ",".join(filter(None, faults))
 
 

@@ -35,35 +35,35 @@ _ROWS: Final = ("| a | 0 | 0 |\n", "| b | 0 | 1 |\n", "| 10 | 10 | 10 |\n")
 _DIGITS: Final = ("0000 ", "1 1 1 1 ", "10, 10, 10, 10.\n", "555-555", "Code 4444 4444. ", "7", "7", "2 2. ")
 
 
-def words(wanted: int, chance: random.Random) -> list[str]:
+def words(wanted: int, rng: random.Random) -> list[str]:
     """About so many tokens of text in which no `ONCE` characters come twice."""
     tokens: list[str] = []
     text, seen = "", set[str]()
     while len(tokens) < wanted:
-        parts = ["".join(chance.choices(_SYLLABLES, k=chance.randrange(1, 4))) for _ in range(chance.randrange(4, 12))]
-        private = chance.choice(_PRIVATE).format(chance.randrange(1_000, 10_000), chance.choice(_SYLLABLES) * 2)
-        parts.insert(chance.randrange(len(parts)), private)
-        sentence = " ".join(parts).capitalize() + chance.choice((". ", "! ", "? ", ".\n", "。"))
+        parts = ["".join(rng.choices(_SYLLABLES, k=rng.randrange(1, 4))) for _ in range(rng.randrange(4, 12))]
+        private = rng.choice(_PRIVATE).format(rng.randrange(1_000, 10_000), rng.choice(_SYLLABLES) * 2)
+        parts.insert(rng.randrange(len(parts)), private)
+        sentence = " ".join(parts).capitalize() + rng.choice((". ", "! ", "? ", ".\n", "。"))
         longer = text[1 - ONCE :] + sentence
         pieces = [longer[at : at + ONCE] for at in range(len(longer) - ONCE + 1)]
         if len(set(pieces)) < len(pieces) or not seen.isdisjoint(pieces):
             continue
         seen.update(pieces)
         text += sentence
-        tokens += cut(sentence, chance)
+        tokens += cut(sentence, rng)
     return tokens
 
 
 def again(pieces: Sequence[str]) -> Callable[[int, random.Random], list[str]]:
     """A kind of text: some of these pieces, most of them several times in a row, with a few words between."""
 
-    def tokens_of(wanted: int, chance: random.Random) -> list[str]:
+    def tokens_of(wanted: int, rng: random.Random) -> list[str]:
         tokens: list[str] = []
         while len(tokens) < wanted:
-            piece = chance.choice(pieces)
-            tokens += cut(piece * chance.randrange(1, 5), chance)
-            if chance.random() < 0.2:
-                tokens += cut(f"\n{chance.choice(_SYLLABLES)} {chance.choice(_SYLLABLES)}.\n", chance)
+            piece = rng.choice(pieces)
+            tokens += cut(piece * rng.randrange(1, 5), rng)
+            if rng.random() < 0.2:
+                tokens += cut(f"\n{rng.choice(_SYLLABLES)} {rng.choice(_SYLLABLES)}.\n", rng)
         return tokens
 
     return tokens_of
@@ -77,19 +77,19 @@ KINDS: Final[dict[str, Callable[[int, random.Random], list[str]]]] = {
 }
 
 
-def cut(text: str, chance: random.Random) -> list[str]:
+def cut(text: str, rng: random.Random) -> list[str]:
     """A text in tokens of a few characters."""
     tokens: list[str] = []
     while text:
-        size = chance.randrange(1, 7)
+        size = rng.randrange(1, 7)
         tokens.append(text[:size])
         text = text[size:]
     return tokens
 
 
-def joined(streams: Sequence[Sequence[str]], wanted: int, chance: random.Random) -> list[str]:
+def joined(streams: Sequence[Sequence[str]], wanted: int, rng: random.Random) -> list[str]:
     """At least so many tokens: real streams, one behind the other."""
     tokens: list[str] = []
     while len(tokens) < wanted:
-        tokens += chance.choice(streams)
+        tokens += rng.choice(streams)
     return tokens

@@ -29,24 +29,24 @@ READS_FOR: Final = (0.05, 3.0)
 class Viewers:
     """Opens streams of one service's sessions. `seen` is what each viewer was shown."""
 
-    def __init__(self, world: World, service: Service, sessions: list[Session], chance: random.Random) -> None:
+    def __init__(self, world: World, service: Service, sessions: list[Session], rng: random.Random) -> None:
         self.seen: list[list[Event]] = []
         self._world = world
         self._service = service
         self._sessions = sessions
-        self._chance = random.Random(chance.random())
+        self._rng = random.Random(rng.random())
         self._next = time.monotonic() + 1
 
     def step(self) -> None:
         if time.monotonic() < self._next or not self._service.address:
             return
-        self._next = time.monotonic() + self._chance.uniform(*EVERY)
-        session = self._chance.choice(self._sessions)
+        self._next = time.monotonic() + self._rng.uniform(*EVERY)
+        session = self._rng.choice(self._sessions)
         with contextlib.suppress(OSError, http.client.HTTPException):  # the service may have been killed just now
             status, told = self._service.ask("GET", f"/sessions/{session.name}", within=5)
             if status == 200 and told.get("state") == "running":
                 self.seen.append([])
-                self._world.reactor.spawn(_read(told["stream_url"], self._chance.uniform(*READS_FOR), self.seen[-1]))
+                self._world.reactor.spawn(_read(told["stream_url"], self._rng.uniform(*READS_FOR), self.seen[-1]))
 
     def differences(self, stored: Stored) -> Iterator[str]:
         """Where a viewer was shown something else than was stored for the desktop."""
