@@ -31,6 +31,7 @@ while not Path(sys.argv[1], "stop").exists():
     except InputError:
         continue  # before the first landing
     with database:
+        database.execute("SET enable_progress_bar = false")  # -c counts as interactive, and standard output is read
         for lane, count, distinct, newest in database.sql(
             "SELECT lane, count(*), count(DISTINCT (session_id, seq)),"
             " max(epoch_us(released_at) - 1790000000000000) // 100000 FROM messages GROUP BY lane"
