@@ -105,7 +105,7 @@ class PatternDetector:
         The `_NEAR` nearest places are tried, further first, as a lazy pattern would; then RE2 is asked for a match
         before a letter and for one before none. That misses one only where its last sign may be a letter or not.
         """
-        most = min(begin + self._most, len(text))
+        most: int = min(begin + self._most, len(text))
         further = range(end + 1, min(end + _NEAR, most) + 1)
         other: int
         for other in (*further, *range(end - 1, max(end - _NEAR, begin), -1)):
