@@ -147,3 +147,84 @@ def test_the_evaluation_set() -> None:
     assert all(found(row["text"], policy) for row in tests if row["blocked"] and not row["sneaky"])
     assert sum(bool(found(row["text"], policy)) for row in evasive) >= len(evasive) - 2
     assert not any(found(row["text"], policy) for row in tests if not row["blocked"])
+
+
+def in_language(language: str, text: str, *terms: str, allow: tuple[str, ...] = ()) -> list[str]:
+    policy = Policy(pii=(), blocklist=terms, allow=allow)
+    moderator = Moderator(policy, language)
+    moderator.feed(text)
+    moderator.flush()
+    by_char = Moderator(policy, language)
+    assert "".join(map(by_char.feed, text)) + by_char.flush()
+    assert by_char.findings == moderator.findings
+    return [text[f.start : f.end] for f in moderator.findings]
+
+
+@pytest.mark.parametrize(
+    ("term", "other"),
+    [("ano", "año"), ("schwul", "schwül"), ("pute", "puté"), ("doll day", "döll day"), ("хуи", "хуй")],
+)
+def test_the_allow_list_compares_the_exact_spelling_first(term: str, other: str) -> None:
+    text = f"{term} and {other}, {term.upper()} and {other.upper()}"
+    assert in_language("", text, term) == [term, other, term.upper(), other.upper()]
+    assert in_language("", text, term, allow=(other,)) == [term, term.upper()]
+    assert in_language("", text, other, allow=(term,)) == [other, other.upper()]
+    assert in_language("", f"{term}! {other}!", term, allow=(other,)) == [term]
+
+
+@pytest.mark.parametrize(
+    ("language", "terms", "text", "blocked"),
+    [
+        ("es", ("ano", "cabrón"), "el año, un ano, CABRON, cabrón, el AÑO, a ñ o", ["ano", "CABRON", "cabrón"]),
+        ("de-AT", ("schwul", "mösen"), "schwül, schwul, MÖSEN, mosen, s c h w ü l", ["schwul", "MÖSEN", "mosen"]),
+        ("de", ("scheiße",), "Scheiße, SCHEISSE, scheisse", ["Scheiße", "SCHEISSE", "scheisse"]),
+        ("tr", ("sik",), "SIK, sık, SİK, sik", ["SİK", "sik"]),
+        ("fr", ("pute",), "puté, pute, pùte", ["pute"]),
+        ("sv", ("rov",), "röv, rov, råv", ["rov"]),
+        ("pl", ("kat",), "kąt, kat, KĄT", ["kat"]),
+        ("ru", ("хуй",), "хуй, хуи", ["хуй", "хуи"]),
+        ("ru", ("елка",), "ёлка", ["ёлка"]),
+        ("en", ("ano",), "año", ["año"]),
+        ("es", ("fuck",), "fučk, fück, fùck, fцck", ["fučk", "fùck", "fцck"]),
+        ("vi", ("địt",), "địt, dit, đít", ["địt", "dit"]),
+        ("de", ("*möse*",), "Großmöse, Grossmose, Großmüse", ["Großmöse", "Grossmose"]),
+        ("xx", ("ano",), "año", ["año"]),
+    ],
+)
+def test_letters_of_the_sessions_own_alphabet_are_not_folded(
+    language: str, terms: tuple[str, ...], text: str, blocked: list[str]
+) -> None:
+    assert in_language(language, text, *terms) == blocked
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("كلب", "كَلْبٌ"),
+        ("كلب", "كـــلـب"),
+        ("أحمق", "احمق"),
+        ("احمق", "أَحْمَق"),
+        ("إبن", "ابن"),
+        ("آثم", "اثم"),
+        ("ٱبن", "ابن"),
+        ("کثیف", "كثيف"),
+        ("كثيف", "کثیف"),
+        ("غبى", "غبي"),
+        ("ﻛﻠﺐ", "كلب"),
+        ("כלב", "כֶּלֶב"),
+        ("שרמוטה", "שַׁרְמוּטָה"),
+        ("گدھا", "گدها"),
+    ],
+)
+def test_vowel_signs_and_forms_of_letters_fold(term: str, text: str) -> None:
+    for before, after in (("", " x"), ("يا ", "، نعم"), ("", "؟"), ("ה ", "־x"), ("", "؛"), ("", "।")):
+        assert in_language("ar", f"{before}{text}{after}", term) == [text], after
+
+
+def test_a_session_is_moderated_in_its_language() -> None:
+    policy = Policy(pii=(), blocklist=("ano",))
+    for language, shown in (("es", "un año "), ("en", "un [REDACTED] ")):
+        moderator = Moderator(policy, language)
+        assert moderator.feed("un añ") == "un "
+        again = Moderator.restore(policy, moderator.snapshot(), language)
+        assert "un " + again.feed("o ya") == shown

@@ -124,6 +124,17 @@ def test_what_a_policy_does_with_a_blocked_sentence(action: str, expected: list[
     assert [m.seq for m in out] == list(range(len(expected)))
 
 
+def test_a_session_is_moderated_in_its_language() -> None:
+    policy = Policy(blocklist=("ano",))
+    for named, otherwise, shown in (("es", "en", "un año"), (None, "es-MX", "un año"), (None, "en", "un [REDACTED]")):
+        opened = Record(0, "s", 0, "open", d={"language": named})
+        core = Release(policy, opened, language=otherwise)
+        core.feed(text("un añ"))
+        again = Release(policy, opened, language=otherwise)
+        again.restore(core.snapshot())
+        assert [m.text for m in messages([*again.feed(text("o")), *again.feed(closed())])] == [shown]
+
+
 def test_what_is_held_too_long_goes_as_the_policy_says() -> None:
     policy = Policy(max_hold_seconds=2, on_max_hold="redact")
     core = Release(policy, OPEN)

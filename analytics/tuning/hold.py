@@ -78,7 +78,7 @@ class Hold:
     def _moderate(self, batch: Batch, number: int, policy: Policy) -> None:
         stream: Stream = batch.streams[number]
         begin, token = int(batch.begin[number]), int(batch.first[number])
-        moderator = Moderator(policy)
+        moderator = Moderator(policy, stream.language or "")
         deadline: int | None = None
         times = [*stream.times.tolist(), stream.closed]
         for place, piece in enumerate(stream.pieces()):

@@ -119,8 +119,8 @@ def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Rec
     language = opened.fields.get("language") or settings.window.language
     fallback = settings.fallback
     if not fallback.serves(vendor):
-        return Release(policies.of(opened), opened)
-    return Release(policies.of(opened), opened, lambda reason: fallback.text(reason, language))
+        return Release(policies.of(opened), opened, language=language or "")
+    return Release(policies.of(opened), opened, lambda reason: fallback.text(reason, language), language or "")
 
 
 def _messages(value: Value) -> list[Delivery] | None:

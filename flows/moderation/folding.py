@@ -5,6 +5,8 @@ Rules
   to it. In scripts without blanks every character is a word of its own. No word is longer than 64 characters.
 - Folding is done word by word, so a folded word's offsets are those of the word: nothing is mapped back.
 - Letters of another script fold to Latin only in words that also hold Latin letters: a Russian word stays Russian.
+- Letters of the text's own alphabet, where its language is known, are not folded: `año` is no `ano` in Spanish. Vowel
+  signs of Arabic and Hebrew, tatweel, and the forms of alef, yeh and kaf are, as people write with and without.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from flows.moderation.tables.alphabets import small
 from flows.moderation.tables.confusables import AS_I, AS_L, LETTERS, LOOK_ALIKES
 from flows.moderation.tables.digits import AS_ASCII
 from flows.moderation.tables.scripts import UNSPACED, WORD_BREAKS
@@ -30,7 +33,12 @@ PIECE = 3
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
-_MARKS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_MARKS = re.compile(
+    r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+    r"\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew points and accents
+    r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08d3-\u08ff]"  # Arabic
+)
+_AWAY = 0xE000  # Unicode's area for private use
 _LATIN = re.compile("[a-z]")
 _ASCII = re.compile(r"[\x00-\x7f]*")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -42,8 +50,19 @@ _REPEAT = re.compile(r"([^\W\d_])\1\1+")
 _DOUBLE = re.compile(r"(.)\1+")
 
 
-def fold(word: str) -> str:
-    """The word in small letters and digits from 0 to 9, without accents, invisible characters and look-alikes."""
+def fold(word: str, letters: str = "") -> str:
+    """The word in small letters and digits from 0 to 9, without accents, invisible characters and look-alikes; but for
+    the `letters` of its alphabet, which stay."""
+    if letters:
+        word = small(unicodedata.normalize("NFC", _INVISIBLE.sub("", word)), letters)
+        own = [letter for letter in letters if letter in word]
+        if own:  # each out of the way while the rest is folded, in a place that means nothing
+            for i, letter in enumerate(own):
+                word = word.replace(letter, chr(_AWAY + i))
+            word = fold(word)
+            for i, letter in enumerate(own):
+                word = word.replace(chr(_AWAY + i), letter)
+            return word
     if word.isascii():
         return word.lower()
     word = unicodedata.normalize("NFKD", _INVISIBLE.sub("", word)).casefold()
@@ -53,6 +72,11 @@ def fold(word: str) -> str:
         if _LATIN.search(word) or (alike.isascii() and not word.isalpha()):
             word = alike
     return unicodedata.normalize("NFC", word)
+
+
+def exact(word: str, letters: str = "") -> str:
+    """The word in small letters, and nothing else of it changed but what cannot be seen."""
+    return small(unicodedata.normalize("NFC", _INVISIBLE.sub("", word)), letters)
 
 
 def word_start(text: str, at: int) -> int:
@@ -76,10 +100,10 @@ def core(word: str) -> str:
     return word.strip(_SIGNS)
 
 
-def piece(word: str) -> tuple[str, ...]:
+def piece(word: str, letters: str = "") -> tuple[str, ...]:
     """What a piece of a spaced-out word reads as, two ways; empty if the word is none: over three letters, or no
     letter in it, or a sign that stands alone in plain text."""
-    plain = fold(word) if len(word) <= 2 * PIECE else ""
+    plain = fold(word, letters) if len(word) <= 2 * PIECE else ""
     return () if plain.isdigit() or plain in "!+|" else _forms(plain)
 
 
@@ -110,10 +134,10 @@ def squeeze(word: str) -> str:
     return _DOUBLE.sub(r"\1", word)
 
 
-def readings(word: str) -> list[str]:
+def readings(word: str, letters: str = "") -> list[str]:
     """What a word may read as: folded; without its signs, or a part between them; its digits and signs as letters;
     and stretched letters as one or as two."""
-    plain = fold(word)
+    plain = fold(word, letters)
     if plain.isascii() and plain.isalpha() and not _REPEAT.search(plain):
         return [plain]
     found = [plain]

@@ -57,8 +57,8 @@ class Moderator:
         "findings",
     )
 
-    def __init__(self, policy: Policy) -> None:
-        self._plan = plan_of(policy)
+    def __init__(self, policy: Policy, language: str = "") -> None:
+        self._plan = plan_of(policy, language)
         self._text = ""  # the source from `_base` on: context, then what is held
         self._base = 0
         self._cut = 0
@@ -175,11 +175,11 @@ class Moderator:
         return (VERSION, text, progress, settled, {**self._judged}, state, [*self._found], going_on)
 
     @classmethod
-    def restore(cls, policy: Policy, data: tuple[Any, ...]) -> Moderator:
+    def restore(cls, policy: Policy, data: tuple[Any, ...], language: str = "") -> Moderator:
         """The moderator that `snapshot` was taken of; the policy may have changed since."""
         if data[0] not in (VERSION, *READS):
             raise ValueError(f"moderation snapshot of version {data[0]!r}; this is version {VERSION}")
-        self = cls(policy)
+        self = cls(policy, language)
         _, self._text, progress, settled, judged, formatted, self._found, *later = data
         self._base, self._cut, self._quiet, self._ended = progress
         self._settled = [settled.get(d.category, self._quiet) for d in self._plan.triggered]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import re
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from flows.moderation.detectors.spoken import DictatedDigitsDetector, SpokenEmai
 from flows.moderation.detectors.ssn import SsnDetector
 from flows.moderation.formatting import Formatter
 from flows.moderation.policy import PII_TYPES, Policy
+from flows.moderation.tables.alphabets import letters_of
 
 _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "EMAIL_ADDRESS": lambda policy: EmailDetector(),
@@ -54,7 +56,18 @@ class Plan:
         self.triggered: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is not None)
         self.steady: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is None)
         triggers = sorted({d.trigger for d in detectors if d.trigger is not None})
+        self._in_alphabet: dict[str, Plan] = {}
         self.find_trigger = re.compile(f"[{''.join(triggers)}]" if triggers else r"\A(?!)").search
+
+    def in_alphabet(self, letters: str) -> Plan:
+        """The plan for text in whose language these letters are no others with a mark."""
+        if not letters or not self.policy.blocklist:
+            return self
+        plan = self._in_alphabet.get(letters)
+        if plan is None:
+            plan = self._in_alphabet[letters] = copy.copy(self)
+            plan.steady = tuple(d.in_alphabet(letters) if isinstance(d, BlocklistDetector) else d for d in self.steady)
+        return plan
 
     def formatter(self) -> Formatter | None:
         """A formatter for a new turn, if the policy formats at all."""
@@ -103,9 +116,9 @@ def _users_own(path: str, field: str) -> Detector:
     return own
 
 
-def plan_of(policy: Policy) -> Plan:
-    """The plan of this policy; compiled on the first call, then kept with the policy."""
+def plan_of(policy: Policy, language: str = "") -> Plan:
+    """The plan of this policy for text in that language; compiled on the first call, then kept with the policy."""
     plan: Plan | None = policy.__dict__.get("plan")
     if plan is None:
         plan = policy.__dict__["plan"] = Plan(policy)
-    return plan
+    return plan.in_alphabet(letters_of(language))

@@ -34,9 +34,12 @@ def inspect(path: Path, settings: Settings, tenant: str | None = None) -> Iterat
     if path.is_dir() or path.name.endswith(SUFFIXES):
         policies = Policies(settings, lists_beside(path))
         for opened, text in _turns(path):
-            yield f"{opened.s}/{opened.n}", spans(text, policies.of(opened))
+            yield (
+                f"{opened.s}/{opened.n}",
+                spans(text, policies.of(opened), opened.fields.get("language") or settings.window.language or ""),
+            )
     else:
-        yield path.name, spans(_plain(path), _current(settings, tenant))
+        yield path.name, spans(_plain(path), _current(settings, tenant), settings.window.language or "")
 
 
 def _current(settings: Settings, tenant: str | None) -> Policy:
@@ -53,9 +56,9 @@ def _current(settings: Settings, tenant: str | None) -> Policy:
     return msgspec.structs.replace(policy, blocklist=policy.blocklist + terms)
 
 
-def spans(text: str, policy: Policy) -> list[Span]:
-    """A whole text through a moderator."""
-    moderator = Moderator(policy)
+def spans(text: str, policy: Policy, language: str = "") -> list[Span]:
+    """A whole text in that language through a moderator."""
+    moderator = Moderator(policy, language)
     return [*moderator.push(text), *moderator.finish()]
 
 

@@ -44,18 +44,22 @@ JOINED_CHARS = 256
 class Release(Core):
     """One turn's `Text` and `Boundary` events to `Released` messages and their `Finding`s.
 
-    `fallback` gives the text for a close's reason, empty where there is none.
+    `fallback` gives the text for a close's reason, empty where there is none; `language` is that of sessions that name
+    none.
     """
 
     version = 3
     reads = (2,)  # the moderator's snapshot in it was one shorter
 
-    def __init__(self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "") -> None:
+    def __init__(
+        self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "", language: str = ""
+    ) -> None:
         self._desktop = opened.fields.get("desktop") or DEFAULT_DESKTOP
         self._policy = policy
         self._fallback = fallback
         self._session = (opened.s, opened.n)
-        self._moderator = Moderator(policy)
+        self._language = str(opened.fields.get("language") or language)
+        self._moderator = Moderator(policy, self._language)
         self._spans: deque[Span] = deque()
         self._boundaries: deque[Boundary] = deque()
         self._arrivals = Arrivals()
@@ -108,7 +112,7 @@ class Release(Core):
 
     def restore(self, data: tuple[Any, ...]) -> None:
         moderator, spans, boundaries, arrivals, progress, (self._asked, unasked), closing, self.deadline = data
-        self._moderator = Moderator.restore(self._policy, moderator)
+        self._moderator = Moderator.restore(self._policy, moderator, self._language)
         self._spans = deque(_thaw(span) for span in spans)
         self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in boundaries)
         fed, self._begin, self._seq, self._ended = progress

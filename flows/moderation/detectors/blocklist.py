@@ -5,7 +5,10 @@ Rules
   blanks and punctuation, the end of a sentence too. `term*`, `*term` and `*term*` are parts of words.
 - A word spaced out over pieces of at most three letters counts, unless the pieces are all usual words (`pen is`).
   Spelled in single letters it counts, unless the spelling goes on (`A S S E T`).
-- A term of the allow list that reaches as far as a blocked one wins.
+- A term of the allow list that reaches as far as a blocked one wins; but what is spelled exactly as a blocked one is
+  that, and one with accents allows only what is spelled exactly so: `año` does not allow `ano`.
+- Where the language is known, its own letters tell words apart: `schwül` is not `schwul` in German. A term is
+  found with its own letters and without.
 - The longest term that begins at a word is taken. The cost of a text does not grow with the list: words are looked
   up, not searched for; automata serve the beginnings of spaced-out words and the inner parts of words.
 
@@ -14,8 +17,9 @@ Bound: the longest phrase, at 64 characters a word and 8 between words; at least
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeVar
 
 import ahocorasick  # type: ignore[import-not-found]  # pyahocorasick ships no types
@@ -27,6 +31,7 @@ from flows.moderation.folding import (
     PIECE,
     WORD,
     core,
+    exact,
     fold,
     growing_piece,
     is_visible,
@@ -59,8 +64,10 @@ class BlocklistDetector:
     category = "BLOCKED"
     trigger = None
 
-    def __init__(self, terms: Iterable[str], allow: Iterable[str] = ()) -> None:
+    def __init__(self, terms: Sequence[str], allow: Sequence[str] = ()) -> None:
+        self._letters = ""  # those of the text's own alphabet
         self._table: dict[str, int] = {}  # folded words, and beginnings of phrases, to what they are
+        self._exact: dict[str, int] = {}  # the same of terms as they are spelled, where that decides
         self._squeezed: dict[str, int] = {}
         self._spelled = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
         self._parts = _Parts()
@@ -68,32 +75,57 @@ class BlocklistDetector:
         for term in terms:
             if not self._parts.add(term):
                 longest = max(longest, self._add(term, _TERM))
+        blocked = {**self._table}
         for term in allow:
             longest = max(longest, self._add(term, _ALLOWED))
+        self._spell(terms, allow, blocked)
         spelled = max(map(len, self._spelled.keys()), default=0)
         self.bound = max((longest + 1) * (LONGEST + _GAP), spelled * 7)
+        self._forget()
+
+    def _forget(self) -> None:
         self._idle: dict[str, bool] = {}  # words, and whether it is sure that nothing begins with them
         self._clean: set[str] = set()  # pieces of text of such words only
         self._seen: dict[str, int] = {}  # text to how far it is settled
 
+    def in_alphabet(self, letters: str) -> BlocklistDetector:
+        """The same list for text in which these letters are no others with a mark."""
+        other = copy.copy(self)
+        other._letters = letters
+        other._forget()
+        return other
+
     def _add(self, term: str, kind: int) -> int:
-        """Enter a term; how many words it has."""
-        words = [fold(m.group()) for m in WORD.finditer(term)]
-        table = self._table
-        key = ""
-        for word in words:
-            if key:
-                table[key] = table.get(key, 0) | _HEAD
-                key += " "
-            key += word
-        table[key] = table.get(key, 0) | kind
+        """Enter a term, folded and with its own letters; how many words it has."""
+        words = [m.group() for m in WORD.finditer(term)]
+        folded, spelled = [fold(word) for word in words], [exact(word) for word in words]
+        if kind == _ALLOWED and folded != [word.lower() for word in words] and not term.isascii():
+            self._enter(folded, 0)  # it counts only as it is spelled
+        else:
+            self._enter(folded, kind)
+            if spelled != folded and not term.isascii():
+                self._enter(spelled, kind)
+        return len(words)
+
+    def _enter(self, words: list[str], kind: int) -> None:
+        _enter_phrase(self._table, words, kind)
         spelled = "".join(words)
-        if len(words) == 1 or len(words) == len(spelled):
+        if kind and (len(words) == 1 or len(words) == len(spelled)):
             flat = squeeze(spelled)
             self._squeezed[flat] = self._squeezed.get(flat, 0) | kind
             if kind == _TERM and len(spelled) > 2 and spelled.isalpha():
                 self._spelled.add_word(spelled)
-        return len(words)
+
+    def _spell(self, terms: Sequence[str], allow: Sequence[str], blocked: dict[str, int]) -> None:
+        """Enter how terms are spelled that fold to the same and are not both allowed or both blocked."""
+        allowed = {" ".join(_folded(term)): term for term in allow}
+        shared = allowed.keys() & blocked.keys()
+        if not shared:
+            return
+        for kind, each in ((_TERM, terms), (_ALLOWED, allow)):
+            for term in each:
+                if " ".join(_folded(term)) in shared:
+                    _enter_phrase(self._exact, [core(exact(m.group())) for m in WORD.finditer(term)], kind)
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
         if len(text) - open_word >= LONGEST and not final:
@@ -150,10 +182,10 @@ class BlocklistDetector:
         """Whether nothing begins with this word, whatever follows."""
         idle = self._idle.get(word)
         if idle is None:
-            forms = readings(word)
+            forms = readings(word, self._letters)
             idle = not any(form in self._table or self._whole(form) for form in forms)
             if idle and len(forms[0]) <= PIECE:
-                idle = not any(self._spelled.match(form) for form in piece(word))
+                idle = not any(self._spelled.match(form) for form in piece(word, self._letters))
             _bounded(self._idle)[word] = idle
         return idle
 
@@ -173,7 +205,7 @@ class BlocklistDetector:
         return Match(begin, end, rule)
 
     def _needless(self, word: str, rest: str) -> int:
-        needed = set(readings(word)) - set(readings(core(word)))
+        needed = set(readings(word, self._letters)) - set(readings(core(word), self._letters))
         return 0 if any(form in self._table for form in needed) else len(word) - len(rest)
 
     def _decide(self, text: str, words: list[_Word], closed: int, i: int, tail: int, final: bool) -> tuple[int, str]:
@@ -182,11 +214,15 @@ class BlocklistDetector:
         """
         word = words[i][2]
         last, rule = -1, ""
-        heads = readings(word)
+        heads = readings(word, self._letters)
+        spelled = core(exact(word, self._letters)) if self._exact else ""
         j = i
         while heads:
             kinds = [self._table.get(head, 0) for head in heads]
-            if any(kind & _ALLOWED for kind in kinds):
+            as_spelled = self._exact.get(spelled, 0) if spelled else 0
+            if as_spelled & (_TERM | _ALLOWED):
+                last, rule = j, "" if as_spelled & _ALLOWED else "word" if j == i else "phrase"
+            elif any(kind & _ALLOWED for kind in kinds):
                 last, rule = j, ""
             elif any(kind & _TERM for kind in kinds):
                 last, rule = j, "word" if j == i else "phrase"
@@ -201,11 +237,12 @@ class BlocklistDetector:
                 if not final:
                     return _MORE, ""
                 break
-            following = readings(words[j][2])
+            following = readings(words[j][2], self._letters)
+            spelled = f"{spelled} {core(exact(words[j][2], self._letters))}" if spelled else ""
             heads = [f"{head} {form}" for head in heads for form in following]
         if last >= 0:
             return last, rule
-        for form in readings(word):
+        for form in readings(word, self._letters):
             rule = self._whole(form)
             if rule:
                 return i, rule
@@ -223,7 +260,7 @@ class BlocklistDetector:
         for k in range(i, len(words)):
             begin, _, word = words[k]
             grows = k >= closed and not final
-            forms = growing_piece(word) if grows else piece(word)
+            forms = growing_piece(word) if grows else piece(word, self._letters)
             one = bool(forms) and len(forms[0]) <= 1
             gap = _gap(letters and one)
             so_far = last if last == k - 1 or not letters else -1
@@ -247,6 +284,21 @@ class BlocklistDetector:
         return last if last == len(words) - 1 or not letters else -1
 
 
+def _folded(term: str) -> list[str]:
+    return [fold(m.group()) for m in WORD.finditer(term)]
+
+
+def _enter_phrase(table: dict[str, int], words: list[str], kind: int) -> None:
+    """Enter a phrase and its beginnings."""
+    key = ""
+    for word in words:
+        if key:
+            table[key] = table.get(key, 0) | _HEAD
+            key += " "
+        key += word
+    table[key] = table.get(key, 0) | kind
+
+
 def _gap(letters: bool) -> re.Pattern[str]:
     """What may be before a piece of a spaced-out word."""
     return _LETTERS_GAP if letters else _PIECE_GAP
@@ -268,7 +320,10 @@ class _Parts:
 
     def add(self, term: str) -> bool:
         """Enter a term; False if it has no star at an end, or several words."""
-        part = fold(term.strip("*"))
+        bare = term.strip("*")
+        return all(self._add(term, form) for form in dict.fromkeys((fold(bare), exact(bare))))
+
+    def _add(self, term: str, part: str) -> bool:
         if "*" not in (term[:1], term[-1:]) or len(WORD.findall(part)) != 1:
             return False
         if term[0] == term[-1]:

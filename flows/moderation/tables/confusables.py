@@ -21,8 +21,14 @@ LOOK_ALIKES = str.maketrans(
 )
 """Look-alikes to the small Latin letter."""
 
-LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-"""Latin letters that normalisation leaves alone."""
+LETTERS = {
+    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ə": "e", "ħ": "h",
+    "\u0671": "\u0627", "\u0672": "\u0627", "\u0673": "\u0627", "\u0649": "\u064a", "\u06cc": "\u064a",
+    "\u06d2": "\u064a", "\u06a9": "\u0643", "\u06aa": "\u0643", "\u06be": "\u0647", "\u06c1": "\u0647",
+    "\u06d5": "\u0647",
+}  # fmt: skip
+"""Letters that normalisation leaves alone: Latin ones, and of Arabic the forms of alef, yeh, kaf and heh in which
+Arabic, Persian and Urdu write the same word."""
 
 _SAME = {
     "0": "o", "2": "z", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",

@@ -35,6 +35,8 @@ WORD_BREAKS = (
     OPEN_BREAKS + r"=#%&'\-.?^_`~"
     r"\u00a1-\u00a2\u00a4\u00a6-\u00a9\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bf\u00f7"
     r"\u2190-\u23ff\u2500-\u27bf\u27e6-\u27ef\u2900-\u2bff"
+    r"\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u0609\u060a\u060c\u060d\u061b\u061d-\u061f\u066a\u066d\u06d4\u0700-\u070d"
+    r"\u07f7-\u07f9\u0964\u0965\u0970\u0df4\u10fb\u1360-\u1368\u166e\u1800-\u180a"
     r"\uff02\uff03\uff05-\uff07\uff3b-\uff40\uff5b\uff5d-\uff65"
 )
 """What no word of a block list has inside: neither letters, digits and marks, nor signs that stand for letters."""
