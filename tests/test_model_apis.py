@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,8 @@ from connectors.errors import InputError, SettingsError
 from connectors.job.requests import SessionRequest, parse_request
 from connectors.log.files import LogReader
 from connectors.log.records import CLOSE
+from connectors.reactor import Reactor
+from connectors.simulator import Corpus, TokenStream
 from connectors.sse import Event, encode
 from connectors.vendors.attempts import retry_after, should_retry
 from connectors.vendors.registry import named
@@ -22,8 +25,16 @@ from flows.settings import load
 from tests.player import Asked, Played, playing, prompt_of
 from tests.test_decoders import CASES
 
-LIVE = ("openai",)
-"""Vendors that run."""
+LIVE = ("openai", "anthropic", "gemini", "ollama")
+LINES = "application/x-ndjson"
+ONE_TWO = ({"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."})
+
+
+def wire(vendor: str, frames: Sequence[str]) -> Played:
+    """An answer as its vendor sends it."""
+    if vendor == "ollama":
+        return Played("".join(f"{frame}\n" for frame in frames).encode(), kind=LINES)
+    return Played(b"".join(encode(Event(data=frame)) for frame in frames))
 
 
 class Ran(NamedTuple):
@@ -75,7 +86,7 @@ def run(
 @pytest.mark.parametrize("vendor", LIVE)
 def test_every_answer_comes_to_the_same_live_as_imported(vendor: str, tmp_path: Path) -> None:
     cases = {case["id"]: case for case in CASES if case["vendor"] == vendor}
-    answers = {name: [Played(b"".join(encode(Event(data=f)) for f in case["frames"]))] for name, case in cases.items()}
+    answers = {name: [wire(vendor, case["frames"])] for name, case in cases.items()}
     ran = run(vendor, tmp_path, answers, MAX_RESTARTS="0")
     assert {name: turn[:2] for name, turn in ran.turns.items()} == {
         name: (case["text"], case["ending"]) for name, case in cases.items()
@@ -145,19 +156,120 @@ def test_whether_to_ask_again_is_said_by_a_header_or_by_the_status() -> None:
 
 
 def test_a_conversation_is_asked_as_it_is_given(tmp_path: Path) -> None:
-    history = ({"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."})
     asked = parse_request(
-        json.dumps({"session_id": "s", "prompt": "Three?", "system": "Be brief.", "history": history}).encode()
+        json.dumps({"session_id": "s", "prompt": "Three?", "system": "Be brief.", "history": ONE_TWO}).encode()
     )
     more = {"EXTRA": "{ temperature = 0.2 }", "SYSTEM": "All."}
     [request] = run("openai", tmp_path, {"Three?": [WHOLE]}, asked.opening(), **more).turns["Three?"][2]
     assert request.body == {
         "temperature": 0.2,
         "model": "gpt-4o-mini",
-        "messages": [{"role": "system", "content": "Be brief."}, *history, {"role": "user", "content": "Three?"}],
+        "messages": [{"role": "system", "content": "Be brief."}, *ONE_TWO, {"role": "user", "content": "Three?"}],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+HELLO = {case["id"]: case["frames"] for case in CASES}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "frames", "path", "headers", "body"),
+    [
+        (
+            "anthropic",
+            HELLO["Messages"],
+            "/v1/messages",
+            {"x-api-key": "sk-secret", "anthropic-version": "2023-06-01"},
+            {
+                "model": "m-1",
+                "max_tokens": 4_096,
+                "system": "Be brief.",
+                "messages": [*ONE_TWO, {"role": "user", "content": "Three?"}],
+                "stream": True,
+            },
+        ),
+        (
+            "gemini",
+            HELLO["Gemini"],
+            "/models/m-1:streamGenerateContent?alt=sse",
+            {"x-goog-api-key": "sk-secret"},
+            {
+                "systemInstruction": {"parts": [{"text": "Be brief."}]},
+                "contents": [
+                    {"role": "user", "parts": [{"text": "One?"}]},
+                    {"role": "model", "parts": [{"text": "Two."}]},
+                    {"role": "user", "parts": [{"text": "Three?"}]},
+                ],
+            },
+        ),
+        (
+            "ollama",
+            HELLO["Ollama's chat"],
+            "/api/chat",
+            {"authorization": "Bearer sk-secret", "accept": LINES},
+            {
+                "model": "m-1",
+                "messages": [
+                    {"role": "system", "content": "Be brief."},
+                    *ONE_TWO,
+                    {"role": "user", "content": "Three?"},
+                ],
+                "stream": True,
+            },
+        ),
+    ],
+)
+def test_each_api_is_asked_in_its_own_way(
+    vendor: str, frames: list[str], path: str, headers: dict[str, str], body: dict[str, Any], tmp_path: Path
+) -> None:
+    request = {"model": "m-1", "system": "Be brief.", "history": ONE_TWO}
+    text, outcome, [asked] = run(vendor, tmp_path, {"Three?": [wire(vendor, frames)]}, request).turns["Three?"]
+    assert (text, outcome, asked.path, asked.body) == ("Hello", "finished", path, body)
+    assert {name: asked.headers[name] for name in headers} == headers
+
+
+def test_anthropics_key_goes_where_the_settings_say(tmp_path: Path) -> None:
+    more = {"AUTH_HEADER": "Authorization", "VERSION": "2026-10-21"}
+    [asked] = run("anthropic", tmp_path, {"Hi?": [wire("anthropic", HELLO["Messages"])]}, **more).turns["Hi?"][2]
+    assert asked.headers["authorization"] == "Bearer sk-secret"
+    assert (asked.headers["anthropic-version"], "x-api-key" in asked.headers) == ("2026-10-21", False)
+
+
+WORDS = ("The ", "parcel ", "left ", "on ", "Monday. ", "Write ", "to ", "Jane ", "Doe ", "then.")
+ALL = "".join(WORDS)
+SIMULATED = {
+    "stream words": (ALL, "finished"),
+    "stream words with finish=last": (ALL, "finished"),
+    "stream words with pack=3,comments=2,pieces=7": (ALL, "finished"),
+    "stream words with 503=1": (ALL, "finished"),
+    "stream words with 429=1:retry-after=0": (ALL, "finished"),
+    "stream words with drop=fin@0": (ALL, "finished"),
+    "stream words with drop=end@last": (ALL, "interrupted"),
+    "stream words with drop=rst@5": ("The parcel left on Monday. ", "interrupted"),
+    "stream words with drop=error@5": ("The parcel left on Monday. ", "vendor_error"),
+}
+
+
+@pytest.mark.parametrize("vendor", LIVE)
+def test_a_job_shows_what_its_simulator_says_whatever_goes_wrong(vendor: str, tmp_path: Path) -> None:
+    reactor, kept = Reactor(), KeptSink()
+    server = named(vendor).simulator(Corpus([TokenStream("words", WORDS)]), speed=0)
+    reactor.run(server.start())
+    try:
+        back_off = {f"TOKENWEIR__{vendor.upper()}__RETRY_{name}": "0.001" for name in ("BASE", "CAP")}
+        environment = {**named(vendor).simulated(server.url), **back_off, "TOKENWEIR_DATA_DIR": str(tmp_path)}
+        asked = [SessionRequest(session_id=f"s-{n}", prompt=prompt) for n, prompt in enumerate(SIMULATED)]
+        job = LiveJob(named(vendor), load(None, environment, vendor=vendor), requests=asked, extra={"kept": kept})
+        job.run()
+    finally:
+        reactor.run(server.close())
+        reactor.close()
+    texts = {f"s-{n}": "" for n in range(len(SIMULATED))}
+    for _, message in kept.items:
+        texts[message.session_id] += message.text
+    assert list(zip(SIMULATED, texts.values(), strict=True)) == [(name, text) for name, (text, _) in SIMULATED.items()]
+    assert job.outcomes == Counter(outcome for _, outcome in SIMULATED.values())
 
 
 def test_azure_is_asked_in_its_own_way(tmp_path: Path) -> None:

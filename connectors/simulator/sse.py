@@ -34,6 +34,8 @@ class SimulatedSSE(SimulatedVendor):
     """
 
     ANSWER: ClassVar[type[Answer]]
+    KIND: ClassVar[str] = "text/event-stream; charset=utf-8"
+    """The content type of its answers."""
 
     async def _serve(self, exchange: Exchange, asked: Asked, prompt: str, continuation_id: str | None = None) -> None:
         """Answer a start, or a continuation from an id, with its stream."""
@@ -73,7 +75,7 @@ class SimulatedSSE(SimulatedVendor):
             answer = msgspec.structs.replace(answer, stop=stop)
         sender = _Sender(exchange, answer, self._count_tokens)
         try:
-            await exchange.begin(200, "text/event-stream; charset=utf-8", (("Cache-Control", "no-cache"),))
+            await exchange.begin(200, self.KIND, (("Cache-Control", "no-cache"),))
             for piece in answer.pieces():
                 await sender.put(piece)
             await sender.flush()

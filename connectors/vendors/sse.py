@@ -1,4 +1,4 @@
-"""What vendors over Server-Sent Events share: one account's client, and one turn's requests to it.
+"""What vendors over Server-Sent Events, or lines of JSON, share: one account's client, and one turn's requests to it.
 
 Rules
 - A vendor says what to ask (`request`), how its frames are read (`decoder`) and how a refusal is fixed (`remedy`);
@@ -22,7 +22,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, SettingsError, TokenweirError, UpstreamError
@@ -43,6 +43,12 @@ REASON_WITHIN: Final = 2.0
 """Seconds for the body of an answer that says no."""
 
 
+class Framing(Protocol):
+    """Takes a body apart into frames, and raises EventTooLargeError."""
+
+    def feed(self, chunk: bytes) -> list[Event]: ...
+
+
 class StreamRequest(NamedTuple):
     """One POST that is answered by an event stream."""
 
@@ -57,10 +63,12 @@ class SSEGateway:
     settings     the vendor's
     section      their table's name, for what errors say
     url_setting  what to check where the address seems wrong
+    kind         content type of its answers: these events, or another's lines (`framing`)
     resumes      for a vendor that continues answers: where a continuation begins (resumption.py)
     """
 
     url_setting = ""
+    kind = "text/event-stream"
 
     def __init__(self, settings: SSESettings, section: str, *, resumes: Resumes | None = None) -> None:
         self.settings = settings
@@ -75,6 +83,10 @@ class SSEGateway:
     def decoder(self) -> Decoder:
         """What reads one turn's frames."""
         raise NotImplementedError
+
+    def framing(self) -> Framing:
+        """What takes a body apart into frames; one that reads lines takes a missing last line's end at a clean end."""
+        return SSEDecoder(self.settings.max_event_bytes, keep_bytes=True)
 
     def request(self, turn: Turn) -> StreamRequest:
         """What to ask for this turn: all of it, or the rest where it has a `continuation_id`."""
@@ -167,7 +179,7 @@ class _Attempts(TurnAttempts):
     def _request(self) -> contextlib.AbstractAsyncContextManager[Stream]:
         gateway = self._gateway
         url, body, more = gateway.request(self.turn)
-        headers = {"Accept": "text/event-stream", "Content-Type": "application/json", **more}
+        headers = {"Accept": gateway.kind, "Content-Type": "application/json", **more}
         return gateway.http.stream("POST", url, headers=headers, content=to_json(body), auth=gateway.auth)
 
     async def _check(self, stream: Stream) -> None:
@@ -175,7 +187,7 @@ class _Attempts(TurnAttempts):
         status = stream.status
         if status == 200:
             kind = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind == "text/event-stream":
+            if kind == self._gateway.kind:
                 return
             why = await _reason(stream) if kind == "application/json" else ""
             what = f"{self.name}: the answer is no event stream{why}; check {self._gateway.url_setting}"
@@ -200,13 +212,15 @@ class _Attempts(TurnAttempts):
 
     async def _read(self, stream: Stream, limit: asyncio.Timeout) -> None:
         """Log what comes until the turn is finished."""
-        sse = SSEDecoder(self._settings.max_event_bytes, keep_bytes=True)
+        framing = self._gateway.framing()
         idle = self._settings.idle_timeout
         await self.ready_within(idle, limit)
         async for chunk in stream.chunks():
-            if self._log(sse.feed(chunk)):
+            if self._log(framing.feed(chunk)):
                 return
             await self.ready_within(idle, limit)
+        if not isinstance(framing, SSEDecoder) and self._log(framing.feed(b"\n")):
+            return
         raise AttemptError("ended", UpstreamError(f"{self.name}: the stream ended before the answer did"))
 
     def _log(self, events: Sequence[Event]) -> bool:

@@ -1,1 +1,1 @@
-"""Anthropic's Messages: what they send (contract.py)."""
+"""Anthropic's Messages: what they send (contract.py) and how to reach them."""

@@ -1,12 +1,14 @@
-"""Anthropic's Messages as a vendor: read from recordings, not run live."""
+"""Anthropic's Messages as a vendor."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.anthropic import contract
-from connectors.vendors.base import Vendor
+from connectors.vendors.anthropic.settings import AnthropicSettings
+from connectors.vendors.base import Account, Gateway, Vendor
 
 
 class Anthropic(Vendor):
@@ -14,8 +16,12 @@ class Anthropic(Vendor):
 
     name = "anthropic"
     title = "Anthropic Messages"
-    about = "Recordings of Anthropic's Messages."
-    live = False
+    about = "Claude's answers to the agent desktop."
+    sections = {"anthropic": AnthropicSettings}
+    environment = {
+        "ANTHROPIC_BASE_URL": ("anthropic", "base_url"),
+        "ANTHROPIC_API_KEY": ("anthropic", "api_key"),
+    }
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()
@@ -28,6 +34,29 @@ class Anthropic(Vendor):
             return json.dumps({"type": "message_delta", "delta": {"stop_reason": "end_turn", "text": token}})
         delta = {"type": "text_delta", "text": token}
         return json.dumps({"type": "content_block_delta", "index": 0, "delta": delta})
+
+    def account(self, sections: Mapping[str, Any]) -> Account:
+        return _Account(sections["anthropic"])
+
+    def simulator(self, corpus: Any = None, **options: Any) -> Any:
+        from connectors.vendors.anthropic.simulator import SimulatedAnthropic
+
+        return SimulatedAnthropic(corpus, **options)
+
+    def simulated(self, url: str) -> Mapping[str, str]:
+        from connectors.simulator.vendor import CLIENT_SECRET
+
+        return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": CLIENT_SECRET}
+
+
+class _Account(Account):
+    def __init__(self, settings: AnthropicSettings) -> None:
+        self._settings = settings
+
+    def gateway(self) -> Gateway:
+        from connectors.vendors.anthropic.gateway import AnthropicGateway
+
+        return AnthropicGateway(self._settings)
 
 
 VENDOR: Final = Anthropic()

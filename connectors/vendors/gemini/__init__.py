@@ -1,1 +1,1 @@
-"""Google's Gemini API: what it sends (contract.py)."""
+"""Google Gemini: what it sends (contract.py) and how to reach it."""

@@ -1,21 +1,27 @@
-"""Gemini's generateContent as a vendor: read from recordings, not run live."""
+"""Google Gemini as a vendor."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.vendors.base import Vendor
+from connectors.vendors.base import Account, Gateway, Vendor
 from connectors.vendors.gemini import contract
+from connectors.vendors.gemini.settings import GeminiSettings
 
 
 class Gemini(Vendor):
     """See connectors.vendors.base.Vendor."""
 
     name = "gemini"
-    title = "Gemini"
-    about = "Recordings of Gemini's generateContent."
-    live = False
+    title = "Google Gemini"
+    about = "Gemini's answers to the agent desktop."
+    sections = {"gemini": GeminiSettings}
+    environment = {
+        "GEMINI_BASE_URL": ("gemini", "base_url"),
+        "GEMINI_API_KEY": ("gemini", "api_key"),
+    }
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()
@@ -28,6 +34,29 @@ class Gemini(Vendor):
         if finished:
             candidate["finishReason"] = "STOP"
         return json.dumps({"candidates": [candidate]})
+
+    def account(self, sections: Mapping[str, Any]) -> Account:
+        return _Account(sections["gemini"])
+
+    def simulator(self, corpus: Any = None, **options: Any) -> Any:
+        from connectors.vendors.gemini.simulator import SimulatedGemini
+
+        return SimulatedGemini(corpus, **options)
+
+    def simulated(self, url: str) -> Mapping[str, str]:
+        from connectors.simulator.vendor import CLIENT_SECRET
+
+        return {"GEMINI_BASE_URL": f"{url}/v1beta", "GEMINI_API_KEY": CLIENT_SECRET}
+
+
+class _Account(Account):
+    def __init__(self, settings: GeminiSettings) -> None:
+        self._settings = settings
+
+    def gateway(self) -> Gateway:
+        from connectors.vendors.gemini.gateway import GeminiGateway
+
+        return GeminiGateway(self._settings)
 
 
 VENDOR: Final = Gemini()

@@ -1,1 +1,1 @@
-"""Ollama: what it sends (contract.py)."""
+"""Ollama: what it sends (contract.py) and how to reach it."""

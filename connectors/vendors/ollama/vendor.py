@@ -1,12 +1,14 @@
-"""Ollama's chat and generate as a vendor: read from recordings, not run live."""
+"""Ollama as a vendor."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.vendors.base import Vendor
+from connectors.vendors.base import Account, Gateway, Vendor
 from connectors.vendors.ollama import contract
+from connectors.vendors.ollama.settings import OllamaSettings
 
 
 class Ollama(Vendor):
@@ -14,8 +16,12 @@ class Ollama(Vendor):
 
     name = "ollama"
     title = "Ollama"
-    about = "Recordings of Ollama's chat and generate."
-    live = False
+    about = "A local model's answers to the agent desktop."
+    sections = {"ollama": OllamaSettings}
+    environment = {
+        "OLLAMA_BASE_URL": ("ollama", "base_url"),
+        "OLLAMA_API_KEY": ("ollama", "api_key"),
+    }
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()
@@ -26,6 +32,29 @@ class Ollama(Vendor):
     def frame(self, token: str, finished: bool) -> str:
         message = {"message": {"role": "assistant", "content": token}, "done": finished}
         return json.dumps({**message, "done_reason": "stop"} if finished else message)
+
+    def account(self, sections: Mapping[str, Any]) -> Account:
+        return _Account(sections["ollama"])
+
+    def simulator(self, corpus: Any = None, **options: Any) -> Any:
+        from connectors.vendors.ollama.simulator import SimulatedOllama
+
+        return SimulatedOllama(corpus, **options)
+
+    def simulated(self, url: str) -> Mapping[str, str]:
+        from connectors.simulator.vendor import CLIENT_SECRET
+
+        return {"OLLAMA_BASE_URL": url, "OLLAMA_API_KEY": CLIENT_SECRET}
+
+
+class _Account(Account):
+    def __init__(self, settings: OllamaSettings) -> None:
+        self._settings = settings
+
+    def gateway(self) -> Gateway:
+        from connectors.vendors.ollama.gateway import OllamaGateway
+
+        return OllamaGateway(self._settings)
 
 
 VENDOR: Final = Ollama()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from connectors.fields import FieldError
-from connectors.secret import Secret
-from connectors.vendors.sse_settings import SSESettings
+from connectors.vendors.model_settings import ModelSettings
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-class OpenAISettings(SSESettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class OpenAISettings(ModelSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to reach a server of chat completions.
 
     base_url       OPENAI_BASE_URL; with its /v1, as OpenAI's own clients have it; Azure's with /openai/deployments/NAME
@@ -27,15 +26,14 @@ class OpenAISettings(SSESettings, frozen=True, forbid_unknown_fields=True, kw_on
     extra          fields of the request beside: { temperature = 0.2 }
     """
 
+    ASKED = frozenset(("model", "messages", "stream", "stream_options"))
+
     base_url: str = "https://api.openai.com/v1"
     path: str = "/chat/completions"
     query: dict[str, str] = msgspec.field(default_factory=dict)
-    api_key: Secret = Secret("")
     auth_header: str = "Authorization"
     model: str = "gpt-4o-mini"
-    system: str = ""
     include_usage: bool = True
-    extra: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,5 +41,3 @@ class OpenAISettings(SSESettings, frozen=True, forbid_unknown_fields=True, kw_on
             raise FieldError("auth_header", "should be a header's name: letters, digits and -")
         if not self.path.startswith("/"):
             raise FieldError("path", "should begin with /")
-        if taken := self.extra.keys() & {"model", "messages", "stream", "stream_options"}:
-            raise FieldError("extra", f"should not have {min(taken)}, which is what a turn asks")
