@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from connectors.job.requests import SessionRequest
-from connectors.log.files import LogWriter
 from connectors.log.records import Record, encode_message
+from connectors.log.writer import LogWriter
 from connectors.metrics import open_metrics
 from connectors.reactor import Reactor
 from connectors.simulator import AgentDesktop, Corpus, TokenStream
