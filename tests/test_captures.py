@@ -491,3 +491,73 @@ def test_text_of_a_channel_that_is_not_shown_is_in_the_log() -> None:
     made = from_body(body(thought, *openai("Hi")))
     assert told(made) == [("s", "Hi", "finished")]
     assert json.dumps(thought) in [record.d for record in made.records]
+
+
+def pieces(*lines: dict[str, Any]) -> Imported:
+    return from_body("\n".join(map(json.dumps, lines)).encode())
+
+
+def test_answers_in_pieces_are_an_exchange_a_request() -> None:
+    first = [{"req": "POST /v1/chat/completions", "body": {}}, {"t_ms": 1, "chunk": CHAT.decode()}]
+    second = [{"req": "POST /v1/chat/completions", "body": json.loads(ASKED)}, {"status": "HTTP/1.1 429 X", "head": []}]
+    made = pieces(*first, *second)
+    assert told(made) == [("s-1", "Hello there.", "finished"), ("s-2", "", "rate_limited")]
+
+
+@given(st.integers(1, len(CHAT) - 1), st.integers(0, 40))
+def test_an_answer_that_was_gone_on_with_from_a_byte_is_one(cut: int, more: int) -> None:
+    """As llama.cpp's server does it; what came beyond that byte comes again."""
+    begun = base64.b64encode(CHAT[: cut + more]).decode()
+    rest = base64.b64encode(CHAT[cut:]).decode()
+    made = pieces(
+        {"req": "POST /v1/chat/completions", "headers": [], "body": {}},
+        {"t_ms": 1, "b64": begun},
+        {"end": "abrupt: dropped"},
+        {"req": f"GET /v1/stream?conv_id=c-1&from={cut}"},
+        {"t_ms": 2, "b64": rest},
+        {"end": "last-chunk"},
+    )
+    assert told(made) == [("s", "Hello there.", "finished")]
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_stream_that_begins_in_the_middle_of_an_event_goes_on_with_the_next(cut: int) -> None:
+    assert told(from_body(CHAT[cut:])) == [("s", " there.", "finished")]
+
+
+def test_one_line_end_between_events_loses_nothing() -> None:
+    made = from_body(CHAT.replace(b"\n\n", b"\n"))
+    assert told(made) == [("s", "Hello there.", "finished")]
+    assert made.tokens == 2
+
+
+def test_an_error_that_is_all_header_is_one() -> None:
+    case = next(case for case in CASES if case["id"] == "Bedrock: broken off")
+    headers = {":message-type": "error", ":error-code": "InternalFailure", ":error-message": "An internal error"}
+    made = from_body(as_binary(case["frames"]) + eventstream.encode(headers, b""))
+    assert told(made) == [("s", "Hey", "vendor_error")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "vendor"),
+    [
+        ("POST /v1/messages?beta=true", "anthropic"),
+        ("POST /v1/responses", "responses"),
+        ("POST /openai/deployments/x/chat/completions?api-version=1", "openai"),
+        ("POST /v1beta/models/m:streamGenerateContent?alt=sse", "gemini"),
+        ("POST /api/chat", "ollama"),
+        ("POST /model/m/converse-stream", "bedrock"),
+        ("POST /somewhere", "cxone"),
+    ],
+)
+def test_whose_a_failure_is_says_where_it_was_asked(asked: str, vendor: str) -> None:
+    made = pieces({"req": asked, "body": {}}, {"status": "HTTP/1.1 503 X", "head": []}, {"t_ms": 1, "chunk": "no"})
+    assert (made.vendor, told(made)) == (vendor, [("s", "", "interrupted")])
+
+
+@pytest.mark.parametrize("session", ["split", "packed"])
+def test_messages_that_share_events_or_are_spread_over_them_are_known(session: str, tmp_path: Path) -> None:
+    recording = Path("recordings/split-json.jsonl")
+    (tmp_path / "a.sse").write_bytes(b"".join(export(recording, session)))
+    made = import_file(tmp_path / "a.sse", tmp_path / "a.jsonl", About())
+    assert (made.vendor, shown(tmp_path / "a.jsonl")) == ("cxone", outcome(recording, parse({})).text(session))

@@ -173,8 +173,10 @@ class Decoder(decoding.Decoder):
         return self._state.spoke
 
     def feed(self, text: str, frame_id: str | None) -> list[Delta]:
-        if len(text) < 20 and text.strip() == DONE and not self.pending:
-            return [Delta(finished=self.complete)]
+        if text.endswith(("]", "] ")) and text.rstrip().endswith(DONE) and not self.pending:
+            before = text.rstrip().removesuffix(DONE).rstrip()  # one line end between events leaves them in one
+            deltas = super().feed(before, frame_id) if before else []
+            return [*deltas, Delta(finished=self.complete)]
         return super().feed(text, frame_id)
 
     def _read(self, text: str, frame_id: str | None) -> Delta:

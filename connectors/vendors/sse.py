@@ -32,6 +32,7 @@ from connectors.log.records import Record, closed, frame
 from connectors.log.turns import Turn
 from connectors.sse import Event, EventTooLargeError, SSEDecoder
 from connectors.text import to_json
+from connectors.vendors.answers import is_error, lenient
 from connectors.vendors.attempts import AGAIN, AttemptError, Gate, TurnAttempts, retry_after, should_retry
 from connectors.vendors.base import Outcome
 from connectors.vendors.codes import MAX_BODY, reason_of
@@ -189,8 +190,11 @@ class _Attempts(TurnAttempts):
             kind = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind == self._gateway.kind:
                 return
-            why = await _reason(stream) if kind == "application/json" else ""
-            what = f"{self.name}: the answer is no event stream{why}; check {self._gateway.url_setting}"
+            body = await _body(stream) if kind == "application/json" else b""
+            if isinstance(said := lenient(body.decode(errors="replace")), dict) and is_error(said):
+                failed = UpstreamError(f"{self.name}: the gateway answered with an error{reason_of(body)}")
+                raise AttemptError("vendor_error", failed, status=status, reason="vendor_error")
+            what = f"{self.name}: the answer is no event stream; check {self._gateway.url_setting}"
             raise AttemptError("no_stream", UpstreamError(what), status=status, reason="refused")
         why = await _reason(stream) if status >= 400 else ""
         fault: TokenweirError = UpstreamError(f"{self.name}: the gateway answered with status {status}{why}")
@@ -267,11 +271,16 @@ class _Attempts(TurnAttempts):
 
 
 async def _reason(stream: Stream) -> str:
+    return reason_of(await _body(stream))
+
+
+async def _body(stream: Stream) -> bytes:
+    """The body of an answer that is no stream; empty where it does not come soon, or is long."""
     try:
         async with asyncio.timeout(REASON_WITHIN):
-            return reason_of(await stream.body(MAX_BODY))
+            return await stream.body(MAX_BODY)
     except (HttpError, TimeoutError):
-        return ""
+        return b""
 
 
 def _backoff(settings: SSESettings, retries: int, total: float) -> BackoffSettings:

@@ -34,6 +34,8 @@ BINARY: Final = "event stream"
 NOTHING: Final = ""
 
 _SSE: Final = re.compile(rb"(?:data|event|id|retry)? ?:|(?:data|event|id|retry)[\r\n]")
+_LATER: Final = re.compile(rb"^data: ?[{\[]", re.MULTILINE)
+"""An event further on: what begins in the middle of one is a stream all the same."""
 _TIME: Final = rb" +(?:--:--:--|\d+:\d\d:\d\d|\d+d \d+h|\d+[hms]\S*)"
 _SIZE: Final = rb" +[\d.]+[kMGTP]?"
 _LAST: Final = (
@@ -82,8 +84,8 @@ def read(chunks: Sequence[Chunk]) -> Body:
         frames, damage = _binary(chunks)
         return Body(BINARY, frames, status, damage)
     if start[:1] in (b"{", b"["):
-        return Body(JSON, list(_objects(chunks)), status)
-    if _SSE.match(start):
+        return Body(JSON, list(objects_in(chunks)), status)
+    if _SSE.match(start) or _LATER.search(start):
         return Body(SSE, _events(chunks), status)
     return Body(NOTHING, [], status)
 
@@ -119,7 +121,10 @@ def _binary(chunks: Iterable[Chunk]) -> tuple[list[Frame], str]:
 
 def _payload(t: int | None, message: Message) -> Frame:
     """A message's payload; what InvokeModel wraps is taken out of its wrapping."""
-    data, event = message.payload, message.headers.get(":event-type") or message.headers.get(":exception-type") or ""
+    headers, data = message.headers, message.payload
+    event = headers.get(":event-type") or headers.get(":exception-type") or headers.get(":error-code") or ""
+    if headers.get(":message-type") == "error":  # it has no payload
+        data = msgspec.json.encode({"message": headers.get(":error-message", "")})
     if event == "chunk":
         event, wrapped = "message", lenient(data.decode(errors="replace"))
         if isinstance(wrapped, dict) and isinstance(wrapped.get("bytes"), str):
@@ -128,7 +133,7 @@ def _payload(t: int | None, message: Message) -> Frame:
     return Frame(t, decoded, "", event or "message", raw)
 
 
-def _objects(chunks: Iterable[Chunk]) -> Iterable[Frame]:
+def objects_in(chunks: Iterable[Chunk]) -> Iterable[Frame]:
     """The outermost JSON objects, one after the other, with anything between them but text."""
     data, begin, at, depth, is_string, last = bytearray(), -1, 0, 0, False, None
     for t, chunk in chunks:

@@ -167,7 +167,7 @@ class _Reader:
         if self._path is not None or (self._shape != AUTO and len(reads) == 1):
             whose = [(each, asked if _frames(each) else None) for each in reads]
         else:
-            whose = [(each, claimed(_frames(each), known())) for each in reads]
+            whose = [(each, _whose(each)) for each in reads]
         found = list(dict.fromkeys(vendor for _, vendor in whose if vendor is not None))
         if self._shape != AUTO:
             found = [asked] if asked in found else []
@@ -239,6 +239,13 @@ def session_of(path: Path) -> str:
 def _read(exchange: Exchange) -> _Read:
     body = bodies.read(exchange.chunks)
     return _Read(exchange, body, exchange.status if exchange.status is not None else body.status)
+
+
+def _whose(each: _Read) -> Vendor | None:
+    """Whose answer it is: what it says tells, and of a failure, where it was asked."""
+    path = each.exchange.path
+    there = next((vendor for vendor in known().values() if vendor.paths and path.endswith(vendor.paths)), None)
+    return there if there and each.is_failure else claimed(_frames(each), known())
 
 
 def _frames(each: _Read) -> list[Frame]:

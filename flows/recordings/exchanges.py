@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,7 @@ from connectors.vendors.answers import at, objects
 from flows.recordings.bodies import Chunk
 
 _YAML: Final = re.compile(rb"\s*(?:---\s*\n)?(?:#[^\n]*\n)*(?:interactions|http_interactions|recorded_with|version):")
+_FROM: Final = re.compile(r"^GET \S*[?&]from=(\d{1,12})(?!\d)")
 _PACKET: Final = "\x1e"
 
 
@@ -41,6 +43,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     """A request and what came of it.
 
     prompt, model  what was asked, and of which model, where that is known
+    path           where it was asked, without what follows a question mark
     status         of the answer; None where it is not known
     chunks         its body; and `packets` where it was a WebSocket
     cut            it is known that the connection broke
@@ -48,6 +51,7 @@ class Exchange(msgspec.Struct, kw_only=True):
 
     prompt: str | None = None
     model: str | None = None
+    path: str = ""
     status: int | None = None
     chunks: list[Chunk] = []
     packets: list[Packet] = []
@@ -79,7 +83,7 @@ def _lines(first: Mapping[str, Any], whole: bytes) -> list[Exchange]:
     if "dir" in first and ("upgrade" in first or "frame" in first or "http" in first):
         return [_socket(list(_records(whole)))]
     if {"chunk", "b64"} & first.keys() or ("req" in first and "body" in first) or "head" in first:
-        return [_pieces(list(_records(whole)))]
+        return list(_pieces(_records(whole)))
     return []
 
 
@@ -92,11 +96,22 @@ def _records(whole: bytes) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _pieces(records: Iterable[dict[str, Any]]) -> Exchange:
-    """An HTTP answer as the network cut it."""
-    made = Exchange(chunks=[], cut=False)
+def _pieces(records: Iterable[dict[str, Any]]) -> Iterator[Exchange]:
+    """HTTP answers as the network cut them, each behind its request.
+
+    One that was broken off and is gone on with from a byte of it, as llama.cpp's server can, is one answer.
+    """
+    made, first = Exchange(chunks=[]), True
     for record in records:
         t = _micros(record.get("t_ms"))
+        if isinstance(asked := record.get("req"), str):
+            if (goes_on := _FROM.search(asked)) and made.chunks:
+                made.chunks, made.cut = _until(made.chunks, int(goes_on[1])), False
+            elif not first:
+                yield made
+                made = Exchange(chunks=[])
+            made.path = made.path or _path(asked.rpartition(" ")[2])
+            first = False
         if "body" in record:
             _ask(made, record["body"])
         if "status" in record:
@@ -107,7 +122,16 @@ def _pieces(records: Iterable[dict[str, Any]]) -> Exchange:
             made.chunks.append((t, _base64(record["b64"])))
         if str(record.get("end")).startswith(("abrupt", "close", "cut")):
             made.cut = True
-    return made
+    yield made
+
+
+def _until(chunks: Iterable[Chunk], size: int) -> list[Chunk]:
+    """The first bytes of a body."""
+    kept: list[Chunk] = []
+    for t, chunk in chunks:
+        kept.append((t, chunk[: max(0, size)]))
+        size -= len(chunk)
+    return kept
 
 
 def _socket(records: Iterable[dict[str, Any]]) -> Exchange:
@@ -115,6 +139,8 @@ def _socket(records: Iterable[dict[str, Any]]) -> Exchange:
     made = Exchange(packets=[])
     for record in records:
         t, sent = _micros(record.get("t")), record.get("dir") == ">"
+        if isinstance(record.get("upgrade"), str):
+            made.path = _path(record["upgrade"])
         if isinstance(record.get("frame"), str):
             made.packets.append(Packet(t, record["frame"], sent))
         elif "http" in record and isinstance(record.get("body"), str):
@@ -128,6 +154,7 @@ def _socket(records: Iterable[dict[str, Any]]) -> Exchange:
 def _har(entries: Iterable[Any]) -> Iterator[Exchange]:
     for entry in objects(entries):
         made = Exchange(status=_status(at(entry, "response", "status")), chunks=[], packets=[])
+        made.path = _path(at(entry, "request", "url"))
         _ask(made, at(entry, "request", "postData", "text"))
         content = at(entry, "response", "content")
         text = at(content, "text")
@@ -151,6 +178,7 @@ def _cassette(known: Mapping[str, Any]) -> Iterator[Exchange]:
         made = Exchange(status=_status(at(interaction, "response", "status", "code")), chunks=[])
         if made.status is None:
             made.status = _status(at(interaction, "response", "status"))
+        made.path = _path(at(interaction, "request", "uri"))
         _ask(made, _body(at(interaction, "request", "body")))
         made.chunks += _unzipped([(None, _body(at(interaction, "response", "body")))])
         yield made
@@ -244,6 +272,10 @@ def _base64(text: str) -> bytes:
         return base64.b64decode(text, validate=False)
     except binascii.Error:
         raise InputError("a part that says it is base64 is none") from None
+
+
+def _path(url: Any) -> str:
+    return urlsplit(url).path if isinstance(url, str) else ""
 
 
 def _status(value: Any) -> int | None:

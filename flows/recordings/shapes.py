@@ -1,7 +1,8 @@
 """Whose a stream is, and where the text is in one that is nobody's: a core.
 
 Rules
-- A stream is the vendor's who claims most of its messages; of equals, the first in the registry.
+- A stream is the vendor's who claims most of its messages; of equals, the first in the registry. Messages may share a
+  frame, or be spread over several.
 - A token path is keys and places joined by dots, `*` for all of a list: `answer.0.piece`. `EVENT:` before it takes
   events of that type only. A path that leads nowhere, or to no string, gives no text.
 - What is no JSON (`[DONE]`, comments) has no text and is no error.
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from connectors.errors import InputError
 from connectors.vendors.base import Vendor
-from flows.recordings.bodies import Frame, message_of
+from flows.recordings.bodies import Frame, message_of, objects_in
 
 AUTO: Final = "auto"
 MAX_SUGGESTED: Final = 5
@@ -45,10 +46,13 @@ class TokenPath:
 
 def claimed(frames: Iterable[Frame], vendors: Mapping[str, Vendor]) -> Vendor | None:
     """Whose they are; None where nobody claims any."""
-    claims: Counter[str] = Counter()
-    for frame in frames:
-        for message in _objects(frame):
-            claims.update(name for name, vendor in vendors.items() if vendor.claims(message))
+    frames = list(frames)
+    whole = Frame(None, "".join(frame.text for frame in frames))
+    for each in (frames, [whole]):
+        messages = [message for frame in each for message in _objects(frame)]
+        claims = Counter(name for name, vendor in vendors.items() for message in messages if vendor.claims(message))
+        if claims:
+            break
     most = max(claims.values(), default=0)
     return next((vendor for name, vendor in vendors.items() if most and claims[name] == most), None)
 
@@ -77,6 +81,10 @@ def _objects(frame: Frame) -> Iterator[dict[str, Any]]:
         event = message_of(Frame(None, frame.text[packet.end() :]))
         if isinstance(event, list) and event:
             yield {"event": event[0], "data": event[1] if len(event) > 1 else None}
+    elif message is None:
+        for each in objects_in([(None, frame.text.encode(errors="replace"))]):
+            if isinstance(message := message_of(each), dict):
+                yield message
 
 
 def _texts(value: Any, keys: Sequence[str]) -> Iterator[str]:

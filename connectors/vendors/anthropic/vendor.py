@@ -22,6 +22,7 @@ class Anthropic(Vendor):
         "ANTHROPIC_BASE_URL": ("anthropic", "base_url"),
         "ANTHROPIC_API_KEY": ("anthropic", "api_key"),
     }
+    paths = ("/messages",)
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

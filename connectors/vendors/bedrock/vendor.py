@@ -16,6 +16,7 @@ class Bedrock(Vendor):
     title = "Amazon Bedrock ConverseStream"
     about = "Recordings of Amazon Bedrock's ConverseStream."
     live = False
+    paths = ("/converse-stream", "/converse")
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

@@ -16,6 +16,7 @@ class CognigyEndpoint(Vendor):
     title = "Cognigy.AI Socket endpoint"
     about = "Recordings of Cognigy.AI's Socket endpoint."
     live = False
+    paths = ("/socket.io/", "/socket.io")
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

@@ -16,6 +16,7 @@ class Cohere(Vendor):
     title = "Cohere"
     about = "Recordings of Cohere's chat."
     live = False
+    paths = ("/v2/chat",)
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

@@ -22,6 +22,7 @@ class Gemini(Vendor):
         "GEMINI_BASE_URL": ("gemini", "base_url"),
         "GEMINI_API_KEY": ("gemini", "api_key"),
     }
+    paths = ("enerateContent",)
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

@@ -22,6 +22,7 @@ class Ollama(Vendor):
         "OLLAMA_BASE_URL": ("ollama", "base_url"),
         "OLLAMA_API_KEY": ("ollama", "api_key"),
     }
+    paths = ("/api/chat", "/api/generate")
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()

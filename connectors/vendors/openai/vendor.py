@@ -20,6 +20,7 @@ class OpenAI(Vendor):
     about = "A model server's chat completions to the agent desktop."
     sections = {"openai": OpenAISettings}
     environment = {"OPENAI_BASE_URL": ("openai", "base_url"), "OPENAI_API_KEY": ("openai", "api_key")}
+    paths = ("/completions", "/completion")
 
     def decoder(self) -> Decoder:
         return Decoder()

@@ -16,6 +16,7 @@ class Responses(Vendor):
     title = "OpenAI Responses"
     about = "Recordings of OpenAI's Responses."
     live = False
+    paths = ("/v1/responses",)
 
     def decoder(self) -> contract.Decoder:
         return contract.Decoder()
