@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import os
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -561,3 +563,61 @@ def test_messages_that_share_events_or_are_spread_over_them_are_known(session: s
     (tmp_path / "a.sse").write_bytes(b"".join(export(recording, session)))
     made = import_file(tmp_path / "a.sse", tmp_path / "a.jsonl", About())
     assert (made.vendor, shown(tmp_path / "a.jsonl")) == ("cxone", outcome(recording, parse({})).text(session))
+
+
+ODD = (None, True, 3, -1.5, 1e300, "x", "\ud800", [], {}, [None], {"a": 1})
+FILES = {
+    "har": [
+        json.loads(
+            har(
+                entry(CHAT.decode(), startedDateTime="2023-11-14T22:13:20Z"),
+                entry("", _eventSourceMessages=[{"time": 1.5, "eventName": "message", "eventId": "1", "data": "{}"}]),
+                entry("", 101, _webSocketMessages=[{"type": "receive", "time": 1.5, "data": '42["output",{}]'}]),
+            )
+        )
+    ],
+    "cassette": [{"interactions": [{"request": {"body": ASKED, "uri": "https://x/v1"}, "response": {"body": "x"}}]}],
+    "pieces": [json.loads(line) for line in as_pieces(["{}"]).splitlines()],
+    "socket": [
+        json.loads(line) for line in as_socket(['42["output",{"type":"output","data":{"text":"x"}}]']).splitlines()
+    ],
+    "tokens": [{"id": "a", "tokens": ["x"], "t_ms": [1]}],
+}
+
+
+def oddly(value: Any) -> Iterator[Any]:
+    """The value with one odd thing somewhere in it."""
+    yield from ODD
+    places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for place, inner in list(places):
+        for odd in oddly(inner):
+            changed = value.copy()
+            changed[place] = odd
+            yield changed
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_whatever_is_odd_in_a_file_it_becomes_a_recording_or_is_refused_in_words(kind: str) -> None:
+    for documents in oddly(FILES[kind]):
+        data = "\n".join(map(json.dumps, documents if isinstance(documents, list) else [documents])).encode()
+        with contextlib.suppress(InputError):
+            assert told(from_body(data))
+
+
+parts = st.one_of(
+    st.sampled_from([CHAT[:90], CHAT, TICK, b"\n", b"data: ", b"[", b"interactions:\n- ", b"HTTP/1.1 200 OK\r\n\r\n"]),
+    st.sampled_from([b"\x1f\x8b", as_binary(["{}"]), as_socket(["2"]), as_pieces(["{}"]), ASKED.encode(), METER]),
+    st.binary(max_size=12),
+)
+
+
+@given(
+    st.lists(parts, max_size=6),
+    st.sampled_from(["auto", "openai", "cognigy_endpoint"]),
+    st.sampled_from([None, "data"]),
+)
+def test_whatever_bytes_are_in_a_file_they_become_a_recording_or_are_refused(
+    data: list[bytes], preset: str, path: str | None
+) -> None:
+    with contextlib.suppress(InputError):
+        assert told(from_chunks(list(enumerate(data)), ABOUT, shape=preset, path=path))

@@ -28,7 +28,7 @@ LANGUAGE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What was said in a conversation before."""
 
     role: Literal["user", "assistant"]
@@ -50,7 +50,7 @@ class SessionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     session_id: Annotated[str, msgspec.Meta(pattern=rf"^(?:{SESSION_ID.pattern})\Z")]
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
     system: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT)] | None = None
-    history: Annotated[tuple[Said, ...], msgspec.Meta(max_length=MAX_HISTORY)] | None = None
+    history: Annotated[tuple[Utterance, ...], msgspec.Meta(max_length=MAX_HISTORY)] | None = None
     model: Name | None = None
     tenant: Name | None = None
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE)] | None = None
