@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.delivery.entry import Entry
 from connectors.delivery.journal import Journal
 from connectors.delivery.ledger import Ledger
-from connectors.delivery.outbox import Confirm, Entry, Outbox
+from connectors.delivery.outbox import Confirm, Outbox
 from connectors.delivery.reader import JournalReader
 from connectors.delivery.segment import Delivered
 from connectors.errors import DataDirError

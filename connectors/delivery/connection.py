@@ -16,13 +16,15 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from connectors.delivery.entry import Entry
 from connectors.delivery.ledger import Ledger
-from connectors.delivery.outbox import Counts, Entry
+from connectors.delivery.outbox import Counts
 from connectors.delivery.presence import Presence
 from connectors.delivery.settings import DesktopSettings
 from connectors.errors import TokenweirError
@@ -34,6 +36,9 @@ _wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes ove
 
 HELLO_TURNS = 1_000
 MAX_SAID = 1024 * 1024
+PINGED_TOGETHER = 32
+SILENT_AFTER = 16
+"""Messages confirmed by pongs after which a desktop that acknowledged none of them is taken for one that does not."""
 CLOSE_TIMEOUT = 1.0
 STEADY_AFTER = 1.0
 
@@ -92,6 +97,8 @@ class DesktopConnection:
             ledger.let_acknowledge(name)
         self._answers_hello = True  # until it does not
         self._asked = False  # on this connection, and not answered yet
+        self._unasked: list[Entry] = []  # sent since the last ping
+        self._ponged = 0
         self._news = asyncio.Event()
         self._settled = asyncio.Event()
         self._answered = asyncio.Event()
@@ -186,16 +193,19 @@ class DesktopConnection:
 
     async def _write(self, socket: ClientConnection) -> None:
         self._asked = False
+        self._unasked = []
         if self._may_ask:
             await self._say_hello(socket, wait=self._answers_hello)
             self._answers_hello = not self._asked
         while True:
             self._news.clear()
             entry = self._ledger.take(self._name)
-            if entry is None:
-                await self._wait_for_news(socket)
-            else:
+            if entry is not None:
                 await self._send(socket, entry)
+            elif self._unasked:
+                await self._ping(socket)
+            else:
+                await self._wait_for_news(socket)
 
     async def _send(self, socket: ClientConnection, entry: Entry) -> None:
         text = self.settings.format == "text"
@@ -213,8 +223,22 @@ class DesktopConnection:
                 self._settle(entry, "unconfirmed")
                 await asyncio.sleep(0)  # a send need not yield, and other desktops wait
             else:
-                await (await socket.ping())
-                self._settle(entry, "pong")
+                self._unasked.append(entry)
+                if len(self._unasked) == PINGED_TOGETHER:
+                    await self._ping(socket)
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        """Ask for a pong: it confirms all that was sent before it."""
+        sent, self._unasked = self._unasked, []
+        pong = asyncio.ensure_future(await socket.ping())
+        pong.add_done_callback(lambda done: self._confirm(sent) if _came(done) else None)
+
+    def _confirm(self, sent: Sequence[Entry]) -> None:
+        for entry in sent:
+            self._settle(entry, "pong")
+        before, self._ponged = self._ponged, self._ponged + len(sent)
+        if before < SILENT_AFTER <= self._ponged and self.settings.format == "json":
+            self._ledger.let_sessions_pass(self._name)
 
     async def _wait_for_news(self, socket: ClientConnection) -> None:
         """Raises TimeoutError when nothing was confirmed for too long.
@@ -298,6 +322,11 @@ class DesktopConnection:
         self._news.set()
         self._settled.set()
         self.presence.prove()
+
+
+def _came(pong: asyncio.Future[float]) -> bool:
+    """Whether it came, and not the connection's end."""
+    return not pong.cancelled() and pong.exception() is None
 
 
 def _reason(error: Exception, name: str) -> str:

@@ -25,8 +25,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from connectors.delivery.entry import Entry
 from connectors.delivery.journal import Journal, Position, Settled, Stored
-from connectors.delivery.outbox import Confirmed, Counts, Entry, Outbox
+from connectors.delivery.outbox import Confirmed, Counts, Outbox
 from connectors.delivery.recall import entry_of, recall
 from connectors.delivery.segment import Delivered, How, acknowledgement_of, acknowledges, deliveries
 from connectors.errors import DataDirError
@@ -195,6 +196,11 @@ class Ledger:
         """Whether this desktop has ever acknowledged, to this process or an earlier one."""
         with self._lock:
             return desktop in self._acknowledging
+
+    def let_sessions_pass(self, desktop: str) -> None:
+        """From now on one message of each session may be under way to this desktop."""
+        with self._lock:
+            self._outboxes[desktop].alone = False
 
     def let_acknowledge(self, desktop: str) -> None:
         """From now on this desktop's acknowledgements count, and nothing else; the next process will know it too."""

@@ -5,8 +5,10 @@ Rules
 - A message is confirmed once and never sent again. What was under way when the connection dropped is.
 - An acknowledgement covers what was offered *and* may have been sent, up to its number; a desktop that claims
   more is not believed. A cursor moves over an unbroken run only; what lies beyond a gap is kept by number.
-- At most `queue` messages are held in ledger. The rest is known by its place on disk alone (8 bytes each)
+- At most `queue` messages are held in memory. The rest is known by its place on disk alone (8 bytes each)
   and read back in order. With `keep` of them waiting, new ones are refused and counted as dropped.
+- With "pong" one message of a session is under way at a time, so that at most that one comes again; those behind it
+  wait (queues.py), and messages of other sessions pass them. Where it is `alone`, it is the only one of all.
 - `take` gives a message whenever one waits and the window has room: what was settled meanwhile is passed over, however
   much of it there is.
 - An ended turn, all of it confirmed, leaves one number behind, and that is forgotten after a while.
@@ -18,33 +20,16 @@ that does not jump.
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from connectors.delivery.entry import Entry, Name
 from connectors.delivery.progress import Cursor, Progress
+from connectors.delivery.queues import Queues
 
 Confirm: TypeAlias = Literal["ack", "pong", "none"]
-Name: TypeAlias = tuple[str, int, int]
-"""(session_id, turn, seq)"""
-
-
-class Entry(msgspec.Struct, gc=False):
-    """A message in ledger. `place` says where it is stored; `sent_at` is None until it is first sent."""
-
-    session_id: str
-    turn: int
-    seq: int
-    final: bool
-    place: int
-    body: bytes
-    sent_at: int | None = None
-
-    @property
-    def name(self) -> Name:
-        return self.session_id, self.turn, self.seq
 
 
 class Confirmed(NamedTuple):
@@ -77,8 +62,9 @@ class Outbox:
     """The messages of one desktop.
 
     confirm    what makes a message confirmed; may change while it runs
-    in_flight  how many messages may be sent and not yet acknowledged, `queue` at most; with "pong" it is always one
-    queue      how many messages are held in ledger, those under way included; at least 1
+    alone      with "pong", one message is under way in all; may change while it runs
+    in_flight  how many messages may be sent and not yet confirmed, `queue` at most
+    queue      how many messages are held in memory, those under way included; at least 1
     backlog    `pressed` from that many pending messages on, until half of them are left
     keep       `full` from that many pending messages on
     """
@@ -87,12 +73,14 @@ class Outbox:
         self,
         confirm: Confirm = "ack",
         *,
+        alone: bool = False,
         in_flight: int = 128,
         queue: int = 512,
         backlog: int = 10_000,
         keep: int = 1_000_000,
     ) -> None:
         self.confirm: Confirm = confirm
+        self.alone = alone
         self.counts = Counts()
         self.pending = 0
         self.pressed = False
@@ -100,7 +88,7 @@ class Outbox:
         self._keep = keep
         self._in_flight = min(in_flight, queue)
         self._queue_limit = queue
-        self._queue: deque[Entry] = deque()
+        self._queue = Queues()
         self._under_way: dict[Name, Entry] = {}
         self._spilled = array("Q")
         self._turns: dict[tuple[str, int], Progress] = {}
@@ -147,10 +135,9 @@ class Outbox:
         """
         if self.has_no_room:
             return None
-        self._read_back(read)
-        if not self._queue:
+        entry = self._next(read)
+        if entry is None:
             return None
-        entry = self._queue.popleft()
         self._under_way[entry.name] = entry
         entry.sent_at = entry.sent_at or at
         turn = self._turns[entry.session_id, entry.turn]
@@ -188,7 +175,7 @@ class Outbox:
         """The connection is gone: what was under way goes back to the front. Returns how many that is."""
         entries = list(self._under_way.values())
         self._under_way.clear()
-        self._queue.extendleft(reversed(entries))
+        self._queue.put_back(entries)
         return len(entries)
 
     # What earlier processes left: first the cursors, then what they settled, then what they stored
@@ -232,7 +219,7 @@ class Outbox:
     @property
     def has_no_room(self) -> bool:
         """Whether as much is under way as may be."""
-        return len(self._under_way) >= (1 if self.confirm == "pong" else self._in_flight)
+        return len(self._under_way) >= (1 if self.alone and self.confirm == "pong" else self._in_flight)
 
     @property
     def full(self) -> bool:
@@ -299,25 +286,29 @@ class Outbox:
         return len(self._queue) + len(self._under_way)
 
     def _read_back(self, read: Callable[[list[int]], Iterable[Entry]]) -> None:
-        """Until the next message is at the front, and ledger is half full; or nothing is left on disk."""
-        self._discard_settled()
+        """Until the next message is at the front, and memory is half full; or nothing is left on disk."""
         while self._spilled:
             room = self._queue_limit - self._held
-            if self._queue and room * 2 < self._queue_limit:
+            if room <= 0 or (self._queue.has_next and room * 2 < self._queue_limit):
                 return
             places = self._spilled[:room].tolist()
-            self._queue.extend(read(places))
+            for entry in read(places):
+                if self._waits(entry):
+                    self._queue.append(entry)
             del self._spilled[: len(places)]
-            self._discard_settled()
 
-    def _discard_settled(self) -> None:
-        """What was confirmed while it waited to be sent again leaves when it comes to the front."""
-        while self._queue:
-            entry = self._queue[0]
-            turn = self._turns.get((entry.session_id, entry.turn))
-            if turn is not None and entry.seq not in turn.confirmed:
-                return
-            self._queue.popleft()
+    def _next(self, read: Callable[[list[int]], Iterable[Entry]]) -> Entry | None:
+        """The next message that may go; what was confirmed while it waited to be sent again leaves here."""
+        while True:
+            self._read_back(read)
+            entry = self._queue.pop(each_its_turn=self.confirm == "pong")
+            if entry is None or self._waits(entry):
+                return entry
+            self._queue.release(entry.session_id)
+
+    def _waits(self, entry: Entry) -> bool:
+        turn = self._turns.get((entry.session_id, entry.turn))
+        return turn is not None and entry.seq not in turn.confirmed
 
     def _turn_of(self, entry: Entry, now: float) -> Progress:
         """The turn of a message that is new, with the message entered."""
@@ -346,6 +337,8 @@ class Outbox:
 
     def _settle_number(self, session_id: str, turn: int, seq: int, now: float) -> Confirmed:
         entry = self._under_way.pop((session_id, turn, seq), None)
+        if entry is not None:
+            self._queue.release(session_id)
         state = self._turns[session_id, turn]
         state.sent.add(seq)  # what was never sent is no gap either, once it is settled
         state.confirmed.add(seq)

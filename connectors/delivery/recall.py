@@ -13,8 +13,9 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.delivery.entry import Entry
 from connectors.delivery.history import Remembered
-from connectors.delivery.outbox import Entry, Outbox
+from connectors.delivery.outbox import Outbox
 from connectors.delivery.segment import Settled, Stored
 from connectors.errors import DataDirError
 

@@ -20,11 +20,12 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     url                ws:// or wss://
     format             "json": the message as JSON; "text": its text alone, and empty texts are skipped
     confirm            "ack": the desktop acknowledges; "pong": a WebSocket pong sent after it counts, one
-                       message at a time; "none": sent is sent. "auto": pong, and ack from the desktop's
-                       first acknowledgement on, after restarts too (a text desktop cannot acknowledge)
+                       message of a session at a time (of a text desktop, one in all); "none": sent is sent.
+                       "auto": pong, and ack from the desktop's first acknowledgement on, after restarts too
+                       (a text desktop cannot acknowledge); one message in all until it shows which it does
     authorization      the Authorization header of the handshake; empty for none
     queue              messages held in memory; the rest waits on disk
-    in_flight          messages sent and not yet acknowledged, at most; `queue` is a bound of theirs too
+    in_flight          messages sent and not yet confirmed, at most; `queue` is a bound of theirs too
     backlog            waiting messages from which on the desktop is "pressed", until half of them are left: its
                        sessions' sockets are not read …
     max_pause          … for this many seconds at most, each time; 0: for as long as it is pressed
@@ -85,4 +86,7 @@ class DesktopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     def outbox(self) -> Outbox:
         """An empty outbox for this desktop."""
         confirm: Confirm = "pong" if self.confirm == "auto" else self.confirm
-        return Outbox(confirm, in_flight=self.in_flight, queue=self.queue, backlog=self.backlog, keep=self.keep)
+        alone = self.confirm == "auto" or self.format == "text"
+        return Outbox(
+            confirm, alone=alone, in_flight=self.in_flight, queue=self.queue, backlog=self.backlog, keep=self.keep
+        )

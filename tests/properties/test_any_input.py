@@ -102,8 +102,8 @@ def test_any_message_of_a_vendor_is_text_or_set_aside(
         assert len(decoder.pending) <= deltas.MAX_PENDING
         *_, ((recent, _, ((runs, hashes), *_), *_), seam) = core.snapshot()
         if seam is not None:
-            _, _, waiting, released, _ = seam
-            assert len(waiting) + len(released) <= HISTORY + MAX_WAITING
+            _, _, waiting, released, _, undecided = seam
+            assert len(waiting) + len(released) + len(undecided) <= HISTORY + 2 * MAX_WAITING
         assert len(recent) <= HISTORY
         assert len(runs) <= MAX_RUNS
         assert len(hashes) <= 8 * MAX_SINGLE

@@ -23,8 +23,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from connectors.backoff import Backoff, BackoffSettings, parse_retry_after
+from connectors.delivery.entry import Entry
 from connectors.delivery.ledger import Ledger, wall_clock
-from connectors.delivery.outbox import Entry
 from connectors.delivery.segment import Delivered
 from connectors.errors import CredentialsError, DataDirError, SettingsError
 from connectors.http import HttpError, StatusError

@@ -124,16 +124,17 @@ def _compare_desktop(report: Report, world: World, name: str, driver: Driver, ti
         report.differences += _out_of_order(name, first)
         arrivals = [(each, first[each.name]) for each in messages if each.name in first]
     else:
-        items = [[_item(each, kind.text) for each in connection] for connection in came]
-        reading = read([each.text if kind.text else each.name for each in messages], items, kind.promise)
-        _count(report.again, name, reading.again)
-        if reading.wrong:
-            report.differences.append(f"{vendor} to {name}: {reading.wrong}")
-        at: dict[int, float] = {}
-        for connection, places in zip(came, reading.places, strict=False):
-            for each, place in zip(connection, places, strict=True):
-                at.setdefault(place, each.at)
-        arrivals = [(messages[place], moment) for place, moment in at.items()]
+        for mine, own in _in_order(messages, came, kind.text):  # between sessions there is none
+            items = [[_item(each, kind.text) for each in connection] for connection in own]
+            reading = read([each.text if kind.text else each.name for each in mine], items, kind.promise)
+            _count(report.again, name, reading.again)
+            if reading.wrong:
+                report.differences.append(f"{vendor} to {name}: {reading.wrong}")
+            at: dict[int, float] = {}
+            for connection, places in zip(own, reading.places, strict=False):
+                for each, place in zip(connection, places, strict=True):
+                    at.setdefault(place, each.at)
+            arrivals += [(mine[place], moment) for place, moment in at.items()]
     _compare_times(report, world, name, driver, times, arrivals)
 
 
@@ -168,6 +169,25 @@ def _connections(desktop: AgentDesktop, vendor: str) -> list[list[Received]]:
         if desktop.paths[each.connection] == f"/{vendor}" and not each.raw.startswith('{"type":"hello"'):
             found[each.connection].append(each)
     return [found[number] for number in sorted(found)]
+
+
+def _in_order(
+    messages: list[Message], came: list[list[Received]], text: bool
+) -> Iterator[tuple[list[Message], list[list[Received]]]]:
+    """What was stored and what came of it over each connection, by session; of plain text, which names none, in all."""
+    if text:
+        yield messages, came
+        return
+    sessions = [[json.loads(each.raw)["session_id"] for each in connection] for connection in came]
+    for name in dict.fromkeys(message.name[0] for message in messages):
+        mine = [message for message in messages if message.name[0] == name]
+        yield (
+            mine,
+            [
+                [each for each, session in zip(connection, names, strict=True) if session == name]
+                for connection, names in zip(came, sessions, strict=True)
+            ],
+        )
 
 
 def _item(received: Received, text: bool) -> object:
