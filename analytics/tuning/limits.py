@@ -13,7 +13,7 @@ import unicodedata
 import numpy as np
 
 from analytics.tuning.tables import Batch, Bools, Ints, counts_before
-from flows.steps.cuts import _CLAUSE, _UNSPACED, _ZWJ, best_cut  # the rule itself, not a copy of it
+from flows.steps.cuts import _CLAUSE, _UNSPACED, _ZWJ, _counts, best_cut, digit_before  # the rules, not a copy
 from flows.steps.windows import OVERFULL
 
 NOWHERE = 0
@@ -39,7 +39,7 @@ class Limits:
         self._whole_begin = np.where(np.append(follows_digit, True), NOWHERE, self._begin)
         self._good_begin, self._good_end = np.append(self._begin[good], NOWHERE), np.append(self._end[good], NOWHERE)
         self._spaces = counts_before(begins, batch.length + 1)
-        self._find_clauses()
+        self._find_clauses(digit)
         self._plain = self._are_plain()
 
     def cut(self, begin: Ints, fed: Ints, max_chars: Ints, text_end: Ints) -> tuple[Ints, Ints]:
@@ -55,15 +55,21 @@ class Limits:
 
     def _usual(self, begin: Ints, fed: Ints) -> Ints:
         last = self._clauses[fed]
+        grows = (self._clause_end[last] >= fed) & self._follows_digit[last]  # so it may be inside a number
+        last = self._good_clause[last - grows]
         end = np.minimum(self._clause_end[last], fed)
-        found = (self._clause_begin[last] >= begin) & (end - begin > (fed - begin) >> 1)
+        half = (fed - begin) >> 1
+        found = (self._clause_begin[last] >= begin) & (end - begin > half)
+        first = self._clauses_begun[begin]
+        headless = (self._digit[first] < begin) & (self._digit[first] >= 0) & (self._clause_end[first] - begin > half)
         run = self._spaces[fed] - 1
         touches = self._end[run] >= fed
         whole = touches & (self._whole_begin[run] > begin)
         inner = run - touches
         good = np.where(self._good_begin[inner] > begin, self._good_end[inner], NOWHERE)
         cut: Ints = np.where(found, end, np.where(whole, fed, good))
-        rest = np.flatnonzero(cut == NOWHERE)
+        cut[headless] = NOWHERE
+        rest = np.flatnonzero((cut == NOWHERE) & ~headless)
         unspaced = rest[self._plain[fed[rest] - 1] & (fed[rest] - begin[rest] > 1)]
         cut[unspaced] = fed[unspaced] - 1
         return cut
@@ -87,8 +93,9 @@ class Limits:
             end = match.end() if match else max(end + 1, last)
         return NOWHERE, fed
 
-    def _find_clauses(self) -> None:
-        """The clauses; each is one as soon as `shown` characters have come, and ends at `end`."""
+    def _find_clauses(self, digit: Bools) -> None:
+        """The clauses; each is one as soon as `shown` characters have come, and ends at `end`. Those inside numbers are
+        among them: what is looked up is the last one that is not."""
         batch = self._batch
         spans = [match.span() for match in _CLAUSE.finditer(batch.text)]
         places: Ints = np.array(spans, np.int32).reshape(-1, 2)
@@ -96,6 +103,14 @@ class Limits:
         shown = np.where(batch.space[ends - 1], batch.visible_end[ends] + 1, begins + 1)
         self._clause_begin = np.append(begins, np.int32(-1))
         self._clause_end = np.append(ends, np.int32(-1))
+        self._digit = np.array([*(digit_before(batch.text, begin) for begin in begins.tolist()), -1], np.int32)
+        """By clause: the digit that its sign follows; -1 for none."""
+        self._follows_digit = self._digit >= 0
+        number = np.arange(len(begins), dtype=np.int32)
+        good = np.maximum.accumulate(np.where(self._follows_digit[:-1] & digit[ends], np.int32(-1), number))
+        self._good_clause = np.append(good, np.int32(-1))
+        self._clauses_begun = counts_before(begins, batch.length + 2)
+        """By position: the first clause whose sign stands there or later."""
         self._clauses = counts_before(shown, batch.length + 2)[1:] - 1
         """By position: the last clause before it; -1, which is the one at the end of the lists, for none."""
 
@@ -106,5 +121,7 @@ class Limits:
             return unspaced
         mark = self._batch.are(lambda character: unicodedata.category(character) in ("Mn", "Mc", "Me"))
         joiner = self._batch.are(lambda character: character == _ZWJ)
-        plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1])
+        counts = self._batch.are(_counts)
+        in_number = counts & np.append(False, counts[:-1])
+        plain: Bools = unspaced & ~mark & ~joiner & ~np.append(False, joiner[:-1]) & ~in_number
         return plain

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from analytics.tuning.splitters import Splitters
 from analytics.tuning.streams import Stream
-from flows.steps.cuts import clause_ends
+from flows.steps.cuts import SIGNS, WIDE, clause_ends, digit_before
 from flows.steps.windows import _BLANK_LINE, _MAY_BEGIN_BEHIND  # the rule itself, not a copy of it
 
 Ints = NDArray[np.signedinteger[Any]]
@@ -31,7 +31,7 @@ Times = Ints
 
 GAP = "\0"
 NEVER = 2**31 - 1
-_CLAUSE_MARK = re.compile(r"[,;:،؛—–、，；：](?:(?=\S?\s)|(?<=[、，；：]))")
+_CLAUSE_MARK = re.compile(rf"[{SIGNS}{WIDE}](?:(?=\S?\s)|(?<=[{WIDE}]))")
 _BLANK = re.compile(_BLANK_LINE.pattern.removesuffix("$"))
 
 
@@ -150,13 +150,17 @@ class Clauses(Marks):
         at = np.array(list(mark_of), np.int32)
         super().__init__(batch, at, at + 1)
         self.mark = np.array([*mark_of.values(), batch.length], np.int32)
+        digits = [digit_before(text, m) if text[w].isdigit() else -1 for w, m in mark_of.items()]
+        self.digit = np.array([*digits, -1], np.int32)
+        """The digit before the mark where that is inside a number: no clause ends there in a window that holds it."""
         codes = batch.codes
         self._ticks = _sums(codes == ord("`"))
         self._round = _sums(codes == ord("("), codes == ord(")"))
         self._square = _sums(codes == ord("["), codes == ord("]"))
 
     def is_refused(self, window: Ints, places: Ints) -> Bools:
-        """Whether the clause is none in a window that begins there: inside code or brackets, or its mark before it."""
+        """Whether the clause is none in a window that begins there: inside code, brackets or a number, or its mark
+        before it."""
         at = self.at[places]
         odd = (self._ticks[at] - self._ticks[window]) & 1
         refused: Bools = (
@@ -164,6 +168,7 @@ class Clauses(Marks):
             | (self._round[at] > self._round[window])
             | (self._square[at] > self._square[window])
             | (self.mark[places] < window)
+            | (self.digit[places] >= window)
         )
         return refused
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_WIDE = "、，；：﹐﹑﹔﹕"
-BEHIND = rf"\s{_WIDE}”’」』）"
+WIDE = "、，；：﹐﹑﹔﹕"
+BEHIND = rf"\s{WIDE}”’」』）"
 """What a word may begin behind, as the inside of a character class."""
-_CLAUSE = re.compile(rf"[,;:،؛—–][\"'”’)\]»]*\s+|[{_WIDE}][”’」』）]*")
+SIGNS = ",;:،؛—–"
+"""What a clause ends with where white space follows; a sign of `WIDE` needs none."""
+_CLAUSE = re.compile(rf"[{SIGNS}][\"'”’)\]»]*\s+|[{WIDE}][”’」』）]*")
 _SPACE = re.compile(r"\s+")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -61,8 +63,15 @@ def _is_inside(text: str) -> bool:
 
 def _is_in_number(text: str, sign: re.Match[str]) -> bool:
     """Whether digits stand on both sides of the sign, or may: nothing has come behind it."""
-    before, after = text[max(0, sign.start() - 4) : sign.start()].rstrip()[-1:], text[sign.end() : sign.end() + 1]
-    return before.isdigit() and (after.isdigit() or not after)
+    after = text[sign.end() : sign.end() + 1]
+    return (after.isdigit() or not after) and digit_before(text, sign.start()) >= 0
+
+
+def digit_before(text: str, sign: int) -> int:
+    """Where the digit stands that a sign at that place follows, as one inside a number does; -1 for none."""
+    first = max(0, sign - 4)
+    before = text[first:sign].rstrip()
+    return first + len(before) - 1 if before[-1:].isdigit() else -1
 
 
 def _last_character(text: str) -> int | None:
