@@ -6,8 +6,9 @@ Rules
   is not proved before all text up to it has come, nor, behind a blank, before something visible has.
 - Where that is not enough, the piece is split again, character by character.
 - What a splitter has emitted depends on the text alone, not on the pieces; so the cuts are those of every chunking.
-- Behind a line break a splitter is as new. Behind any other cut it is as behind a full stop that needs no proof. But
-  one that finds its language by the first words has to be given them: then all text before the piece is split again.
+- Behind a line break a splitter is as new. Behind any other cut it is as behind a full stop that needs no proof.
+- One that has found its language by the first words goes on as one that was given it. Until then, what is split again
+  is all text from its beginning.
 """
 
 from __future__ import annotations
@@ -40,15 +41,18 @@ class Splitters:
         cuts: list[Cut] = []
         language = language or self._settings.language
         splitter = self._settings.splitter(language)
-        fed = at = 0
+        fed = at = known = 0
 
         def feed(end: int) -> None:
-            nonlocal fed, at
+            nonlocal fed, at, language, known
             for piece in splitter.feed(text[fed:end]):
                 before, at = at, at + len(piece)
                 first = max(fed + 1, at + (text[at - 1].isspace() and text[at - 1] != "\n"))
-                cuts.append((at, end if first >= end else self._proof(text, language, before, first, end)))
+                given = language if before >= known else None
+                cuts.append((at, end if first >= end else self._proof(text, given, before, first, end)))
             fed = end
+            if language is None and splitter.language is not None:
+                language, known = splitter.language, end
 
         for match in _MAY_PROVE.finditer(text):
             sign, following = match.end(), match.lastindex

@@ -91,6 +91,12 @@ class SentenceSplitter:
         self._looked = -1
         self._set_language()
 
+    @property
+    def language(self) -> str | None:
+        """The language given or found, `UNDETERMINED` where the first words did not tell; None while it is looked
+        for."""
+        return None if self._looks else self._code or self._state.found
+
     def feed(self, text: str) -> list[str]:
         """Take the next part of the text, of any length; return the sentences that it completes, often none."""
         state = self._state
