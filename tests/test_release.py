@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.log.records import Message, Question, Record
+from connectors.log.records import SECOND, Message, Question, Record
+from flows.engine.shard import Shard
 from flows.moderation import Moderator, Policy
-from flows.steps.events import Boundary, Event, Finding, Output, Released, Text
+from flows.moderation.policy import OPT_IN_TYPES, PII_TYPES
+from flows.steps.events import Boundary, Event, Finding, Output, Released, Run, Text
 from flows.steps.release import Release
 
 OPEN = Record(0, "s", 3, "open", d={"desktop": "west"})
@@ -38,6 +40,11 @@ def release(events: Iterable[Event], policy: Policy = POLICY) -> list[Output]:
 
 def messages(out: Iterable[Output]) -> list[Message]:
     return [event.message for event in out if isinstance(event, Released)]
+
+
+def _shown(policy: Policy, events: list[Event]) -> list[Output]:
+    out = Shard("moderate", lambda opened: Release(policy, opened)).feed(events, events[-1].t)
+    return [event for event in out if not isinstance(event, Text | Run)]
 
 
 def test_messages_are_numbered_from_0_and_the_last_is_final() -> None:
@@ -144,6 +151,32 @@ def test_what_is_held_too_long_goes_as_the_policy_says() -> None:
     core.expire(7 + 2_000_000)
     out = messages(core.feed(boundary(20, "timeout", t=9_000_000)))
     assert [m.text for m in out] == ["My card is [REDACTED]"]
+
+
+KEY = "aB3dE5gH7jK9"
+LONG = (
+    f"https://shop.example/cb?access_token={KEY * 12}&z=1 That is all. ",
+    f"https://bob:{KEY * 9}@db.example.com:5432/{KEY} and more. ",
+    "https://u:p@host.example." * 5 + " end",
+    f"eyJhbGciOiJIUzI1NiJ9.{KEY * 9}.{KEY * 5} is it. ",
+)
+
+
+@pytest.mark.parametrize("hold", [5, 20, 40, 80, 120])
+@pytest.mark.parametrize("said", LONG)
+def test_what_waits_behind_a_match_that_goes_on_is_held_from_when_it_came(said: str, hold: int) -> None:
+    policy = Policy(pii=PII_TYPES + OPT_IN_TYPES, max_hold_seconds=hold + 0.5)
+    times = [SECOND * i for i in range(len(said))]
+    core = Release(policy, OPEN)
+    for t, char in zip(times, said, strict=True):
+        if core.deadline is not None and core.deadline < t:
+            assert core.deadline > t - SECOND  # time never runs backwards
+            core.expire(core.deadline)
+        core.feed(text(char, t=t))
+    ended = [boundary(len(said), t=times[-1]), closed(t=times[-1])]
+    alone = [text(char, t=t) for t, char in zip(times, said, strict=True)]
+    run = Run(0, "s", 3, said, times, list(range(1, len(said) + 1)))
+    assert _shown(policy, [OPEN, *alone, *ended]) == _shown(policy, [OPEN, run, *ended])
 
 
 def test_tokens_are_counted_in_the_window_where_they_end() -> None:

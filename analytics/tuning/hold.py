@@ -15,10 +15,13 @@ import numpy as np
 from analytics.tuning.streams import Stream
 from analytics.tuning.tables import NEVER, Batch, Ints, Times
 from flows.moderation import Moderator, Policy
-from flows.moderation.detectors.base import open_word
+from flows.moderation.detectors.base import WORD_CONTEXT, open_word
+from flows.steps.arrivals import Arrivals
+from flows.steps.release import given_up
 
-LONGEST_WORD = 64
-"""As `open_word` has it; a bracket may stand before it, and a word that a plus ends before that."""
+_MANY = 4 * WORD_CONTEXT
+_LONGEST = _MANY - open_word("x" * _MANY)
+"""The longest open word of letters alone."""
 
 
 def holding(policy: Policy) -> Policy:
@@ -65,12 +68,9 @@ class Hold:
 
     def _unusual(self, batch: Batch, policy: Policy) -> list[int]:
         """Streams in which a word is held for too long, or that have tokens longer than may be held."""
-        held = batch.token_end - self.let_go
-        moved = np.append(True, (np.diff(self.let_go) != 0) | (held[:-1] == 0))
-        moved[batch.first] = True
-        since = np.maximum.accumulate(np.where(moved, np.arange(len(held)), 0))
-        late = (held > 0) & (batch.times[since].astype(np.int64) + self._hold < batch.next_time)
-        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - 2 * LONGEST_WORD - 1
+        since = batch.times[batch.token[np.minimum(self.let_go, batch.length - 1)]].astype(np.int64)
+        late = (self.let_go < batch.token_end) & (since + self._hold < batch.next_time)
+        late |= batch.token_end - batch.token_begin > policy.max_hold_chars - WORD_CONTEXT
         late[batch.last] = False
         numbers: list[int] = np.unique(batch.stream_of[late]).tolist()
         return numbers
@@ -78,35 +78,47 @@ class Hold:
     def _moderate(self, batch: Batch, number: int, policy: Policy) -> None:
         stream: Stream = batch.streams[number]
         begin, token = int(batch.begin[number]), int(batch.first[number])
-        moderator = Moderator(policy, stream.language or "")
-        deadline: int | None = None
+        moderator, arrivals = Moderator(policy, stream.language or ""), Arrivals()
         times = [*stream.times.tolist(), stream.closed]
         for place, piece in enumerate(stream.pieces()):
-            cut = moderator.cut
+            arrivals.add(len(piece), 1, times[place])
             moderator.push(piece)
             self.let_go[token] = begin + moderator.cut
-            if not moderator.held:
-                deadline = None
-            elif deadline is None or moderator.cut != cut:
-                deadline = times[place] + self._hold
+            deadline = given_up(moderator, arrivals, self._hold)
             if deadline is not None and deadline < times[place + 1]:
                 moderator.release_held()
-                self.expires[token], deadline = deadline, None
+                self.expires[token] = deadline
             token += 1
         moderator.finish()
         self._moves += [(begin + each.start, begin + each.end) for each in moderator.findings]
 
 
 def _before_open_words(batch: Batch) -> Ints:
-    """By token: where the word begins that is open behind it (`open_word`, for all tokens at once)."""
-    closed = ~batch.are(lambda character: open_word(character) == 0 and character != "(")
-    closed[batch.is_gap] = True
+    """By token: where the word begins that is open behind it. `open_word` itself says so, where that does not follow
+    from what it says of single characters: behind letters that come after white space, say."""
+    ends = batch.token_end
+    breaks, letter = batch.are(_is_break), batch.are(_is_letter)
     here = np.arange(1, batch.length + 1, dtype=np.int32)
-    word = np.append(np.int32(0), np.maximum.accumulate(np.where(closed, here, np.int32(0))))
-    end = batch.token_end
-    begin = np.maximum(word[end], end - LONGEST_WORD)
-    bracket = (begin == word[end]) & (batch.codes[begin - 1] == ord("("))
-    before = begin - bracket
-    plus = bracket & (batch.codes[before - 1] == ord("+"))
-    opens: Ints = np.where(plus, np.maximum(word[before], before - LONGEST_WORD), before).astype(np.int32)
+    letters_from = np.append(np.int32(0), np.maximum.accumulate(np.where(letter, np.int32(0), here)))
+    opens: Ints = letters_from[ends]
+    known = (breaks[opens - 1] | (opens == 0)) & (ends - opens <= _LONGEST)
+    known[batch.last] = True
+    text, begins = batch.text, batch.begin[batch.stream_of]
+    for token in np.flatnonzero(~known).tolist():
+        end = int(ends[token])
+        begin = max(int(begins[token]), end - WORD_CONTEXT)
+        opens[token] = begin + open_word(text[begin:end])
     return opens
+
+
+_BEFORE = ("", " ", "x", "+", "x ")
+
+
+def _is_break(character: str) -> bool:
+    """Whether no open word reaches over it, nor begins with it."""
+    return all(open_word(text + character + after) == len(text) + 1 for text in _BEFORE for after in ("", "x"))
+
+
+def _is_letter(character: str) -> bool:
+    """Whether it makes an open word longer, and is one by itself."""
+    return all(open_word(text + character) == open_word(text) for text in _BEFORE)

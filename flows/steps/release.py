@@ -14,7 +14,7 @@ Rules
   the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
   or `max_hold_seconds` have passed, the turn lingers.
 - What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says: counted
-  from when its first character came.
+  from when its first character came. A match that goes on waits for its end, and is not counted.
 """
 
 from __future__ import annotations
@@ -145,14 +145,13 @@ class Release(Core):
             at = upto
 
     def _push(self, text: str) -> None:
-        moderator, cut = self._moderator, self._moderator.cut
         if self._policy.remote and text:
             self._unasked.append(text)
-        self._keep(moderator.push(text))
-        if not moderator.held:
-            self.deadline = None
-        elif self.deadline is None or moderator.cut != cut:
-            self.deadline = self._arrivals.time_of(moderator.cut) + self._max_hold
+        self._keep(self._moderator.push(text))
+        self._wait()
+
+    def _wait(self) -> None:
+        self.deadline = given_up(self._moderator, self._arrivals, self._max_hold)
 
     def _keep(self, spans: list[Span]) -> None:
         """Keep what may be shown: verbatim text in longer pieces than the tokens it came in, as an epoch writes all."""
@@ -189,6 +188,7 @@ class Release(Core):
             found = [(start, end, rule) for start, end, rule in verdict["findings"]]
             self._keep(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
         if self._closing is None:
+            self._wait()
             return [event, *self._release(event.t)]
         return [event, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
 
@@ -270,6 +270,11 @@ class Release(Core):
                 span = Span(span.start, end, span.text[:head], None)
             taken.append(span)
         return taken, max(end, taken[-1].end if taken else end)
+
+
+def given_up(moderator: Moderator, arrivals: Arrivals, max_hold: int) -> int | None:
+    """When what is held will have been held for too long; None where nothing is."""
+    return arrivals.time_of(arrivals.fed - moderator.held) + max_hold if moderator.held else None
 
 
 def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:

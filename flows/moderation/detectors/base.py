@@ -26,6 +26,9 @@ from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED, UNSPACED_LETT
 CONTEXT = 96
 """Characters before `start` that a detector may look at."""
 
+WORD_CONTEXT = 131
+"""Characters before the end of a text that `open_word` looks at."""
+
 Scan = tuple[list[Match], int]
 """The matches found, in order of their start, and the offset up to which the text is settled: no match that is
 not in the list begins before it."""
@@ -85,6 +88,6 @@ def open_word(text: str) -> int:
 
     Scripts that put no blanks between words have an open word only where they have one all the same: an address, say.
     """
-    end = text[:-131:-1]
+    end = text[:-WORD_CONTEXT:-1]
     match = UNSPACED_WORD.match(end) or _OPEN.match(end)
     return len(text) - match.end() if match else len(text)
