@@ -189,6 +189,17 @@ def test_a_window_that_silence_let_go_is_late_by_the_time_out() -> None:
     assert np.repeat(MIDDLES, tally.delays[0]) == pytest.approx([0, 1_000_000, 1_100_000], rel=0.01)
 
 
+def test_the_language_of_the_windows_is_that_of_moderation_too() -> None:
+    pieces = ["Heute ", "ist es schwül", " und", " heiß."]
+    stream = stream_of("s", [(SECOND * i, piece) for i, piece in enumerate(pieces)], 4 * SECOND, 4)
+    assert isinstance(stream, Stream)
+    policy, german = Policy(pii=(), blocklist=("schwul und",)), WindowSettings(mode="none", language="de")
+    assert_same([stream], [german], policy)
+    assert_same([stream], [WindowSettings(mode="none")], policy)
+    shown = [event.message.text for event in plain.replay(stream, german, policy) if isinstance(event, Released)]
+    assert "".join(shown) == "".join(pieces)
+
+
 def test_turns_of_hours_are_walked_too() -> None:
     stream = stream_of("s", [(0, "One. "), (4_000 * SECOND, "Two. "), (9_000 * SECOND, "Three.")], 9_000 * SECOND, 3)
     assert isinstance(stream, Stream)

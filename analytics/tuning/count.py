@@ -61,7 +61,7 @@ class Count:
         self._batch = batch = Batch(streams)
         marks = sentences(batch, Splitters(settings[0]))
         self._sums = Sums(batch, batches, batch.ends_inside(marks))
-        self._hold = Hold(batch, policy)
+        self._hold = Hold(batch, policy, settings[0].language)
         limits = Limits(batch)
         modes = dict.fromkeys(setting.mode for setting in settings if setting.mode != NONE)
         self._walks = {mode: Walk(batch, marks, self._hold, limits, mode) for mode in modes}

@@ -33,7 +33,7 @@ def holding(policy: Policy) -> Policy:
 
 
 class Hold:
-    """What moderation holds back of a batch.
+    """What moderation holds back of a batch; `language` is that of streams that name none.
 
     let_go    by token: the position up to which text may be shown once it has come
     expires   by token: when what is held then is given up, if that is before the next token; else NEVER
@@ -41,7 +41,8 @@ class Hold:
     moved     by position: where a window that should end there does end, because of a finding across; None for nowhere
     """
 
-    def __init__(self, batch: Batch, policy: Policy) -> None:
+    def __init__(self, batch: Batch, policy: Policy, language: str | None = None) -> None:
+        self._language = language or ""
         self._hold = round(policy.max_hold_seconds * 1_000_000)
         self.expires = np.full(len(batch.times), NEVER, batch.times.dtype)
         self.moved: Ints | None = None
@@ -78,7 +79,7 @@ class Hold:
     def _moderate(self, batch: Batch, number: int, policy: Policy) -> None:
         stream: Stream = batch.streams[number]
         begin, token = int(batch.begin[number]), int(batch.first[number])
-        moderator, arrivals = Moderator(policy, stream.language or ""), Arrivals()
+        moderator, arrivals = Moderator(policy, stream.language or self._language), Arrivals()
         times = [*stream.times.tolist(), stream.closed]
         for place, piece in enumerate(stream.pieces()):
             arrivals.add(len(piece), 1, times[place])

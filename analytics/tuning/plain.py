@@ -29,7 +29,7 @@ def replay(stream: Stream, settings: WindowSettings, policy: Policy) -> list[Out
     texts = [Text(t, *SESSION, text, 1) for t, text in zip(stream.times.tolist(), stream.pieces(), strict=True)]
     closed = Record(stream.closed, *SESSION, CLOSE, d={"reason": "finished"})
     windows = Shard("split_sentences", lambda opened: Windows(settings, opened))
-    release = Shard("moderate", lambda opened: Release(policy, opened))
+    release = Shard("moderate", lambda opened: Release(policy, opened, language=settings.language or ""))
     events = cast(list[Event], windows.feed([opened, *texts, closed], stream.closed))
     return [event for event in release.feed(events, stream.closed) if not isinstance(event, Text)]
 
