@@ -39,7 +39,11 @@ def part(watch: Watch, speed: float | None) -> Any:
 
 
 def times(items: list[Any]) -> list[tuple[list[int], int]]:
-    return [([record.t for record in records], mark) for _, (records, mark) in items]
+    flat = [
+        ([each for group in records for each in getattr(group, "records", [group])], mark)
+        for _, (records, mark) in items
+    ]
+    return [([record.t for record in records], mark) for records, mark in flat]
 
 
 def test_records_come_when_they_came_divided_by_the_speed() -> None:

@@ -24,6 +24,7 @@ MAX_WINDOW = 128 << 20
 
 COMPRESSED = ".zst"
 _SKIP = 1 << 20
+_BLOCK = 1 << 20
 
 
 def first_line(path: Path) -> bytes:
@@ -49,6 +50,28 @@ def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
                 if len(line) > LONGEST_LINE:
                     raise _too_long(path, f"line {number}{after}")
                 yield line
+
+
+def blocks(path: Path, begin: int = 0) -> Iterator[bytes]:
+    """The same lines, many at a time; the last may have no end. Raises InputError, OSError."""
+    with _open(path) as stream:
+        if path.suffix != COMPRESSED:
+            stream.seek(begin)
+        else:
+            _skip(stream, begin, path)
+        rest = b""
+        with _explained(path):
+            while piece := stream.read(_BLOCK):
+                end = piece.rfind(b"\n") + 1
+                if end:
+                    yield rest + piece[:end]
+                    rest = piece[end:]
+                else:
+                    rest += piece
+                if len(rest) > LONGEST_LINE:
+                    raise _too_long(path, "a line")
+        if rest:
+            yield rest
 
 
 @contextlib.contextmanager

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.disk.files import COMPRESSED, first_line, lines
+from connectors.disk.files import COMPRESSED, blocks, first_line, lines
 from connectors.errors import InputError
 from connectors.log.records import SESSION_ID, Header, Record
 from connectors.text import from_json
@@ -37,6 +38,7 @@ MAX_KNOWN = 10_000
 LAST_YEAR = 9_000
 
 _decode_record = msgspec.json.Decoder(Record).decode
+_decode_lines = msgspec.json.Decoder(Record).decode_lines
 _decode_header = msgspec.json.Decoder(Header).decode
 
 
@@ -79,6 +81,28 @@ class LogReader:
             if start is not None and number < start.file:
                 continue
             yield from self._read_file(number, path, start.offset if start and start.file == number else 0)
+
+    def read_blocks(self, start: Position | None = None) -> Iterator[tuple[Sequence[Record], Position]]:
+        """As `read`, many records at a time, with the position after them."""
+        for number, path in self.files:
+            if start is not None and number < start.file:
+                continue
+            yield from self._blocks_of(number, path, start.offset if start and start.file == number else 0)
+
+    def _blocks_of(self, number: int, path: Path, begin: int) -> Iterator[tuple[Sequence[Record], Position]]:
+        """Of one file; from what is no plain block of records on, record by record: that knows what is wrong."""
+        limit = sys.maxsize if path.suffix == COMPRESSED else self._sizes[number]
+        offset, given, known = begin, 0, {""}
+        for block in blocks(path, begin):
+            head = block.find(b"\n") + 1 if offset == 0 else 0
+            records = _decode_block(block[head:] if head else block) if offset + len(block) <= limit else None
+            if records is None or not (self._growing or _are_good(records, known)):
+                for record, after in islice(self._read_file(number, path, begin), given, None):
+                    yield [record], after
+                return
+            offset += len(block)
+            given += len(records)
+            yield records, Position(number, offset)
 
     def _read_file(self, number: int, path: Path, begin: int) -> Iterator[tuple[Record, Position]]:
         limit = sys.maxsize if path.suffix == COMPRESSED else self._sizes[number]
@@ -203,6 +227,26 @@ def _check(record: Record, known: set[str]) -> None:
         known.clear()
         known.add("")
     known.add(record.s)
+
+
+def _are_good(records: Sequence[Record], known: set[str]) -> bool:
+    """Whether `_check` would raise for none of them."""
+    try:
+        for record in records:
+            if record.s not in known or not 0 <= record.t <= LATEST:
+                _check(record, known)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _decode_block(block: bytes) -> list[Record] | None:
+    """Its lines' records; None where a line is none, or is not whole."""
+    try:
+        records = _decode_lines(block)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return records if len(records) == block.count(b"\n") else None
 
 
 def _decode(line: bytes) -> Record:

@@ -62,7 +62,7 @@ class Playback(FixedPartitionedSource[Item, Any]):
     def build_part(self, step_id: str, for_part: str, resume_state: Any) -> StatefulSourcePartition[Item, Any]:
         sharder = Sharder(for_part, self._created)
         if self._speed is None:
-            return EndedPartition(((record, None) for record in self._records()), sharder)
+            return EndedPartition((([record], None) for record in self._records()), sharder)
         return _InTime(self._records(), sharder, self._speed, self._clock)
 
 

@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -48,20 +48,23 @@ class LogSource(FixedPartitionedSource[Item, State | None]):
         position = position_of(reader, resume_state)
         turns = fold(reader, position)
         sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None)
-        return EndedPartition(reader.read(position), sharder, position)
+        return EndedPartition(reader.read_blocks(position), sharder, position)
 
 
 class EndedPartition(StatefulSourcePartition[Item, State | None]):
     """Records that are all there, at full speed; raises StopIteration at the end.
 
-    records   with the position after each, where they have one
+    blocks    some records each, with the position after them, where they have one
     position  where to go on, as far as `sharder` knows it
     """
 
     def __init__(
-        self, records: Iterable[tuple[Record, Position | None]], sharder: Sharder, position: Position | None = None
+        self,
+        blocks: Iterable[tuple[Sequence[Record], Position | None]],
+        sharder: Sharder,
+        position: Position | None = None,
     ) -> None:
-        self._records = iter(records)
+        self._blocks = iter(blocks)
         self._sharder = sharder
         self._position = position
         self._watermark = 0
@@ -70,12 +73,17 @@ class EndedPartition(StatefulSourcePartition[Item, State | None]):
     def next_batch(self) -> list[Item]:
         if self._ended:
             raise StopIteration
-        batch = list(islice(self._records, READ_RECORDS))
+        batch: list[Record] = []
+        while len(batch) < READ_RECORDS and not self._ended:
+            block = next(self._blocks, None)
+            if block is None:
+                self._ended = True
+            else:
+                batch += block[0]
+                self._position = block[1]
         if batch:
-            self._position = batch[-1][1]
-            self._watermark = batch[-1][0].t
-        self._ended = len(batch) < READ_RECORDS
-        return self._sharder.deal([record for record, _ in batch], self._watermark, last=self._ended)
+            self._watermark = batch[-1].t
+        return self._sharder.deal(batch, self._watermark, last=self._ended)
 
     def snapshot(self) -> State | None:
         return None if self._position is None else freeze(self._position)

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 MAX_PENDING = 4 << 20
 MAX_FRAGMENTS = 256
@@ -136,6 +139,14 @@ class Decoder:
                 pass
         return self._scan(text, frame_id)
 
+    def tokens_of(self, texts: Sequence[str]) -> Sequence[tuple[str, str | None] | None] | None:
+        """Several frames at a glance: of each that says one token and nothing else, the token and the message's own id.
+
+        None for a frame that has to be fed, and for all where this decoder has no such glance, or none of these frames.
+        Nothing is remembered: it is for decoders whose messages stand by themselves.
+        """
+        return None
+
     def _read(self, text: str, frame_id: str | None) -> Delta:
         """One well-formed message. Raises msgspec.DecodeError for anything else."""
         raise NotImplementedError
@@ -203,6 +214,18 @@ class _Object:
                 self._ended = True
                 break
         return self._ended
+
+
+def read_lines(decode: Callable[[str], list[T]], texts: Sequence[str]) -> list[T] | None:
+    """Their messages, one of each; None where not all are just that."""
+    whole = "\n".join(texts)
+    if whole.count("\n") != len(texts) - 1:
+        return None
+    try:
+        messages = decode(whole)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return messages if len(messages) == len(texts) else None
 
 
 def usable_id(value: object) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from connectors.log.records import CLOSE, FRAME, OPEN, Frames, Record
 from connectors.text import as_raw, byte_tokens
-from connectors.vendors.decoding import Decoder, Delta
+from connectors.vendors.decoding import Decoder, Delta, usable_id
 from flows.steps.base import Core
 from flows.steps.continuation import Continuation, Verdict
 from flows.steps.events import DeadLetter, Event, Repeated, Run, Text, Usage
@@ -76,18 +76,48 @@ class Reassembly(Core):
 
     def _frames(self, frames: Frames) -> Iterator[Event]:
         """Frames in a row: those that are a token each and nothing else, joined; what is unusual by itself."""
+        records = frames.records
+        at = 0
+        while at < len(records):
+            glance = self._glance(records[at:])
+            if glance is None:
+                yield from self._one_by_one(records[at:])
+                return
+            for said, alike in groupby(zip(glance, records[at:], strict=True), lambda each: each[0] is not None):
+                if said:
+                    plain = [(each, record) for each, record in alike if each is not None]
+                    tokens = [token for (token, _), _ in plain]
+                    ids = [usable_id(record.id) or own for (_, own), record in plain]
+                    yield self._run([record for _, record in plain], tokens, ids)
+                    at += len(plain)
+                    continue
+                for _, record in alike:
+                    yield from self._frame(record)
+                    at += 1
+                if self._decoder.pending:
+                    break  # what follows may belong to it
+
+    def _glance(self, frames: Sequence[Record]) -> Sequence[tuple[str, str | None] | None] | None:
+        """What the decoder sees at a glance; None where something about these frames, or before them, is unusual."""
+        if self._is_raw or self._continuation.resuming or self._decoder.pending:
+            return None
+        texts = [frame.d for frame in frames if isinstance(frame.d, str) and not frame.b and frame.e != "error"]
+        glance = self._decoder.tokens_of(texts) if len(texts) == len(frames) else None
+        if glance is None or not self._characters.passes("".join([each[0] for each in glance if each is not None])):
+            return None
+        return glance
+
+    def _one_by_one(self, frames: Sequence[Record]) -> Iterator[Event]:
         joined: list[Record] = []
         tokens: list[str] = []
         ids: list[str | None] = []
-        for frame in frames.records:
-            deltas = None
-            if not (frame.b or self._is_raw or self._continuation.resuming or frame.e == "error"):
-                deltas = self._decoder.feed(frame.d, frame.id) if isinstance(frame.d, str) else []
-                if len(deltas) == 1 and self._is_plain(deltas[0]):
-                    joined.append(frame)
-                    tokens += deltas[0].tokens
-                    ids.append(deltas[0].id)
-                    continue
+        for frame in frames:
+            deltas = self._plainly_read(frame)
+            if deltas is not None and self._is_plain(deltas):
+                joined.append(frame)
+                tokens += deltas[0].tokens
+                ids.append(deltas[0].id)
+                continue
             if joined:
                 yield self._run(joined, tokens, ids)
                 joined, tokens, ids = [], [], []
@@ -95,12 +125,17 @@ class Reassembly(Core):
         if joined:
             yield self._run(joined, tokens, ids)
 
-    def _is_plain(self, delta: Delta) -> bool:
-        """Whether a message says nothing but one token of whole characters."""
-        tokens = delta.tokens
-        if len(tokens) != 1 or delta.usage is not None or delta.malformed:
+    def _plainly_read(self, frame: Record) -> Sequence[Delta] | None:
+        """A frame's messages, where nothing about it is unusual."""
+        if frame.b or self._is_raw or self._continuation.resuming or frame.e == "error":
+            return None
+        return self._decoder.feed(frame.d, frame.id) if isinstance(frame.d, str) else []
+
+    def _is_plain(self, deltas: Sequence[Delta]) -> bool:
+        """Whether messages say nothing but one token of whole characters."""
+        if len(deltas) != 1 or len(deltas[0].tokens) != 1 or deltas[0].usage is not None or deltas[0].malformed:
             return False
-        return self._characters.passes(tokens[0])
+        return self._characters.passes(deltas[0].tokens[0])
 
     def _run(self, frames: list[Record], tokens: list[str], ids: list[str | None]) -> Event:
         self._continuation.remember_all(tokens, ids)
@@ -210,9 +245,9 @@ class Characters:
             return token
         return self._end_bytes() + self._pair(token)
 
-    def passes(self, token: str) -> bool:
-        """Whether the token is text as it is, with nothing before it that waits."""
-        return not (self._bytes or self._high or token.startswith("<0x") or _SURROGATE.search(token))
+    def passes(self, text: str) -> bool:
+        """Whether a token, or several, are text as they are, with nothing before them that waits."""
+        return not (self._bytes or self._high or "<0x" in text or _SURROGATE.search(text))
 
     def flush(self) -> str:
         high, self._high = self._high, ""

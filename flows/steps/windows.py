@@ -121,39 +121,53 @@ class Windows(Core):
 
     def _text(self, event: Text) -> list[Event]:
         out: list[Event] = [event]
-        if not event.text:
-            return out
-        for part in self._parts(event.text):
+        if event.text:
+            self._take(event.text, event.t, out)
+        return out
+
+    def _take(self, text: str, t: int, out: list[Event]) -> None:
+        """Go on by a token; what that ends comes `out`."""
+        for part in self._parts(text):
             self._open += part
             for length in self._splitter.measure(part):
                 self._split += length
-                self._close_sentence(event.t, out)
+                self._close_sentence(t, out)
             if self._mode in (CLAUSE, PARAGRAPH):
-                self._close_before_word(event.t, out)
+                self._close_before_word(t, out)
             if len(self._open) >= self._settings.max_chars:
-                self._close_full(event.t, out)
+                self._close_full(t, out)
         if self._mode == "none":
-            self._cut(event.t, len(self._open), TOKEN, out)
-        self.deadline = self._silence_ends(event.t)
-        return out
+            self._cut(t, len(self._open), TOKEN, out)
+        self.deadline = self._silence_ends(t)
 
     def _run(self, run: Run) -> Iterator[Event]:
-        """Token by token, but for stretches in which nothing can be decided."""
-        at, count = 0, len(run.times)
+        """Token by token, but for stretches in which nothing can be decided; given on whole up to each boundary."""
+        ended: list[Event] = []
+        at, given, count = 0, 0, len(run.times)
         while at < count:
             if self.deadline is not None and self.deadline < run.times[at]:
+                if at > given:
+                    yield run.part(given, at)
+                    given = at
                 yield from self.expire(self.deadline)
             quiet = self._quiet_until(run, at)
+            start = run.ends[at - 1] if at else 0
             if quiet - at > 1:
-                part = run.part(at, quiet)
-                self._open += part.text
-                self._splitter.measure(part.text)
+                text = run.text[start : run.ends[quiet - 1]]
+                self._open += text
+                self._splitter.measure(text)
                 self.deadline = self._silence_ends(run.times[quiet - 1])
-                yield part
                 at = quiet
             else:
-                yield from self._text(run.token(at))
+                self._take(run.text[start : run.ends[at]], run.times[at], ended)
                 at += 1
+                if ended:
+                    yield run.part(given, at)
+                    yield from ended
+                    ended.clear()
+                    given = at
+        if count > given:
+            yield run.part(given, count)
 
     def _quiet_until(self, run: Run, at: int) -> int:
         """The token up to which no sentence ends, the window has room, and no silence is too long."""
@@ -170,6 +184,9 @@ class Windows(Core):
 
     def _parts(self, text: str) -> Iterator[str]:
         """The text in pieces that end where something is decided: where the window is full, and where a word begins."""
+        if self._mode == SENTENCE and len(self._open) + len(text) < self._settings.max_chars:
+            yield text
+            return
         at = 0
         while at < len(text):
             end = at + max(1, self._settings.max_chars - len(self._open))

@@ -11,13 +11,14 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from connectors.vendors import decoding as deltas
-from connectors.vendors.decoding import MALFORMED, Delta
+from connectors.vendors.decoding import MALFORMED, Delta, read_lines
 
 __all__ = ["MAX_COUNT", "Decoder", "Delta"]
 
@@ -41,10 +42,22 @@ class _Message(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Message).decode
+_decode_lines = msgspec.json.Decoder(_Message).decode_lines
 
 
 class Decoder(deltas.Decoder):
     """One turn's frames to deltas."""
+
+    def tokens_of(self, texts: Sequence[str]) -> Sequence[tuple[str, str | None] | None] | None:
+        messages = read_lines(_decode_lines, texts)
+        if messages is None:
+            return None
+        return [
+            (each.tokens[0], None)
+            if each.tokens and len(each.tokens) == 1 and each.tokens[0] and not (each.done or each.error or each.usage)
+            else None
+            for each in messages
+        ]
 
     def _read(self, text: str, frame_id: str | None) -> Delta:
         message = _decode(text)

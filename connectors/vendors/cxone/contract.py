@@ -8,12 +8,13 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from connectors.vendors import decoding as deltas
-from connectors.vendors.decoding import MALFORMED, Delta, usable_id
+from connectors.vendors.decoding import MALFORMED, Delta, read_lines, usable_id
 
 __all__ = ["Decoder", "Delta"]
 
@@ -25,10 +26,19 @@ class _Message(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Message).decode
+_decode_lines = msgspec.json.Decoder(_Message).decode_lines
 
 
 class Decoder(deltas.Decoder):
     """One turn's frames to deltas: `tokens` holds one at most, `id` is how to continue from there."""
+
+    def tokens_of(self, texts: Sequence[str]) -> Sequence[tuple[str, str | None] | None] | None:
+        messages = read_lines(_decode_lines, texts)
+        if messages is None:
+            return None
+        return [
+            (each.token, usable_id(each.context_id)) if each.token and not each.finished else None for each in messages
+        ]
 
     def _read(self, text: str, frame_id: str | None) -> Delta:
         message = _decode(text)
