@@ -24,6 +24,7 @@ from bytewax.outputs import FixedPartitionedSink
 from connectors.console.outlet import unblock_stderr
 from connectors.console.printable import explanation
 from connectors.delivery.sink import DesktopSink
+from connectors.detectors.base import Detector, Judge, Judging
 from connectors.disk import private
 from connectors.errors import SettingsError, TokenweirError
 from connectors.fallback import What
@@ -31,7 +32,7 @@ from connectors.frontend import health
 from connectors.frontend.server import Frontend
 from connectors.frontend.sink import CallerSink
 from connectors.job.blocklists import Blocklists
-from connectors.job.detectors import Detector, Detectors
+from connectors.job.detectors import Detectors
 from connectors.job.requests import Admission, SessionRequest
 from connectors.job.runtime import Runtime
 from connectors.job.sink import DetectorSink
@@ -58,7 +59,8 @@ class LiveJob:
 
     once    the requests are one list, worked off once in a data directory (see Job)
     extra   further sinks of messages, by step id
-    detectors  remote detectors by the names that a policy's `remote` lists
+    detectors  remote detectors by the names that a policy's `remote` lists, beside those of the settings; one of the
+               same name is asked in place of theirs
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class LiveJob:
         serve: bool = False,
         once: bool = False,
         extra: Mapping[str, FixedPartitionedSink[Any, Any]] | None = None,
-        detectors: Mapping[str, Detector] | None = None,
+        detectors: Mapping[str, Detector | Judge] | None = None,
     ) -> None:
         data_dir, lane = settings.job.data_dir, settings.job.lane
         checks.check_settings(settings, detectors or {})
@@ -99,7 +101,8 @@ class LiveJob:
             on_pressure=partial(self.reactor.call, pressure.update),
         )
         self.own = account.sinks(Place(data_dir, lane, self.reactor, self._note_dead_letter, reserve.release))
-        self.detectors = Detectors(detectors, self.reactor) if detectors else None
+        remote = _detectors(settings, detectors or {})
+        self.detectors = Detectors(remote, self.reactor) if remote else None
         self.frontend = (
             Frontend(
                 settings.frontend,
@@ -110,7 +113,7 @@ class LiveJob:
                 lane,
                 reserve.release,
                 partial(_say, settings),
-                partial(_undelivered, self.desktops, self.own),
+                partial(_undelivered, self.desktops, self.own, self.detectors),
             )
             if serve
             else None
@@ -221,10 +224,17 @@ def _say(settings: Settings, what: What, language: str | None) -> str:
     return settings.fallback.to_callers(what, language or settings.window.language, settings.frontend.text(what))
 
 
-def _undelivered(desktops: DesktopSink, own: Mapping[str, OwnSink]) -> dict[str, Any]:
-    """What has not been delivered, for /health."""
+def _detectors(settings: Settings, given: Mapping[str, Detector | Judge]) -> dict[str, Detector]:
+    """The remote detectors of the settings, and those given from Python."""
+    named = {name: each.detector(name) for name, each in settings.detectors.items() if name not in given}
+    return named | {name: each if isinstance(each, Detector) else Judging(each) for name, each in given.items()}
+
+
+def _undelivered(desktops: DesktopSink, own: Mapping[str, OwnSink], detectors: Detectors | None) -> dict[str, Any]:
+    """What has not been delivered or judged, for /health."""
     waiting = {step: {"waiting": sink.undelivered} for step, sink in own.items()}
-    return {"desktops": health.desktops(desktops.everyone()), "own": waiting}
+    asked = health.detectors(detectors.everyone()) if detectors is not None else {}
+    return {"desktops": health.desktops(desktops.everyone()), "own": waiting, "detectors": asked}
 
 
 def _blocklist_files(settings: Settings) -> dict[str, Path]:

@@ -108,6 +108,10 @@ def _value(kind: Any, value: Any, origin: Origin, keys: Keys) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return read(kind, value, origin, keys)
     inside, arguments = get_origin(kind), get_args(kind)
+    if inside in (Union, UnionType) and all(
+        isinstance(each, type) and issubclass(each, msgspec.Struct) for each in arguments
+    ):
+        return read(_of_kind(arguments, value, origin, keys), value, origin, keys)
     if inside in (Union, UnionType) and value is not None and len(one := set(arguments) - {NoneType}) == 1:
         return _value(one.pop(), value, origin, keys)
     if inside is dict:
@@ -125,6 +129,16 @@ def _value(kind: Any, value: Any, origin: Origin, keys: Keys) -> Any:
     if (endless := _endless(made, keys)) is not None:
         raise _error(dotted(endless), "should be a finite number", origin(keys, value))
     return made
+
+
+def _of_kind(structs: tuple[type[msgspec.Struct], ...], table: Any, origin: Origin, keys: Keys) -> type[msgspec.Struct]:
+    """Which of several structs a table is, by its `kind`, which is each one's default; the first where it says none."""
+    kinds = {field.default: each for each in structs for field in msgspec.structs.fields(each) if field.name == "kind"}
+    told = table.get("kind", next(iter(kinds))) if isinstance(table, Mapping) else next(iter(kinds))
+    if not isinstance(told, str) or told not in kinds:
+        what = f"should be {' or '.join(json.dumps(each) for each in kinds)}"
+        raise _error(dotted((*keys, "kind")), what, origin((*keys, "kind"), told))
+    return kinds[told]
 
 
 def _endless(value: object, keys: Keys) -> Keys | None:

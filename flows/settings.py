@@ -2,7 +2,8 @@
 
 Rules
 - `CXONE_CLIENT_SECRET` and its like are the vendors' and users' names (`environment_names`); anything else is
-  `TOKENWEIR__SECTION__KEY`. A value that begins with `[` or `{` is read as TOML.
+  `TOKENWEIR__SECTION__KEY`, in which a name that the file has, such as a detector's, may be in capitals. A value that
+  begins with `[` or `{` is read as TOML.
 - An error names the setting, says what it should be, and where it came from; it never shows the value (sections.py).
 - Secrets never print.
 """
@@ -16,11 +17,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
 from connectors.delivery.settings import DesktopSettings
+from connectors.detectors.base import DetectorSettings
+from connectors.detectors.registry import kinds
 from connectors.errors import SettingsError
 from connectors.fields import FieldError, check_range
 from connectors.frontend.settings import FrontendSettings
@@ -91,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     window: WindowSettings = WindowSettings()
     fallback: FallbackSettings = FallbackSettings()
     moderation: Policy = Policy()
+    detectors: dict[str, DetectorSettings] = {}
     blocklist_file: Path | None = None
     tenants: dict[str, TenantSettings] = {}
     log: LogSettings = LogSettings()
@@ -117,9 +121,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 @cache
 def with_vendors() -> type[Settings]:
-    """Settings with the sections of all vendors."""
+    """Settings with the sections of all vendors, and with detectors of all kinds."""
     sections = {name: kind for vendor in known().values() for name, kind in vendor.sections.items()}
-    fields = [(name, kind, msgspec.field(default_factory=kind)) for name, kind in sections.items()]
+    detector: Any = Union[tuple(kinds().values())]  # noqa: UP007  # as many as there are
+    fields: list[tuple[str, Any, Any]] = [("detectors", dict[str, detector], msgspec.field(default_factory=dict))]
+    fields += [(name, kind, msgspec.field(default_factory=kind)) for name, kind in sections.items()]
     options: dict[str, Any] = {"frozen": True, "forbid_unknown_fields": True, "kw_only": True}
     kind: Any = msgspec.defstruct("Settings", fields, bases=(Settings,), **options)
     whole: type[Settings] = kind
@@ -156,6 +162,7 @@ def parse(
     sources: dict[Keys, str] = {}
     for keys, name, value in sorted(named, key=lambda each: len(each[0])):  # a table before what is in it
         if keys and value:
+            keys = keys if name in names else _as_written(keys, tree)  # noqa: PLW2901  # it is the same setting
             _put(tree, keys, _list(value) if name == "BLOCKLIST" else _parse(value), name, Origin(where, sources))
             sources[keys] = name
     origin, preset = Origin(where, sources), known()[vendor].preset if vendor in known() else {}
@@ -201,6 +208,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _section_keys(name: str) -> tuple[str, ...]:
     return tuple(name.removeprefix(PREFIX).lower().split("__")) if name.startswith(PREFIX) else ()
+
+
+def _as_written(keys: tuple[str, ...], tree: Any) -> tuple[str, ...]:
+    """A variable's keys as the tree writes them, where it has one that differs in capitals alone."""
+    written: list[str] = []
+    for key in keys:
+        alike = [each for each in tree if each.lower() == key] if isinstance(tree, dict) else []
+        written.append(alike[0] if len(alike) == 1 else key)
+        tree = tree.get(written[-1]) if isinstance(tree, dict) else None
+    return tuple(written)
 
 
 def _put(tree: dict[str, Any], keys: tuple[str, ...], value: Any, name: str, origin: Origin) -> None:

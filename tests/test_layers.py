@@ -27,6 +27,7 @@ CORES: Final = (
     "connectors.text",
     "connectors.delivery.outbox",
     "connectors.delivery.progress",
+    "connectors.detectors.base",
     "connectors.frontend.bounds",
     "connectors.frontend.connections",
     "connectors.frontend.hub",

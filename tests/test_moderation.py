@@ -8,6 +8,7 @@ import pytest
 
 from flows.moderation import Action, Finding, Moderator, Policy, Span
 from flows.moderation.moderator import VERSION
+from flows.moderation.policy import OnMaxHold
 
 CARD = "4012888888881881"
 
@@ -138,6 +139,35 @@ def test_text_waits_for_the_verdict_of_a_remote_detector() -> None:
     assert moderator.verdict("TOXIC", 13, [(0, 3, "late")]) == []  # the first verdict counts
     assert moderator.flush() == ""
     assert "".join(s.text for s in moderator.verdict("TOXIC", 99, [])) == "Really [REDACTED] bad "
+
+
+def test_a_verdict_that_overtakes_another_sets_nothing_free_that_is_not_its_own() -> None:
+    policy = Policy(remote=("TOXIC",))
+    moderator = Moderator(policy)
+    moderator.feed("You are bad. Really? Be good. And more. ")
+    assert moderator.verdict("TOXIC", 30, [(24, 28, "irony")], 21) == []
+    assert moderator.verdict("TOXIC", 40, [], 30) == []
+    moderator = Moderator.restore(policy, moderator.snapshot())
+    assert moderator.judged == 0
+    assert moderator.verdict("TOXIC", 30, [(21, 30, "late")], 21) == []
+    assert "".join(s.text for s in moderator.verdict("TOXIC", 13, [(8, 11, "insult")], 0)) == "You are [REDACTED]. "
+    # what was judged is not judged again by one on more
+    shown = moderator.verdict("TOXIC", 30, [(13, 30, "all")], 13)
+    assert "".join(s.text for s in shown) == "[REDACTED]Be [REDACTED]. And more. "
+
+
+@pytest.mark.parametrize(
+    ("on_max_hold", "shown"), [("redact", "[REDACTED]Be good. "), ("release", "You bad. Be good. ")]
+)
+def test_what_no_verdict_is_on_goes_as_the_policy_says_and_takes_no_other_text_with_it(
+    on_max_hold: OnMaxHold, shown: str
+) -> None:
+    moderator = Moderator(Policy(remote=("TOXIC",), on_max_hold=on_max_hold))
+    moderator.feed("You bad. Be good. Or 4111 1111 ")
+    first = moderator.verdict("TOXIC", 9, None, 0)
+    assert "".join(s.text for s in [*first, *moderator.verdict("TOXIC", 18, [], 9)]) == shown
+    assert [f.rule for f in moderator.findings] == (["TOXIC"] if on_max_hold == "redact" else [])
+    assert moderator.verdict("TOXIC", 31, [], 18)[0].text == "Or "  # the digits may be a card's
 
 
 def test_a_verdict_that_never_comes_ends_with_max_hold() -> None:

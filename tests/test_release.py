@@ -13,7 +13,7 @@ from connectors.log.records import SECOND, Message, Question, Record
 from flows.engine.shard import Shard
 from flows.moderation import Moderator, Policy
 from flows.moderation.policy import OPT_IN_TYPES, PII_TYPES
-from flows.steps.events import Boundary, Event, Finding, Output, Released, Run, Text
+from flows.steps.events import Boundary, DeadLetter, Event, Finding, Output, Released, Run, Text
 from flows.steps.release import Release
 
 OPEN = Record(0, "s", 3, "open", d={"desktop": "west"})
@@ -201,6 +201,16 @@ def test_tokens_without_text_cost_nothing_and_are_counted() -> None:
     assert len(pickle.dumps(core.snapshot())) <= size + 2
     [message] = [event for event in core.feed(boundary(5, t=1_000)) if isinstance(event, Released)]
     assert (message.tokens, message.began) == (999, 1)
+
+
+def test_a_verdict_without_findings_is_a_dead_letter_that_says_why() -> None:
+    core = Release(Policy(pii=(), remote=("far",)), OPEN, language="de")
+    [*_, asked] = [*core.feed(OPEN), *core.feed(text("Hi. ")), *core.feed(boundary(4))]
+    assert isinstance(asked, Question)
+    assert asked.language == "de"
+    out = core.feed(Record(1, "s", 3, "verdict", d={"detector": "far", "upto": 4, "findings": None, "reason": "tls"}))
+    assert [(e.step, e.reason) for e in out if isinstance(e, DeadLetter)] == [("ask_detectors", "far: tls")]
+    assert [message.text for message in messages(out)] == ["[REDACTED]"]
 
 
 def test_without_windows_a_remote_detector_is_asked_again_when_it_has_answered() -> None:

@@ -87,6 +87,26 @@ def test_an_error_of_the_environment_names_the_variable_and_not_its_value() -> N
     assert "hush" not in str(caught.value)
 
 
+def test_a_variable_sets_what_the_file_names_in_capitals() -> None:
+    """Variables are in capitals, and names are as the user likes."""
+    tree = {"detectors": {"TOXIC": {"url": "http://127.0.0.1:1"}, "Far": {"url": "http://127.0.0.1:1"}}}
+    read = parse(tree, {"TOKENWEIR__DETECTORS__TOXIC__TIMEOUT": "3", "TOKENWEIR__DETECTORS__FAR__AUTHORIZATION": "x y"})
+    assert set(read.detectors) == {"TOXIC", "Far"}
+    assert read.detectors["TOXIC"].timeout == 3
+    assert "x y" not in repr(read)
+    whole = {
+        "TOKENWEIR__DETECTORS": '{ Far = { url = "http://127.0.0.1:1" } }',
+        "TOKENWEIR__DETECTORS__FAR__TIMEOUT": "2",
+        "TOKENWEIR__DETECTORS__NEAR__URL": "http://127.0.0.1:1",
+    }
+    assert {name: each.timeout for name, each in parse({}, whole).detectors.items()} == {"Far": 2, "near": 10}
+    with pytest.raises(SettingsError, match=r"^detectors\.Far\.timeout .*\(from TOKENWEIR__DETECTORS__FAR__TIMEOUT\)"):
+        parse(tree, {"TOKENWEIR__DETECTORS__FAR__TIMEOUT": "0"})
+    both = {"detectors": {"Far": {"url": "http://a"}, "fAR": {"url": "http://a"}}}
+    with pytest.raises(SettingsError, match=r"^detectors\.far\.url is missing"):
+        parse(both, {"TOKENWEIR__DETECTORS__FAR__TIMEOUT": "2"})
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path / "none.toml", {})

@@ -24,6 +24,7 @@ VALUE = "hush-7731"
 PATTERN = {"name": "P", "regex": "ab"}
 BASE: dict[str, Any] = {
     "desktops": {"west": {"url": "ws://127.0.0.1:1"}},
+    "detectors": {"birds": {"url": "http://127.0.0.1:1"}},
     "fallback": {"texts": {"de": {}}},
     "moderation": {"patterns": [PATTERN]},
     "prices": {"gpt-4": [{"prompt": 1, "completion": 2}]},
@@ -80,6 +81,12 @@ OUT_OF_RANGE: list[tuple[Keys, Any, Keys]] = [
     (("cognigy", "environment"), f"{VALUE}/", ("cognigy", "environment")),
     (("cognigy", "template"), {"a": {"b": ["{hush}", "{prompt}"]}}, ("cognigy", "template")),
     (("desktops", "west", "url"), VALUE, ("desktops", "west", "url")),
+    (("detectors", "birds", "url"), VALUE, ("detectors", "birds", "url")),
+    (("detectors", "birds", "url"), f"https://u:{VALUE}@host/", ("detectors", "birds", "url")),
+    (("detectors", "birds", "url"), f"https://host:99999/{VALUE}", ("detectors", "birds", "url")),
+    (("detectors", "birds", "url"), f"https://host/{VALUE} {VALUE}", ("detectors", "birds", "url")),
+    (("detectors", "birds", "kind"), VALUE, ("detectors", "birds", "kind")),
+    (("detectors", "birds", "authorization"), f"{VALUE}\n", ("detectors", "birds", "authorization")),
     (("prices", "gpt-4"), [{"prompt": 1, "completion": 2, "currency": VALUE}], ("prices", "gpt-4", 0, "currency")),
     (("prices", "gpt-4"), [BASE["prices"]["gpt-4"][0]] * 2, ("prices", "gpt-4", 1, "since")),
     (("job", "lane"), f"../{VALUE}", ("job", "lane")),

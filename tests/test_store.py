@@ -62,6 +62,10 @@ SHAPES = {
         "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list)), list, list, bytes, "
         "(int, int, int, bool), (int, str), NoneType, NoneType)"
     ),
+    ("release", 4): (
+        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list), dict), list, list, bytes, "
+        "(int, int, int, bool), (int, str), NoneType, NoneType)"
+    ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
     ("session", 3): (
         "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, int, tuple)"

@@ -58,8 +58,9 @@ def settings_page() -> str:
             kind, title = get_args(kind)[1], f"[{field.name}.NAME]"
         if get_origin(kind) is tuple:
             kind, title = get_args(kind)[0], f"[{title}]"
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            parts += [f"## {title}\n", *_section(kind)]
+        for each in get_args(kind) or (kind,):  # of several kinds, where packages bring more
+            if isinstance(each, type) and issubclass(each, msgspec.Struct):
+                parts += [f"## {title}\n", *_section(each)]
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What GET /health?verbose says: whether the flow takes records, and what has not been delivered.
+"""What GET /health?verbose says: whether the flow takes records, and what has not been delivered or judged.
 
 Rules
 - Counts, moments and names from the settings; nothing that a customer wrote, and no address or secret.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.delivery.connection import DesktopStatus
+from connectors.job.detectors import DetectorStatus
 
 
 def desktops(statuses: Mapping[str, DesktopStatus]) -> dict[str, dict[str, Any]]:
@@ -21,6 +22,20 @@ def desktops(statuses: Mapping[str, DesktopStatus]) -> dict[str, dict[str, Any]]
             "error": status.error,
             "waiting": status.pending,
             "dropped": status.counts.dropped,
+        }
+        for name, status in statuses.items()
+    }
+
+
+def detectors(statuses: Mapping[str, DetectorStatus]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "error": status.error,
+            "since": _moment(status.since),
+            "waiting": status.waiting,
+            "answered": status.answered,
+            "failed": status.failed,
+            "dropped": status.dropped,
         }
         for name, status in statuses.items()
     }

@@ -8,9 +8,9 @@ Rules
 - All of it is done by the flow's own start and end, in this order, whoever runs the flow:
 
       the flow starts    the source claims the lane and reads the log up to where the flow goes on
-                         `open`: rights on the disk, the metrics' landing, what callers were shown, block lists, the
-                         vendor's gateway, and the job over the lane; it runs from then on, on the reactor, and beside
-                         it the callers' server and the detectors
+                         `open`: rights on the disk, the metrics' landing, what callers were shown, block lists,
+                         remote detectors, the vendor's gateway, and the job over the lane; it runs from then on, on
+                         the reactor, and beside it the callers' server and the detectors
       the first items    Bytewax opens the sinks
       the end            callers, detectors and turns are cancelled, the gateway closes, the lane has its last watermark
       the flow ends      Bytewax closes the log, and the sinks, which drain
@@ -135,6 +135,8 @@ class Runtime:
 
     async def _job(self, lane: Lane) -> Job:
         self._blocklists.load(lane)
+        if self._detectors is not None:
+            await self._detectors.open()
         return Job(
             lane,
             self._gateway(),

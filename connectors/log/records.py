@@ -107,13 +107,20 @@ def closed(session_id: str, turn: int, reason: str) -> Record:
 
 
 def verdict(
-    session_id: str, turn: int, detector: str, upto: int, findings: Sequence[tuple[int, int, str]] | None
+    session_id: str,
+    turn: int,
+    detector: str,
+    start: int,
+    upto: int,
+    findings: Sequence[tuple[int, int, str]] | None,
+    reason: str = "",
 ) -> Record:
-    """What a remote detector says of a turn's clean text before offset `upto`.
+    """What a remote detector says of a turn's clean text from offset `start` to before `upto`.
 
-    `findings` are (start, end, rule); None where it gave no answer.
+    `findings` are (start, end, rule); None where it gave no answer, and then `reason` says why in a word.
     """
-    return Record(0, session_id, turn, VERDICT, d={"detector": detector, "upto": upto, "findings": findings})
+    said: dict[str, Any] = {"detector": detector, "start": start, "upto": upto, "findings": findings}
+    return Record(0, session_id, turn, VERDICT, d=said | ({"reason": reason} if reason else {}))
 
 
 class Header(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -169,7 +176,10 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log."""
+    """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log.
+
+    language  the session's, where it or the settings name one
+    """
 
     t: int
     s: str
@@ -177,6 +187,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     detector: str
     start: int
     text: str
+    language: str | None = None
 
 
 encode_message = msgspec.json.Encoder().encode

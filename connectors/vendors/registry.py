@@ -3,20 +3,19 @@
 Rules
 - Built in is every folder beside this file that has a `vendor.py` with a `VENDOR`.
 - A package brings more under the entry points `tokenweir.vendors`, each a `Vendor` (docs: CONTRIBUTING.md).
-- A package that cannot be imported, or whose name is taken, harms nobody: it is said once, and its name is unknown.
+- One that cannot be imported, or whose name is taken, is left out (connectors/packages.py), and its name is unknown.
 """
 
 from __future__ import annotations
 
-import logging
 import pkgutil
 import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Final
+from typing import Any, Final
 
+from connectors import packages
 from connectors import vendors as here
 from connectors.disk import private
 from connectors.errors import InputError
@@ -25,7 +24,7 @@ from connectors.vendors.base import Vendor
 GROUP: Final = "tokenweir.vendors"
 
 RESERVED: Final = frozenset(
-    "job desktops window fallback moderation blocklist_file tenants log metrics prices slo frontend".split()  # noqa: SIM905  # one line to read
+    "job desktops window fallback moderation detectors blocklist_file tenants log metrics prices slo frontend".split()  # noqa: SIM905  # one line to read
 )
 """Sections of everybody's; tests hold this to flows.settings.Settings."""
 
@@ -37,8 +36,6 @@ STEPS: Final = frozenset(
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
-log = logging.getLogger(__name__)
-
 
 @cache
 def known() -> Mapping[str, Vendor]:
@@ -48,14 +45,12 @@ def known() -> Mapping[str, Vendor]:
         if module.ispkg:
             vendor: Vendor = import_module(f"{here.__name__}.{module.name}.vendor").VENDOR
             found[vendor.name] = vendor
-    for entry in entry_points(group=GROUP):
-        try:
-            vendor = entry.load()
-            _check(vendor, found)
-        except Exception as error:  # whatever a foreign package raises, the others must go on
-            log.warning("the vendor %r (%s) is left out: %s: %s", entry.name, entry.value, type(error).__name__, error)
-        else:
-            found[vendor.name] = vendor
+
+    def take(vendor: Any) -> None:
+        _check(vendor, found)
+        found[vendor.name] = vendor
+
+    packages.take_each(GROUP, "vendor", take)
     return found
 
 

@@ -28,6 +28,7 @@ from connectors.metrics.spool import SegmentFile, Spool
 from connectors.vendors import registry
 from flows.engine import store
 from flows.moderation.plan import plan_of
+from flows.sections import dotted
 from flows.settings import Settings
 
 Level = Literal["ok", "note", "error"]
@@ -54,7 +55,7 @@ def check(data_dir: Path, lane: str) -> None:
 
 
 def of_settings(settings: Settings, detectors: Container[str] = ()) -> Iterator[Finding]:
-    """What a start would refuse of settings that are well formed. `detectors` are those that the job has."""
+    """What a start would refuse of settings that are well formed. `detectors` are those that the job has beside."""
     try:
         check_settings(settings, detectors)
     except SettingsError as error:
@@ -69,10 +70,11 @@ def check_settings(settings: Settings, detectors: Container[str] = ()) -> None:
     policies |= {f"tenants.{name}.moderation": tenant.moderation for name, tenant in settings.tenants.items()}
     for section, policy in policies.items():
         for name in policy.remote:
-            if name not in detectors:
+            if name not in settings.detectors and name not in detectors:
                 raise SettingsError(
                     f"{section}.remote: nobody serves the detector {name!r}, and text would wait for it for ever; "
-                    "leave it out, or start the job from Python with it in `detectors` (docs/moderation.md)"
+                    f"say where it is in [{dotted(('detectors', name))}], leave it out, or start the job from Python "
+                    "with it in `detectors` (docs/moderation.md)"
                 )
         try:
             plan_of(policy)  # what cannot be compiled is told now, not at the first turn

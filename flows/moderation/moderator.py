@@ -19,12 +19,13 @@ from typing import Any, cast
 
 from flows.moderation.detectors.base import CONTEXT, Detector, GoingOn, open_word
 from flows.moderation.findings import STRENGTH, Finding, Match, Span
+from flows.moderation.judged import Judged
 from flows.moderation.plan import plan_of
 from flows.moderation.policy import HELD, Policy
 from flows.moderation.tables.digits import read_digits
 
-VERSION = 3
-READS = (2,)
+VERSION = 4
+READS = (2, 3)
 """Older versions of the snapshot that are read too."""
 
 KEPT = 512
@@ -66,7 +67,7 @@ class Moderator:
         self._quiet = 0
         self._settled: list[int] = []
         self._steady = [0] * len(self._plan.steady)
-        self._judged = dict.fromkeys(policy.remote, 0)
+        self._judged = {name: Judged() for name in policy.remote}
         self._ended = False
         self._formatter = self._plan.formatter()
         self._found: list[_Found] = []  # start, end, category, rule: found, and not given out yet
@@ -88,7 +89,7 @@ class Moderator:
     @property
     def judged(self) -> int:
         """The offset up to which all remote detectors have judged; all text where there are none."""
-        return min(self._judged.values(), default=self._base + len(self._text))
+        return min((each.upto for each in self._judged.values()), default=self._base + len(self._text))
 
     def feed(self, text: str) -> str:
         """Take the next piece of the turn; the text that may be shown now."""
@@ -129,8 +130,8 @@ class Moderator:
         base, cut, end = self._base, self._cut, self._base + len(self._text)
         if cut == end:
             return []
-        for remote, judged in self._judged.items():
-            self._judged[remote] = max(judged, end)
+        for judged in self._judged.values():
+            judged.give_up(end)
         begin = cut
         for category, (start, known, _, rule) in self._going_on.items():
             if start < known:
@@ -143,21 +144,29 @@ class Moderator:
         self._found.sort()
         return self._release(self._text, cut - base, end - base)
 
-    def verdict(self, remote: str, upto: int, matches: Iterable[tuple[int, int, str]]) -> list[Span]:
-        """A remote detector's verdict on the text before offset `upto`: (start, end, rule) of what it found there.
+    def verdict(
+        self, remote: str, upto: int, matches: Iterable[tuple[int, int, str]] | None, start: int | None = None
+    ) -> list[Span]:
+        """A remote detector's verdict on the text from `start` to before offset `upto`: (start, end, rule) of what it
+        found there; None where it gave no answer, and then the text is what `on_max_hold` makes of it. Without a start
+        it is on all text that the detector has not judged.
 
         It comes from outside, as a record of the log. The first verdict on a text counts; what it says of text
-        that another verdict covered, or that has not come yet, is ignored. Returns the spans that it sets free.
+        that another verdict covered, or that has not come yet, is ignored. Verdicts may overtake each other: text waits
+        for the one on itself. Returns the spans that it sets free.
         """
-        judged, end = self._judged[remote], self._base + len(self._text)
-        upto = min(upto, end)
-        if upto <= judged:
+        judged = self._judged[remote]
+        begin, upto = judged.take(judged.upto if start is None else start, min(upto, self._base + len(self._text)))
+        if begin == upto:
             return []
-        self._judged[remote] = upto
-        for start, stop, rule in matches:
-            first, last = max(start, judged, self._cut), min(stop, upto)
-            if first < last:
-                self._found.append((first, last, remote, rule))
+        if matches is None:
+            held = self._plan.policy.on_max_hold == "redact"
+            found = [(begin, upto, HELD, remote)] if held else []
+        else:
+            found = [(first, last, remote, rule) for first, last, rule in matches]
+        for first, last, category, rule in found:
+            if (first := max(first, begin, self._cut)) < (last := min(last, upto)):
+                self._found.append((first, last, category, rule))
         tail = self._base + (len(self._text) if self._ended else open_word(self._text))
         return self._give_out(self._text, min([tail, self._quiet, *self._settled, *self._steady]) - self._base)
 
@@ -172,7 +181,9 @@ class Moderator:
         progress = (base, self._cut, self._quiet, self._ended)
         going_on = ({**self._going_on}, [*self._went_on])
         state = formatter and formatter.state
-        return (VERSION, text, progress, settled, {**self._judged}, state, [*self._found], going_on)
+        judged = {name: each.upto for name, each in self._judged.items()}
+        ahead = {name: [*each.ahead] for name, each in self._judged.items() if each.ahead}
+        return (VERSION, text, progress, settled, judged, state, [*self._found], going_on, ahead)
 
     @classmethod
     def restore(cls, policy: Policy, data: tuple[Any, ...], language: str = "") -> Moderator:
@@ -184,7 +195,8 @@ class Moderator:
         self._base, self._cut, self._quiet, self._ended = progress
         self._settled = [settled.get(d.category, self._quiet) for d in self._plan.triggered]
         self._steady = [settled.get(d.category, self._cut) for d in self._plan.steady]
-        self._judged = {name: judged.get(name, self._cut) for name in policy.remote}
+        ahead = later[1] if later[1:] else {}  # since version 4
+        self._judged = {name: Judged(judged.get(name, self._cut), ahead.get(name, ())) for name in policy.remote}
         if self._formatter is not None and formatted is not None:
             self._formatter.state = formatted
         if later:  # since version 3
@@ -239,7 +251,7 @@ class Moderator:
         """Give out the text before `new`, as far as nothing found or awaited reaches over it."""
         base, cut = self._base, self._cut - self._base
         if self._judged:
-            new = min(new, min(self._judged.values()) - base)
+            new = min(new, self.judged - base)
         for start, _, _, _ in self._going_on.values():
             new = min(new, start - base)
         if self._found:
@@ -305,7 +317,7 @@ class Moderator:
     def _first(self) -> int:
         """The first offset that is not settled or not given out."""
         shown = self._hidden if self._hidden - self._cut > KEPT else self._cut
-        return min([shown, self._quiet, *self._settled, *self._steady, *self._judged.values()])
+        return min([shown, self._quiet, *self._settled, *self._steady, *[each.upto for each in self._judged.values()]])
 
     def _release(self, text: str, cut: int, new: int) -> list[Span]:
         """Give out `text[cut:new]`, with what was found in it replaced."""

@@ -13,6 +13,7 @@ Rules
 - A remote detector is asked at every boundary about the text since it was asked last; where silence or a token made
   the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
   or `max_hold_seconds` have passed, the turn lingers.
+  A verdict without findings, for want of an answer, is a dead letter that says why.
 - What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says: counted
   from when its first character came. A match that goes on waits for its end, and is not counted.
 """
@@ -31,12 +32,14 @@ from flows import moderation
 from flows.moderation import Moderator, Policy, Span
 from flows.steps.arrivals import Arrivals
 from flows.steps.base import Core
-from flows.steps.events import Boundary, Event, Finding, Released, Run, Text
+from flows.steps.events import Boundary, DeadLetter, Event, Finding, Released, Run, Text
 from flows.steps.fallback import FINISHED
 from flows.steps.windows import TIMEOUT, TOKEN
 
 END: Final = "end"
 ERROR: Final = "error"
+ASKED_BY: Final = "ask_detectors"
+"""The step whose question had no answer."""
 
 JOINED_CHARS = 256
 
@@ -48,8 +51,8 @@ class Release(Core):
     none.
     """
 
-    version = 3
-    reads = (2,)  # the moderator's snapshot in it was one shorter
+    version = 4
+    reads = (2, 3)  # the moderator's snapshot in it was shorter
 
     def __init__(
         self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "", language: str = ""
@@ -178,19 +181,21 @@ class Release(Core):
         if not text:
             return []
         start, self._asked = self._asked, self._arrivals.fed
-        return [Question(t, *self._session, detector, start, text) for detector in self._policy.remote]
+        return [Question(t, *self._session, each, start, text, self._language or None) for each in self._policy.remote]
 
     def _verdict(self, event: Record) -> list[Event]:
-        verdict = event.fields
-        if verdict.get("detector") in self._policy.remote and verdict["findings"] is None:
-            self._keep(self._moderator.release_held())
-        elif verdict.get("detector") in self._policy.remote:
-            found = [(start, end, rule) for start, end, rule in verdict["findings"]]
-            self._keep(self._moderator.verdict(verdict["detector"], verdict["upto"], found))
+        verdict, detector = event.fields, event.fields.get("detector")
+        said: list[Event] = [event]
+        if detector in self._policy.remote:
+            found = verdict["findings"]
+            if found is None:
+                reason = f"{detector}: {verdict.get('reason', 'failed')}"
+                said.append(DeadLetter(event.t, *self._session, ASKED_BY, reason))
+            self._keep(self._moderator.verdict(detector, verdict["upto"], found, verdict.get("start")))
         if self._closing is None:
             self._wait()
-            return [event, *self._release(event.t)]
-        return [event, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
+            return [*said, *self._release(event.t)]
+        return [*said, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
 
     def _close(self, event: Record) -> list[Event]:
         self._keep(self._moderator.finish())

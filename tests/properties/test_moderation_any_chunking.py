@@ -188,6 +188,30 @@ def test_nothing_leaves_before_a_remote_verdict(case: tuple[str, list[str]], ste
     assert moderator.cut == len(text)
 
 
+@settings(max_examples=100, deadline=None)
+@given(text=texts, data=st.data())
+def test_remote_verdicts_may_overtake_each_other(text: str, data: st.DataObject) -> None:
+    """Whatever their order, repeated or not: the same is shown, and nothing before the verdict on it."""
+    policy = Policy(pii=(), remote=("FAR",), max_hold_chars=10_000)
+    ends = sorted({*data.draw(st.lists(st.integers(0, len(text)), max_size=6)), len(text)} - {0})
+    pieces = [*zip([0, *ends], ends, strict=False)]
+    found = {start: [(start, start + 1, "first")] if data.draw(st.booleans()) else [] for start, _ in pieces}
+    found |= {start: None for start, _ in pieces if data.draw(st.integers(0, 3)) == 0}
+    in_order, shuffled = Moderator(policy), Moderator(policy)
+    for each in (in_order, shuffled):
+        each.push(text)
+        each.finish()
+    wanted = [span for start, end in pieces for span in in_order.verdict("FAR", end, found[start], start)]
+    given, out, answered = data.draw(st.permutations(pieces * 2)), [], set()
+    for start, end in given:
+        out += shuffled.verdict("FAR", end, found[start] if start not in answered else [(start, end, "late")], start)
+        answered.add(start)
+        assert shuffled.cut <= next((first for first, _ in pieces if first not in answered), len(text))
+        shuffled = Moderator.restore(policy, pickle.loads(pickle.dumps(shuffled.snapshot())))
+    assert "".join(span.text for span in out) == "".join(span.text for span in wanted)
+    assert [span.finding for span in out if span.finding] == [span.finding for span in wanted if span.finding]
+
+
 def rows(name: str) -> list[dict[str, object]]:
     path = DATA / name
     if not path.exists():
