@@ -164,7 +164,7 @@ def test_no_detector_holds_more_than_its_bound(kind: str, text: str) -> None:
     for char in text:
         moderator.feed(char)
         assert moderator.held <= 2 * detector.bound + 66
-        assert len(moderator._text) <= 3000
+        assert len(moderator._readings.came.text) <= 3000
 
 
 @pytest.mark.parametrize("group", ["unit", "large", "phones"])

@@ -93,7 +93,7 @@ def test_a_policy_that_no_longer_looks_for_it_hides_what_was_found() -> None:
 def test_a_snapshot_of_the_version_before_is_read() -> None:
     moderator = Moderator(Policy())
     moderator.feed("card 4012888888")
-    older = (2, *moderator.snapshot()[1:-1])
+    older = (2, *moderator.snapshot()[1:7])
     assert Moderator.restore(Policy(), older).feed("881881 it ") == "[REDACTED] it "
 
 

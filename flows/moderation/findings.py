@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 Action = Literal["flag", "redact", "replace", "drop", "end"]
-"""What a finding leads to, from mild to strong: `flag` only reports it, `redact` puts a mark in its place,
+"""What a finding leads to, from mild to strong: `flag` only reports it, `redact` puts a mask in its place,
 `replace` puts another sentence in place of its sentence, `drop` leaves its sentence out, `end` ends the session."""
 
 STRENGTH: dict[str, int] = {"flag": 0, "redact": 1, "replace": 2, "drop": 3, "end": 4}

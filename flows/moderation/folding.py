@@ -18,6 +18,7 @@ from flows.moderation.tables.alphabets import small
 from flows.moderation.tables.confusables import AS_I, AS_L, LETTERS, LOOK_ALIKES
 from flows.moderation.tables.digits import AS_ASCII
 from flows.moderation.tables.scripts import UNSPACED, WORD_BREAKS
+from flows.moderation.tables.separators import INVISIBLE
 
 LONGEST = 64
 """The most characters of a word."""
@@ -30,9 +31,7 @@ _BETWEEN = re.compile(rf"[{WORD_BREAKS}]*")
 PIECE = 3
 """The most letters of a piece of a spaced-out word."""
 
-_INVISIBLE = re.compile(
-    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
-)
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _MARKS = re.compile(
     r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
     r"\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew points and accents

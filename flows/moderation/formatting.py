@@ -73,8 +73,10 @@ class Formatter:
             self._white = False
         return spans
 
-    def shown(self) -> None:
-        """Something else was given out: a mark."""
+    def passed(self, text: str, begin: int, end: int) -> None:
+        """Something else was given out for `text[begin:end)`: a mask."""
+        for token in self._token.finditer(text, begin, end):
+            self._instead(text, *token.span())
         self._white = False
 
     def _instead(self, text: str, first: int, last: int) -> str | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from connectors.fields import FieldError
-from flows.moderation.detectors.base import DIGITS, Detector
+from flows.moderation.detectors.base import CONTEXT, DIGITS, Detector
 from flows.moderation.detectors.blocklist import BlocklistDetector
 from flows.moderation.detectors.card import CardDetector
 from flows.moderation.detectors.credentials import CredentialsDetector
@@ -25,6 +25,8 @@ from flows.moderation.detectors.ssn import SsnDetector
 from flows.moderation.formatting import Formatter
 from flows.moderation.policy import PII_TYPES, Policy
 from flows.moderation.tables.alphabets import letters_of
+from flows.moderation.tables.plain import all_that_read_as
+from flows.moderation.tables.separators import BLANKS, INVISIBLE, LINE_BREAKS
 
 _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "EMAIL_ADDRESS": lambda policy: EmailDetector(),
@@ -41,11 +43,34 @@ _BUILT_IN: dict[str, Callable[[Policy], Detector]] = {
     "DICTATED_DIGITS": lambda policy: DictatedDigitsDetector(),
 }
 
+_SIGNS = rf"*_~`\\{INVISIBLE}{BLANKS[1:]}"
+SIGN = {False: re.compile(f"[{_SIGNS}]"), True: re.compile(rf"[{_SIGNS}\t\x1c-\x1f{LINE_BREAKS}]")}
+"""What may not be seen as it is (`rendering.py`), beside two blanks, by whether line breaks are shown as blanks."""
+_OTHER = rf"[^{all_that_read_as('@:.')}{DIGITS}]"
+_DIGIT = rf"[{all_that_read_as('.')}{DIGITS}]"
+_LEAST = 6  # digits and dots
+
+
+def _few(count: int) -> str:
+    """In such a text no detector of ours finds anything: each needs more digits and dots, or one of `@` and `:`. What
+    they hold of it depends on it, and on what is near it, but on no telling word."""
+    return rf"{_OTHER}*(?:{_DIGIT}{_OTHER}*){{0,{count}}}\Z"
+
+
+def _over(count: int) -> str:
+    """Of such a text, moreover, they hold nothing but the open word: no letter has begun what has digits in it, and one
+    has ended what its last digit began."""
+    alone = rf"(?<![{all_that_read_as('A-Za-z')}]){_DIGIT}"
+    return rf"(?:{_OTHER}*{alone}){{1,{count}}}(?:(?![A-Za-z]){_OTHER})*[A-Za-z]{_OTHER}*\Z"
+
+
+_NEVER = re.compile(r"\A(?!)")
+
 
 class Plan:
     """The detectors of one policy: those that a trigger calls, with that trigger, and those that see all text.
 
-    Of the triggered, the first `own` are ours, and read every script's digits as 0 to 9.
+    Of the triggered, the first `own` are ours, and see every character as what it reads as.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -55,9 +80,37 @@ class Plan:
         self.own = sum(d.trigger is not None for d in detectors[: len(detectors) - len(policy.detectors)])
         self.triggered: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is not None)
         self.steady: tuple[Detector, ...] = tuple(d for d in detectors if d.trigger is None)
-        triggers = sorted({d.trigger for d in detectors if d.trigger is not None})
+        self.looks = bool(detectors)
+        self.context = max((getattr(d, "context", CONTEXT) for d in detectors), default=0)
+        self.near = max((getattr(d, "context", CONTEXT) for d in self.steady), default=0)
+        self.strips = policy.markdown == "strip"
+        self.joins_lines = policy.whitespace == "normalise"
+        triggers = sorted({all_that_read_as(d.trigger) for d in self.triggered if d.trigger is not None})
+        few = min((getattr(d, "least", _LEAST) for d in self.triggered), default=1) - 1
+        goes_by_digits = self._goes_by_digits() and few > 0
+        self.is_few = re.compile(_few(few)).match if goes_by_digits else _NEVER.match
+        self.is_over = re.compile(_over(few)).match if goes_by_digits else _NEVER.match
+        called = f"[{''.join(triggers)}]" if triggers else _NEVER.pattern
+        self.find_trigger = re.compile(called).search
+        self._sign = SIGN[self.joins_lines].search
         self._in_alphabet: dict[str, Plan] = {}
-        self.find_trigger = re.compile(f"[{''.join(triggers)}]" if triggers else r"\A(?!)").search
+
+    def calls(self, text: str, start: int) -> bool:
+        """Whether there is anything from `start` on that calls a detector, or may not be seen as it is."""
+        start = start if start > 0 else 0
+        if not self.looks:
+            return False
+        return self.find_trigger(text, start) is not None or self.find_sign(text, start) >= 0
+
+    def find_sign(self, text: str, start: int) -> int:
+        """Where from `start` on the first is that may not be seen as it is; -1 if there is none."""
+        blanks = text.find("  ", start)
+        sign = self._sign(text, start)
+        return blanks if sign is None or -1 < blanks < sign.start() else sign.start()
+
+    def _goes_by_digits(self) -> bool:
+        """Whether all that is triggered is of ours, and keeps to what `_few` says."""
+        return self.own == len(self.triggered) and {d.trigger for d in self.triggered} <= {"@", DIGITS, DIGITS + ":"}
 
     def in_alphabet(self, letters: str) -> Plan:
         """The plan for text in whose language these letters are no others with a mark."""
@@ -71,8 +124,7 @@ class Plan:
 
     def formatter(self) -> Formatter | None:
         """A formatter for a new turn, if the policy formats at all."""
-        strip, normalise = self.policy.markdown == "strip", self.policy.whitespace == "normalise"
-        return Formatter(strip, normalise) if strip or normalise else None
+        return Formatter(self.strips, self.joins_lines) if self.strips or self.joins_lines else None
 
 
 def _detectors(policy: Policy) -> list[Detector]:

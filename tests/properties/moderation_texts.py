@@ -68,6 +68,8 @@ FILLER = (
     "office", "phone", "ssn", "card", "ip", "version", "number", "invoice", "call", "mobile", "my", "GB", "GB2", "std",
     "ab:cd", "www.example.com", "https://x.org/@me?q=1", "é", "你好", "कृपया", "🙂", "\u200b", "٣", "ß", "İ", "ſ", "K",
     "%", "&", "%4", "&#", "&amp;", "one ", "seven", "double ", " at ", " dot ", "com", "\n4", "\r\n1",
+    "***", "__", "\\", "\\_", "` ", "\n* ", " **", "** ", "\u00ad", "\u2066", "\u2069", "\u202e", "\ufe0f",
+    "＠", "（", "＋", "－", "．",
     "word " * 9, "a" * 49, "1 2 3 4 5 6 7 8 9 ", "a" * 73, "é" * 65, "1" * 70,
 )  # fmt: skip
 ALPHABETS = (
@@ -178,7 +180,26 @@ def _changed(rng: random.Random, value: str) -> str:
     return value
 
 
-CHANGES = ("insert", "insert", "insert", "delete", "begin", "end", "script", "case")
+CHANGES = (
+    "insert",
+    "insert",
+    "insert",
+    "delete",
+    "begin",
+    "end",
+    "script",
+    "case",
+    "mark up",
+    "mark up",
+    "separate",
+    "widen",
+)
+MARKUP = ("**", "*", "__", "_", "~~", "`", "***", "\u200b", "\u00ad", "\u2066", "\u202a", "\ufeff", "\\")
+BETWEEN = (
+    "  ", "\t", "\n", " \n ", "\u00a0", "\u2009", "\u3000", "\u2013", "\u2014", "\u2212", "－", "/",
+    "_", ".", " - ", "·", ",", ";", ":", "|", "\u200b",
+    "** **", "\u00ad", "~", "*",
+)  # fmt: skip
 
 
 def changed(value: str, change: str, at: int, char: str) -> str:
@@ -194,6 +215,13 @@ def changed(value: str, change: str, at: int, char: str) -> str:
     if change == "script":
         zero = ZEROES[ord(char) % len(ZEROES)]
         return "".join(chr(ord(zero) + int(c)) if c.isascii() and c.isdigit() else c for c in value)
+    if change == "mark up":
+        sign, end = MARKUP[ord(char) % len(MARKUP)], (at + 1 + ord(char) % 5)
+        return value[:at] + sign + value[at:end] + (sign if ord(char) % 3 else "") + value[end:]
+    if change == "separate":
+        return re.sub(r"[ .-]", BETWEEN[ord(char) % len(BETWEEN)], value)
+    if change == "widen":
+        return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" and (ord(char) + ord(c)) % 2 else c for c in value)
     return value.swapcase()
 
 

@@ -11,7 +11,8 @@ Rules
 - What has no bound, as a key of a thousand characters, is found by its beginning, with `goes_on`, even where its end
   has come: it is the last of its scan, and ends where the detector has settled. Until `go_on` has said where it ends
   nothing else is asked of it. Only detectors without a trigger have such matches, and they are `GoingOn`.
-- Ours see every script's digits as 0 to 9 (`tables/digits.py`), those of the users' own the text as it came.
+- Ours see every character as what it reads as (`tables/plain.py`), those of the users' own as it is. All
+  of them are shown the text as it came and as a reader sees it (`rendering.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from flows.moderation.tables.digits import DIGITS as DIGITS
 from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED, UNSPACED_LETTERS
 
 CONTEXT = 96
-"""Characters before `start` that a detector may look at."""
+"""Characters before `start` that a detector may look at; one that looks at fewer may say so in `context`."""
 
 WORD_CONTEXT = 131
 """Characters before the end of a text that `open_word` looks at."""
@@ -76,7 +77,9 @@ class GoingOn(Detector, Protocol):
 
 
 _IN_OPEN = f"[^{OPEN_BREAKS}{UNSPACED}]"
-_OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}(?:\((?:\+{_IN_OPEN}{{0,63}})?)?")
+BRACKETS = "(\uff08"
+PLUSES = "+\uff0b"
+_OPEN = re.compile(rf"{_IN_OPEN}{{0,64}}(?:[{BRACKETS}](?:[{PLUSES}]{_IN_OPEN}{{0,63}})?)?")
 
 UNSPACED_WORD = re.compile(rf"[{UNSPACED_LETTERS}]{{1,12}}(?=[\s:<(\uff1a\uff08]|\Z)")
 """A word of scripts without blanks, read from its end: where there is a blank before it, or what introduces it."""

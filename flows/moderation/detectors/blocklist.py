@@ -62,6 +62,7 @@ class BlocklistDetector:
     """Finds the terms of one list. What it remembers of words seen saves time and changes nothing."""
 
     category = "BLOCKED"
+    context = 9  # where a word is open that is too long for one, more
     trigger = None
 
     def __init__(self, terms: Sequence[str], allow: Sequence[str] = ()) -> None:

@@ -45,6 +45,7 @@ _WIDEST = 256
 class EmailDetector:
     category = "EMAIL_ADDRESS"
     bound = 64 + 1 + 255 + 1
+    context = 16
     trigger = "@"
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:

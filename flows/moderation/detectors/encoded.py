@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from flows.moderation.detectors.base import NOTHING, Detector, Scan
 from flows.moderation.findings import Match
-from flows.moderation.tables.digits import read_digits
+from flows.moderation.tables.plain import read_plain
 from flows.moderation.tables.scripts import OPEN_BREAKS, UNSPACED
 
 _BEFORE = 64
@@ -73,7 +73,7 @@ class EncodedDetector:
     def _found(self, piece: str, begin: int) -> list[Match]:
         """What the detectors find in the piece once it is decoded, by its places in the text."""
         decoded, places = _decoded(*_decoded(piece, list(range(len(piece) + 1))))
-        plain = read_digits(decoded)
+        plain = read_plain(decoded)
         found = []
         for detector in self._detectors:
             for match in detector.scan(plain, 0, len(plain), True)[0]:

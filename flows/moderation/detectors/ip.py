@@ -43,6 +43,7 @@ _CUE = re.compile(
 class IpDetector:
     category = "IP_ADDRESS"
     bound = _V6_WINDOW + 1
+    context = 48
     trigger = DIGITS + ":"
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:

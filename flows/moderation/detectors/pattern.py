@@ -32,6 +32,8 @@ _MEMORY = 16 << 20  # bytes RE2 may use for one pattern
 class PatternDetector:
     """Finds one pattern. Raises `SettingsError`, naming `field`, for a pattern that cannot serve a stream."""
 
+    context = 2
+
     def __init__(
         self,
         name: str,

@@ -27,12 +27,14 @@ MARKS = (
 """Marks over, under and beside letters, of scripts that have blanks: letters as any other to a reader, not to `\\w`."""
 
 OPEN_BREAKS = (
-    r"\s\x00-\x1f,;:\"/\\()\[\]{}<>\u00ab\u00bb\u2010-\u2027\u2030-\u205e\uff08\uff09\uff0c-\uff0f\uff1a-\uff1f"
+    r"\s\x00-\x1f,;:\"/\\()\[\]{}<>\u00ab\u00bb\u2014-\u2027\u2030-\u2042\u2044-\u205e"
+    r"\uff08\uff09\uff0c\uff0f\uff1a-\uff1c\uff1e"
 )
-"""What ends a word for good, whatever it was to become: a part of `WORD_BREAKS`."""
+"""What ends a word for good, whatever it was to become: a part of `WORD_BREAKS`. Nothing that reads as a sign that
+does not (`plain.py`)."""
 
 WORD_BREAKS = (
-    OPEN_BREAKS + r"=#%&'\-.?^_`~"
+    OPEN_BREAKS + r"=#%&'\-.?^_`~\u2010-\u2013\u2043\uff0d\uff0e\uff1d\uff1f"
     r"\u00a1-\u00a2\u00a4\u00a6-\u00a9\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00bf\u00f7"
     r"\u2190-\u23ff\u2500-\u27bf\u27e6-\u27ef\u2900-\u2bff"
     r"\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u0609\u060a\u060c\u060d\u061b\u061d-\u061f\u066a\u066d\u06d4\u0700-\u070d"
