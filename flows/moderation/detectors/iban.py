@@ -1,7 +1,7 @@
 """Bank account numbers: IBANs (ISO 13616) of a registered country's shape that pass mod 97.
 
-In groups of four, or not grouped, in capitals or small letters.
-Bound: 34 characters with one between each two, and one character after.
+In groups of any size, or not grouped, in capitals or small letters, with up to three separators between two.
+Bound: 34 characters with three between each two, and one character after.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import re
 from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
 from flows.moderation.tables import ibans
+from flows.moderation.tables.separators import LOOSE
 
 _HEAD = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}(?:[0-9]{2}|[0-9]?\Z)")
-_SEPARATOR = "[ \u00a0\u2007\u202f‐‑-]"
-_BODY = re.compile(rf"[A-Za-z]{{2}}[0-9]{{0,2}}(?:{_SEPARATOR}?[A-Za-z0-9])*{_SEPARATOR}?")
+_SEPARATOR = LOOSE.replace("/", "")  # account numbers with slashes are of other kinds
+_SEPARATORS = f"[{_SEPARATOR}]{{0,3}}"
+_BODY = re.compile(rf"[A-Za-z]{{2}}[0-9]{{0,2}}(?:{_SEPARATORS}[A-Za-z0-9])*{_SEPARATORS}")
 _ALNUM = re.compile("[0-9A-Za-z]")
-_NOISE = str.maketrans("", "", " \u00a0\u2007\u202f‐‑-")
+_NOISE = re.compile(f"[{_SEPARATOR}]+")
 
 
 def mod_97(iban: str) -> bool:
@@ -26,7 +28,8 @@ def mod_97(iban: str) -> bool:
 
 class IbanDetector:
     category = "IBAN_CODE"
-    bound = 34 + 33 + 1
+    bound = 34 + 33 * 3 + 1
+    context = 1
     trigger = DIGITS
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
@@ -42,7 +45,7 @@ class IbanDetector:
             if sample is not None:
                 body = _BODY.match(text, begin, min(size, begin + self.bound))
                 raw = body.group() if body else ""
-                iban = raw.translate(_NOISE).upper()
+                iban = _NOISE.sub("", raw).upper()
                 length = len(sample)
                 pattern = ibans.PATTERNS[sample[:2]]
                 # It may go on if, completed by the sample, it has the shape; complete, it needs to see what follows.

@@ -1,6 +1,6 @@
 """US social security numbers (SSA's rules for areas, groups and serials).
 
-3-2-4 digits with one kind of separator. Other groupings, and nine bare digits, need a telling word at most 40
+3-2-4 digits with one kind of separator. Other groupings, slashes, and nine bare digits need a telling word at most 40
 characters before.
 Bound: 11 characters and one after.
 """
@@ -11,13 +11,14 @@ import re
 
 from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.findings import Match
+from flows.moderation.tables.separators import STRICT
 
 _BEFORE = 40
-_HEAD = re.compile(r"(?<![0-9A-Za-z])(?<![0-9][.,\-])[0-9]")
-_SIGN = "[-‐‑–. \u00a0]"
+_HEAD = re.compile(r"(?<![0-9A-Za-z])[0-9]")
+_SIGN = f"[{STRICT}_]"
 _GROUPED = re.compile(rf"(?:\d{{3}}({_SIGN})\d{{2}}\1\d{{4}}|\d{{3}}-\d{{6}})(?![0-9A-Za-z]|[-.]\d)")
-_TOLD = re.compile(r"(?:\d{5}-\d{4}|\d{9})(?![0-9A-Za-z]|[-.]\d)")
-_BEGUN = re.compile(rf"\d{{1,3}}(?:{_SIGN}?\d{{1,2}})?(?:{_SIGN}?\d{{1,4}})?{_SIGN}?\Z")
+_TOLD = re.compile(r"(?:\d{5}-\d{4}|\d{9}|\d{3}/\d{2}/\d{4})(?![0-9A-Za-z]|[-./]\d)")
+_BEGUN = re.compile(rf"\d{{1,3}}(?:[{STRICT}_/]?\d{{1,2}})?(?:[{STRICT}_/]?\d{{1,4}})?[{STRICT}_/]?\Z")
 _CUE = re.compile(r"\b(?:ssn|social(?:[ -]?(?:security|sec))?|security (?:number|no)|taxpayer|tin)\b", re.IGNORECASE)
 _ADVERTISED = {"078051120", "219099999"}  # printed on specimen cards, never anybody's
 
@@ -32,6 +33,7 @@ def is_ssn(digits: str) -> bool:
 class SsnDetector:
     category = "US_SSN"
     bound = 11 + 2
+    context = 48
     trigger = DIGITS
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
@@ -45,10 +47,21 @@ class SsnDetector:
             match, rule = _GROUPED.match(text, begin), "grouped"
             if match is None and _CUE.search(text, max(0, begin - _BEFORE), begin):
                 match, rule = _TOLD.match(text, begin), "told"
-            if match and is_ssn("".join(char for char in match.group() if char.isdigit())):
+            if (
+                match
+                and _is_apart(text, begin, match)
+                and is_ssn("".join(char for char in match.group() if char.isdigit()))
+            ):
                 found.append(Match(begin, match.end(), rule))
                 start = match.end()
             else:
                 start = begin + 1
             head = _HEAD.search(text, start)
         return found or NOTHING, max(open_word, start)
+
+
+def _is_apart(text: str, begin: int, match: re.Match[str]) -> bool:
+    """Whether it is no part of a longer number: that goes on with the sign that is between its own groups."""
+    if begin < 2 or not text[begin - 2].isdigit():
+        return True
+    return text[begin - 1] not in (set(match.group()) if match.lastindex else ".-")
