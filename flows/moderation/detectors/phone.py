@@ -13,19 +13,21 @@ import re
 
 from flows.moderation.detectors.base import DIGITS, NOTHING, Scan
 from flows.moderation.detectors.home import HomeNumbers
+from flows.moderation.detectors.neighbours import begins_apart, ends_apart, is_other, orders
 from flows.moderation.findings import Match
 from flows.moderation.numbering import plan_of_region
 from flows.moderation.tables import calling_codes, cues
+from flows.moderation.tables.separators import DOTS, LONG_DASHES
 
 _WINDOW = 48
 _BEFORE = 40
 _LEAST = 6  # digits of a number, but where a region's are shorter
 _AFTER = 10
 
-_BLANK = "[ \u00a0\u2007\u202f]"
-_DASH = "[-‐‑–./]"
+_BLANK = "[ ]"
+_DASH = f"[-{LONG_DASHES}{DOTS}_/]"
 _SEPARATOR = rf"(?:\)?(?:{_BLANK}?{_DASH}{_BLANK}?|{_BLANK}){_BLANK}?\(?|\)|\()"
-_HEAD = re.compile(r"(?<![0-9A-Z_])(?<![0-9][.,/:])(?:\+\(?|\(\+?)?(?:[0-9]|\Z)")
+_HEAD = re.compile(r"(?<![0-9A-Z_])(?:\+\(?|\(\+?)?(?:[0-9]|\Z)")
 _BODY = re.compile(rf"(?:\+\(?|\(\+?)?\d+(?:{_SEPARATOR}\d+)*")
 _REST = re.compile(rf"\)?{_BLANK}?{_DASH}?{_BLANK}?{_BLANK}?\(?")
 _GROUP = re.compile(r"\d+")
@@ -34,23 +36,25 @@ _EXTENSION_OPEN = re.compile(
     r"[ ,]{0,2}(?:x|e(?:x(?:t(?:\.|e(?:n(?:s(?:i(?:on?)?)?)?)?)?)?)?)?[ .:]?\d{0,6}\Z", re.IGNORECASE
 )
 
-_YEARS = r"(?:1[5-9]|20)\d\d[-‐‑](?:1[5-9]|20)\d\d"
-_NORTH_AMERICAN = re.compile(
-    rf"""(?:(?:1|91){_DASH})?(?:
-      \d{{3}}([-‐‑.])\d{{3}}\1\d{{4}}                         # 415-555-0132, 415.555.0132
-    | \(\d{{3}}\){_BLANK}?\d{{3}}[-‐‑. ]\d{{4}}               # (415) 555-0132
-    )""",
-    re.VERBOSE,
-)
-_STRICT = re.compile(
-    rf"""(?!\d{{3}}[- .]\d\d[- .]\d{{4}}\Z)(?:                # as social security numbers are grouped
+_YEARS = r"(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d"
+_3_3_4 = rf"""(?:(?:1|91){_DASH})?(?:
+      \d{{3}}([-{LONG_DASHES}{DOTS}_/])\d{{3}}\1\d{{4}}            # 415-555-0132, 415.555.0132
+    | \d{{3}}/\d{{3}}-\d{{4}}                                   # 415/555-0132
+    | \(\d{{3}}\){_BLANK}?\d{{3}}[-. ]\d{{4}}               # (415) 555-0132
+    )"""
+_OTHERWISE = rf"""(?!\d{{3}}[- .]\d\d[- .]\d{{4}}\Z)(?:                # as social security numbers are grouped
       [2-9]\d\d[ ][2-9]\d\d[ ]\d{{4}}                         # 415 555 0132
-    | \((?:0\d{{1,4}}|\d{{2,4}})\){_BLANK}?(?!{_YEARS})\d{{3,5}}[-‐‑ ]\d{{3,4}}  # (11) 4706-6184
+    | \((?:0\d{{1,4}}|\d{{2,4}})\){_BLANK}?(?!{_YEARS})\d{{3,5}}[- ]\d{{3,4}}  # (11) 4706-6184
     | \(0\d{{1,4}}\)[- ]?\d{{5,8}}                            # (0909) 8790870
     | 8[ ]?\(\d{{3,5}}\)[ ]?\d{{1,3}}-\d\d-?\d\d              # 8 (860) 750-02-01
-    | 0[1-9]\d{{0,3}}[-‐‑/ ]\d{{5,8}}                         # 09-7625400, 0345 278323
+    | 0[1-9]\d{{0,3}}[-/ ]\d{{5,8}}                         # 09-7625400, 0345 278323
     | 0[1-9]\d{{0,3}}(?:[- .]\d{{2,4}}){{2,4}}                # 0431 19 97 94, 090-1234-5678
-    )""",
+    )"""
+_NORTH_AMERICAN = re.compile(_3_3_4, re.VERBOSE)
+_STRICT = re.compile(_OTHERWISE, re.VERBOSE)
+_GROUPING = re.compile(f"{_3_3_4}|{_OTHERWISE}", re.VERBOSE)
+_NUMBER_BEFORE = re.compile(
+    rf"(?:(?<![0-9A-Za-z])(?<![0-9][-.,/ ])(?:{_3_3_4}|{_OTHERWISE})|\+\d[-\d .()]{{6,20}}\d)[ ,;/]{{1,3}}\(?\Z",
     re.VERBOSE,
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -60,9 +64,9 @@ _DATE = re.compile(
     r"(?!\d|[-/.]\d)"
 )
 _ABROAD = re.compile(rf"(?:00|011)(?:\d\d|[17]?(?!\d))(?!\d*{_SEPARATOR}(?:19|20)\d\d-\d\d)")
-_CHAINED = re.compile(r"\d[ .\-‐‑/]\Z|[0-9A-Za-z][-‐‑/]\Z")
-_HYPHENED = re.compile(r"[0-9A-Za-z][-‐‑/.]\Z")
-_DECIMALS = re.compile(r"[.,:]\d|\s?%")
+_HYPHENED = re.compile(r"[0-9A-Za-z][-/.,:]\Z")
+_DECIMALS = re.compile(r"\.\d|,\d{3}(?!\d)|:\d\d(?!\d)|\s?%")
+_DECIMALS_OF_ONE = re.compile(r"[.,:]\d|\s?%")
 _LETTER = re.compile("[A-Za-z]")
 _OTHERS = "|".join(cues.OTHER_NUMBERS)
 _CUE = re.compile(
@@ -80,12 +84,13 @@ _CUE_AFTER = re.compile(rf"\W{{0,3}}(?:\w+\W{{1,2}})?(?:{'|'.join(cues.AFTER)})\
 class PhoneDetector:
     category = "PHONE_NUMBER"
     bound = _WINDOW + 18 + _AFTER + 1
+    context = 48
     trigger = DIGITS
 
     def __init__(self, region: str = "") -> None:
         plan = plan_of_region(region)
         self._home = HomeNumbers(plan) if plan else None
-        self._least = min(_LEAST, self._home.least) if self._home else _LEAST
+        self.least = min(_LEAST, self._home.least) if self._home else _LEAST
 
     def scan(self, text: str, start: int, open_word: int, final: bool) -> Scan:
         found: list[Match] = []
@@ -97,13 +102,13 @@ class PhoneDetector:
             if body is None:  # a plus or a bracket at the end
                 return found, max(begin if not final else size, start)
             end = body.end()
-            if not final and _unsettled(text, begin, end, self._least):
+            if not final and _unsettled(text, begin, end, self.least):
                 return found, begin
             rule, last = self._rule(text, begin, end)
             if rule:
                 extension = _EXTENSION.match(text, last)
                 start = extension.end() if extension else last
-                found.append(Match(begin, start, rule))
+                found.append(Match(begin + _is_in_brackets(text, begin, last), start, rule))
             else:
                 first = _GROUP.search(text, begin)
                 start = first.end() if first else end
@@ -116,33 +121,71 @@ class PhoneDetector:
         cut_off = end - begin >= _WINDOW
         if cut_off:
             groups.pop()
-        extension = None if cut_off else _EXTENSION.match(text, end)
-        if not cut_off and _LETTER.match(text, end) and not extension:
-            return "", 0
-        glued = _LETTER.match(text[begin - 1 : begin]) is not None  # a blank was lost: only the plainest is believed
-        chained = glued or _CHAINED.search(text, max(0, begin - 3), begin) is not None
         plus = "+" in text[begin : begin + 2]
-        if plus or (not chained and _ABROAD.match(text, begin)):
-            for count in range(len(groups), 0, -1):
+        if not groups or (not plus and sum(b - a for a, b in groups) < self.least):
+            return "", 0
+        limit = end if cut_off else end + _AFTER
+        if is_other(text, begin, limit):
+            return "", 0
+        extension = None if cut_off else _EXTENSION.match(text, end)
+        runs_on = not cut_off and not extension and _LETTER.match(text, end) is not None
+        counts = orders(text, groups, limit)
+        if plus or (begins_apart(text, begin, groups[:1]) and _ABROAD.match(text, begin)):
+            # Where a number without its country follows, this one does not go on into it.
+            for count in sorted(counts, key=lambda count: not _is_followed(text, groups[count:])):
                 number = "".join(text[a:b] for a, b in groups[:count])
-                if is_international(number if plus else number.removeprefix("00").removeprefix("011")):
+                if not plus:
+                    number = number.removeprefix("00").removeprefix("011")
+                if is_international(number) and not (runs_on and count == len(groups)):
                     return "international", groups[count - 1][1]
+        if _DATE.match(text, begin):
+            return "", 0
+        for count in counts:
+            last = groups[count - 1][1]
+            whole = count == len(groups)
+            if whole and (cut_off or runs_on):
+                continue
+            if not ends_apart(text, groups, count, limit) and not _is_followed(text, groups[count:]):
+                continue
+            after = extension.end() if whole and extension else last
+            if rule := self._national(text, begin, last, groups[:count], after):
+                return rule, last
+        return "", 0
+
+    def _national(self, text: str, begin: int, end: int, groups: list[tuple[int, int]], after: int) -> str:
+        """The rule by which these groups are a number without its country; "" if they are none."""
         digits = sum(b - a for a, b in groups)
-        if cut_off or not self._least <= digits <= 15 or _DATE.match(text, begin):
-            return "", 0
-        hyphened = _HYPHENED.search(text, max(0, begin - 2), begin)
-        if not hyphened and _NORTH_AMERICAN.fullmatch(text, begin, end):
-            return "grouping", end
-        if chained or _DECIMALS.match(text, end):
-            return "", 0
+        if not self.least <= digits <= 15:
+            return ""
+        apart = begins_apart(text, begin, groups)
+        apart = apart or _NUMBER_BEFORE.search(text, max(0, begin - _BEFORE), begin) is not None
+        hyphened = _HYPHENED.search(text, max(0, begin - 2), begin) is not None
+        begin += _is_in_brackets(text, begin, end)
+        if (apart or not hyphened) and _NORTH_AMERICAN.fullmatch(text, begin, end):
+            return "grouping"
+        if not apart:
+            return ""
+        glued = _LETTER.match(text[begin - 1 : begin]) is not None  # a blank was lost: only the plainest is believed
+        if glued or (_DECIMALS if len(groups) > 1 else _DECIMALS_OF_ONE).match(text, end):
+            return ""
         if digits >= 9 and _STRICT.fullmatch(text, begin, end):
-            return "grouping", end
+            return "grouping"
         if self._home is not None and self._home.is_number(text, begin, end):
-            return "national", end
-        if digits < _LEAST:
-            return "", 0
-        after = extension.end() if extension else end
-        return ("told", end) if _told(text, begin, end, after, digits) else ("", 0)
+            return "national"
+        return "told" if digits >= _LEAST and _told(text, begin, end, after, digits) else ""
+
+
+def _is_in_brackets(text: str, begin: int, end: int) -> bool:
+    """Whether the bracket there is not closed in the number: it is around it."""
+    return text[begin] == "(" and text[begin + 1 : begin + 2] != "+" and ")" not in text[begin:end]
+
+
+def _is_followed(text: str, groups: list[tuple[int, int]]) -> bool:
+    """Whether the first of these groups are a number, in plain groups."""
+    if not groups:
+        return False
+    begin = groups[0][0] - (text[groups[0][0] - 1] == "(")
+    return any(_GROUPING.fullmatch(text, begin, end) for _, end in groups[1:])
 
 
 def _unsettled(text: str, begin: int, end: int, least: int) -> bool:
@@ -159,7 +202,9 @@ def _unsettled(text: str, begin: int, end: int, least: int) -> bool:
     if _EXTENSION_OPEN.match(text, end):
         return True
     extension = _EXTENSION.match(text, end)
-    return digits <= 15 and size - (extension.end() if extension else end) <= _AFTER
+    if digits > 15 and text[begin:end].isdigit():
+        return False
+    return size - (extension.end() if extension else end) <= _AFTER
 
 
 def _told(text: str, begin: int, end: int, after: int, digits: int) -> bool:
