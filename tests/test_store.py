@@ -63,8 +63,8 @@ SHAPES = {
         "(int, int, int, bool), (int, str), NoneType, NoneType)"
     ),
     ("release", 4): (
-        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list), dict, NoneType), list, list, bytes, "
-        "(int, int, int, bool), (int, str), NoneType, NoneType)"
+        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list), dict, NoneType), list, list, "
+        "bytes, (int, int, int, bool), (int, str), NoneType, NoneType)"
     ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
     ("session", 3): (
