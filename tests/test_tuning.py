@@ -200,6 +200,16 @@ def test_the_language_of_the_windows_is_that_of_moderation_too() -> None:
     assert "".join(shown) == "".join(pieces)
 
 
+@pytest.mark.parametrize(
+    "text", ["a" * 25 + "2﹐wordhttps://", "三十五" * 9 + "人", "5，" * 8 + " 1 000 items, 2 more"]
+)
+@pytest.mark.parametrize("mode", ["sentence", "clause", "paragraph"])
+def test_a_full_window_that_waits_for_a_place_is_cut_at_the_same_one(text: str, mode: Any) -> None:
+    stream = stream_of("s", [(0, text)], SECOND, 1)
+    assert isinstance(stream, Stream)
+    assert_same([stream], [WindowSettings(mode=mode, max_chars=most) for most in (3, 4, 7, 12)], OFF)
+
+
 def test_turns_of_hours_are_walked_too() -> None:
     stream = stream_of("s", [(0, "One. "), (4_000 * SECOND, "Two. "), (9_000 * SECOND, "Three.")], 9_000 * SECOND, 3)
     assert isinstance(stream, Stream)

@@ -7,18 +7,23 @@ Rules
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 import numpy as np
 
 from analytics.tuning.tables import Batch, Bools, Ints, counts_before
-from flows.steps.cuts import _CLAUSE, _UNSPACED, _ZWJ, _counts, best_cut, digit_before  # the rules, not a copy
+from flows.steps.cuts import (  # the rules themselves, not a copy of them
+    _CLAUSE,
+    _MAKES_PLACE,
+    _UNSPACED,
+    _ZWJ,
+    _counts,
+    best_cut,
+    digit_before,
+)
 from flows.steps.windows import OVERFULL
 
 NOWHERE = 0
-_MAY_CUT = re.compile(r"[^!-~]|(?<=\s).")
-"""One more character can make a place to cut only if it is not of ASCII, or a space, or behind one."""
 Cut = tuple[int, int]
 
 
@@ -89,8 +94,8 @@ class Limits:
                 length = end - begin
             if length is not None:
                 return begin + length, end
-            match = _MAY_CUT.search(text, end, min(text_end, last))
-            end = match.end() if match else max(end + 1, last)
+            match = _MAKES_PLACE.search(text, end - 1, min(text_end, last))  # as `may_have_place` looks for it
+            end = max(end + 1, match.end() if match else last)
         return NOWHERE, fed
 
     def _find_clauses(self, digit: Bools) -> None:
