@@ -107,7 +107,10 @@ class LiveJob:
             Frontend(
                 settings.frontend,
                 Admission(
-                    needs=vendor.needs, desktops=frozenset(settings.desktops), tenants=frozenset(settings.tenants)
+                    needs=vendor.needs,
+                    takes=vendor.takes,
+                    desktops=frozenset(settings.desktops),
+                    tenants=frozenset(settings.tenants),
                 ),
                 data_dir / "callers",
                 lane,

@@ -75,15 +75,17 @@ def test_prompts_other_fields_and_broken_json_are_disguised_too(tmp_path: Path) 
         json.dumps({"token": "Thanks.", "finished": False, "data": {"note": [f"card {card}"]}}),
         f'{{"token": "your card {card} ',
     ]
+    said = [{"role": "assistant", "content": f"{card}?"}]
+    asked = {"prompt": f"My card is {card}.", "system": f"Not {card}.", "history": said, "options": {"stop": card}}
     records = [
-        Record(0, "s", 0, OPEN, d={"prompt": f"My card is {card}."}),
+        Record(0, "s", 0, OPEN, d=asked),
         *(Record(t, "s", 0, FRAME, d=text) for t, text in enumerate(frames, 1)),
         Record(9, "s", 0, CLOSE, d={"reason": "interrupted"}),
     ]
     write_recording(tmp_path / "raw.jsonl", HEADER, records)
     made = keep(tmp_path / "raw.jsonl", tmp_path / "out.jsonl", Settings(), KeepOptions(fake_pii=True), now=NOW)
     assert card not in made[0].read_text()
-    assert len(re.findall(r"4111 \d{4} \d{4} \d{4}", made[0].read_text())) == 3
+    assert len(re.findall(r"4111 \d{4} \d{4} \d{4}", made[0].read_text())) == 5, "without the options"
 
 
 VALUES = {

@@ -43,6 +43,24 @@ def test_a_bad_request_is_refused_by_the_name_of_its_field(line: str, names: str
     assert names in str(caught.value)
 
 
+def test_what_a_vendor_cannot_pass_on_is_refused() -> None:
+    body = {"session_id": "s", "prompt": "b", "system": "k", "history": [{"role": "user", "content": "a"}]}
+    request = parse_request(msgspec.json.encode(body | {"options": {"seed": 1}}))
+    assert request.repeats(msgspec.json.decode(msgspec.json.encode(request.opening()))), "as a log has it"
+    Admission(takes=frozenset({"system", "history", "seed"})).check(request)
+    for takes, named in (
+        ({"system", "seed"}, "^history: "),
+        ({"history", "seed"}, "^system: "),
+        ({"system", "history", "stop"}, "^options: .*it takes stop"),
+    ):
+        with pytest.raises(InputError, match=named):
+            Admission(takes=frozenset(takes)).check(request)
+    for wrong in ([{"role": "robot", "content": "b"}], [{"role": "user"}], "b", [{"role": "user", "content": 7}]):
+        with pytest.raises(InputError, match=r"^history") as caught:
+            parse_request(msgspec.json.encode(body | {"history": wrong}))
+        assert "robot" not in str(caught.value)
+
+
 @pytest.mark.parametrize("field", ["session_id", "model", "tenant", "language", "desktop", "dialog_id", "window"])
 def test_no_field_may_end_in_a_line_break(field: str) -> None:
     good = {"session_id": "s", "window": "none"} | ({} if field in ("session_id", "window") else {field: "en"})
@@ -64,9 +82,10 @@ def test_no_pattern_that_says_what_a_value_may_be_ends_in_a_dollar() -> None:
 
 
 def test_an_error_never_quotes_what_was_given() -> None:
-    with pytest.raises(InputError) as caught:
-        parse_request(b'{"session_id": "my card is 4111111111111111"}')
-    assert "4111" not in str(caught.value)
+    for field in ("session_id", "window", "history", "options", "language"):
+        with pytest.raises(InputError, match=rf"^{field}: ") as caught:
+            parse_request(msgspec.json.encode({"session_id": "s", field: "my card\nis 4111111111111111'"}))
+        assert "4111" not in str(caught.value)
 
 
 def test_a_broken_line_is_named_and_the_good_ones_stay(tmp_path: Path) -> None:

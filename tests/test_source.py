@@ -67,6 +67,13 @@ def test_an_open_is_dated_by_the_log_and_leaves_its_prompt_there() -> None:
     assert record.d == {"prompt_chars": 1, "created": 1_795_176_000_000_000}
 
 
+def test_of_a_conversation_the_flow_knows_the_length_alone() -> None:
+    said = [{"role": "user", "content": "ab"}, {"role": "assistant", "content": "c"}]
+    request = {"prompt": "p", "system": "de", "history": said, "options": {"stop": "secret"}, "model": "m"}
+    [(_, ((record,), _))] = Sharder("w00", CREATED).deal([at(1, opened("s", 0, request))], 1)
+    assert record.d == {"prompt_chars": 6, "model": "m", "created": 1_795_176_000_000_000}
+
+
 def test_marks_go_to_shards_with_open_turns_and_not_too_often() -> None:
     sharder = Sharder("w00", CREATED)
     assert sharder.deal([], 10**9) == []

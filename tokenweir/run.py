@@ -87,7 +87,8 @@ def _run(
         check_target(record)
         loaded = msgspec.structs.replace(loaded, log=msgspec.structs.replace(loaded.log, keep_bytes=1 << 62))
     fields = {"session_id": session_id, "prompt": prompt, "model": model, **needed}
-    requests, broken = _requests(fields, sessions, Admission(needs=vendor.needs, tenants=frozenset(loaded.tenants)))
+    admission = Admission(needs=vendor.needs, takes=vendor.takes, tenants=frozenset(loaded.tenants))
+    requests, broken = _requests(fields, sessions, admission)
     if loaded.desktops or vendor.desktop:
         check_desktops(loaded, requests)
     serve = prompt is None and sessions is None

@@ -6,7 +6,8 @@ Rules
   order. The watermark promises that no later record of the lane has a smaller `t`.
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
-  and with its prompt's length in place of the prompt: the flow's state, and so the recovery store, needs no more.
+  and with the length of what was asked (prompt, system, history) in place of the texts: the flow's state, and so the
+  recovery store, needs no more.
   Where log time was not the wall clock's, the open says by how much (`skew`), and that is taken off `created`.
   All else goes as it was logged.
 - A frame that is not urgent waits for others of its turn (held.py), and the shard's watermark with it.
@@ -22,7 +23,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import repeat
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -147,8 +148,16 @@ class Sharder:
         request = dict(record.fields)
         skew = request.pop("skew", 0)
         created = self._created - (skew if isinstance(skew, int) else 0)
-        request |= {"prompt_chars": len(str(request.pop("prompt", None) or "")), "created": created}
+        request |= {"prompt_chars": _asked_chars(request), "created": created}
         return msgspec.structs.replace(record, d=request)
+
+
+def _asked_chars(request: dict[str, Any]) -> int:
+    """How much a request asks with. The flow needs no more of it: the texts are taken out, and the options."""
+    request.pop("options", None)
+    prompt, system, history = (request.pop(name, None) for name in ("prompt", "system", "history"))
+    said = [each.get("content") for each in history if isinstance(each, dict)] if isinstance(history, list) else []
+    return sum(len(str(text or "")) for text in (prompt, system, *said))
 
 
 def _join(frames: list[Record], out: list[Record | Frames]) -> None:

@@ -150,6 +150,7 @@ class Vendor:
     journals     of its own sinks: by step id, the folder in the data directory of the journal that the sink's
                  snapshot is a position in. Both names are kept for ever
     needs        fields without which it can do nothing with a request
+    takes        what it passes on beyond a prompt: `system` and `history` of a conversation, and options by name
     paths        what the paths end with where it is asked
     live         whether it can be run and simulated; one that cannot is known for its recordings
     desktop      whether a session without an agent desktop is a mistake, as no caller reads along
@@ -168,6 +169,7 @@ class Vendor:
     fallback: ClassVar[bool] = False
     journals: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[tuple[str, ...]] = ("prompt",)
+    takes: ClassVar[frozenset[str]] = frozenset()
     paths: ClassVar[tuple[str, ...]] = ()
     live: ClassVar[bool] = True
     desktop: ClassVar[bool] = True

@@ -10,7 +10,10 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+FIELDS: Final = frozenset(("system", "history"))
+"""Of a request, beside its prompt: what a vendor that asks so takes."""
 
 
 class Message(NamedTuple):

@@ -210,7 +210,8 @@ class _Disguised:
         return [self._opened(record) if record.k == OPEN else record for record in made]
 
     def _opened(self, record: Record) -> Record:
-        known = record.fields
+        """What was asked, disguised; without the options, which a replay needs not and anything may stand in."""
+        known = {name: value for name, value in record.fields.items() if name != "options"}
         asked = {name: self._said(known[name]) for name in ("prompt", "system", "history") if name in known}
         return msgspec.structs.replace(record, d={**known, **asked}) if asked else record
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from connectors.vendors.anthropic import contract
 from connectors.vendors.anthropic.settings import AnthropicSettings
 from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.conversation import FIELDS
 
 
 class Anthropic(Vendor):
@@ -17,6 +18,7 @@ class Anthropic(Vendor):
     name = "anthropic"
     title = "Anthropic Messages"
     about = "Claude's answers to the agent desktop."
+    takes = FIELDS
     sections = {"anthropic": AnthropicSettings}
     environment = {
         "ANTHROPIC_BASE_URL": ("anthropic", "base_url"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.conversation import FIELDS
 from connectors.vendors.gemini import contract
 from connectors.vendors.gemini.settings import GeminiSettings
 
@@ -17,6 +18,7 @@ class Gemini(Vendor):
     name = "gemini"
     title = "Google Gemini"
     about = "Gemini's answers to the agent desktop."
+    takes = FIELDS
     sections = {"gemini": GeminiSettings}
     environment = {
         "GEMINI_BASE_URL": ("gemini", "base_url"),

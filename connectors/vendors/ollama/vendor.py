@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.base import Account, Gateway, Vendor
+from connectors.vendors.conversation import FIELDS
 from connectors.vendors.ollama import contract
 from connectors.vendors.ollama.settings import OllamaSettings
 
@@ -17,6 +18,7 @@ class Ollama(Vendor):
     name = "ollama"
     title = "Ollama"
     about = "A local model's answers to the agent desktop."
+    takes = FIELDS
     sections = {"ollama": OllamaSettings}
     environment = {
         "OLLAMA_BASE_URL": ("ollama", "base_url"),

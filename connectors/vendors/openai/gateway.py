@@ -36,6 +36,7 @@ class OpenAIGateway(SSEGateway):
         messages += [message._asdict() for message in asked.messages]
         body: dict[str, Any] = {
             **settings.extra,
+            **(turn.request.get("options") or {}),
             "model": turn.request.get("model") or self.model,
             "messages": messages,
             "stream": True,

@@ -10,6 +10,12 @@ import msgspec
 from connectors.fields import FieldError
 from connectors.vendors.model_settings import ModelSettings
 
+OPTIONS: Final = (
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "response_format", "reasoning_effort", "verbosity", "service_tier"),
+)
+"""What a request may say of how the answer is made: it goes into the body as it stands, over `extra`."""
+
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.vendors.base import Account, Gateway, Scene, Vendor
+from connectors.vendors.conversation import FIELDS
 from connectors.vendors.openai import contract
 from connectors.vendors.openai.contract import Decoder
-from connectors.vendors.openai.settings import OpenAISettings
+from connectors.vendors.openai.settings import OPTIONS, OpenAISettings
 
 
 class OpenAI(Vendor):
@@ -18,6 +19,7 @@ class OpenAI(Vendor):
     name = "openai"
     title = "OpenAI-compatible chat completions"
     about = "A model server's chat completions to the agent desktop."
+    takes = frozenset({*FIELDS, *OPTIONS})
     sections = {"openai": OpenAISettings}
     environment = {"OPENAI_BASE_URL": ("openai", "base_url"), "OPENAI_API_KEY": ("openai", "api_key")}
     paths = ("/completions", "/completion")
