@@ -16,7 +16,7 @@ from connectors.frontend.shown import Shown
 from connectors.frontend.stream import CHUNK, chunks
 from connectors.frontend.tickets import TicketError, Tickets
 from connectors.frontend.turn import TAKE_CHARS
-from connectors.log.records import Message
+from connectors.log.records import Finish, Message
 from connectors.sse import Event, SSEDecoder, encode
 
 KEY = ("s", 0)
@@ -217,6 +217,51 @@ def test_a_caller_that_stays_away_gives_the_turn_up() -> None:
     assert hub.sweep(13) == [(KEY, "abandoned")]
     assert hub.sweep(14) == []
     assert told(join(hub, now=14)) == [("error", "cancelled", "s/0/0")]
+
+
+def test_a_caller_that_cannot_come_back_is_not_waited_for() -> None:
+    hub = Hub(HubSettings(resume_grace=10))
+    begin(hub, "a")
+    gone = hub.join(KEY, -1, 0, lambda: None, returns=False)
+    other = hub.join(KEY, -1, 0, lambda: None, returns=False)
+    hub.leave(gone, 1)
+    assert hub.sweep(1) == [], "another reads on"
+    hub.leave(other, 1)
+    assert hub.sweep(1) == [(KEY, "abandoned")]
+
+
+def test_beside_one_that_may_come_back_it_does_not_cut_that_ones_time_short() -> None:
+    hub = Hub(HubSettings(resume_grace=10))
+    begin(hub, "a")
+    browser, client = join(hub), hub.join(KEY, -1, 0, lambda: None, returns=False)
+    hub.leave(browser, 1)
+    hub.leave(client, 2)
+    assert hub.sweep(10.9) == []
+    assert hub.sweep(11) == [(KEY, "abandoned")]
+
+
+def test_how_a_turn_ended_is_known_with_its_end() -> None:
+    hub = Hub(HubSettings())
+    finish = Finish(0, *KEY, "interrupted", "", 1, 2, 3, True)
+    begin(hub, "a")
+    caller = join(hub)
+    hub.finish(finish)
+    hub.publish(message(1, "", final=True, closed_by="error"), 0)
+    assert (caller.turn.finish, caller.turn.outcome) == (finish, "interrupted")
+    hub.finish(Finish(0, *OTHER, "finished", "stop", 1, 2, 3, True))  # of a turn that is not kept
+    publish(hub, ["b"], key=OTHER)
+    assert join(hub, key=OTHER).turn.finish is None
+
+
+def test_texts_are_taken_as_they_are_and_once() -> None:
+    kept = Kept()
+    hub = Hub(HubSettings(max_turn_chars=1), kept.keep, kept)
+    publish(hub, ["a\r", "\nb", "", "c\rd"])
+    caller = join(hub)
+    assert "".join(caller.texts(1) + caller.texts()) == "a\r\nbc\rd"
+    assert caller.heard_all
+    assert caller.texts() == []
+    assert [event.data for event in read(join(hub))][-1] == "a\nbc\nd"
 
 
 def test_a_caller_that_comes_back_in_time_goes_on() -> None:

@@ -188,6 +188,7 @@ def test_uvicorns_protocol_still_has_what_ours_looks_at() -> None:
         assert callable(protocol.app)
         assert isinstance(protocol.conn, h11.Connection)
         protocol.data_received(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        assert protocol.scope["path"] == "/a"
         assert isinstance(protocol.cycle, RequestResponseCycle)
         assert protocol.cycle.response_started is False
         assert protocol.cycle.disconnected is False

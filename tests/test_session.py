@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable
 
-from connectors.log.records import Message, Record, Summary
+import pytest
+
+from connectors.log.records import Finish, Message, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
-from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Text, Usage
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Stopped, Text, Usage
 from flows.steps.totals import Totals
 
 CREATED = 1_795_176_000_000_000
@@ -53,8 +55,40 @@ def turn(out: Iterable[Output]) -> TurnRow:
 def test_everything_passes_in_its_place_and_rows_follow_what_they_are_of() -> None:
     events = [text(2, "a"), released(3, "a"), closed(4)]
     out = feed(events)
-    assert [each for each in out if not isinstance(each, MessageRow | TurnRow)] == [OPEN, *events]
-    assert [type(each) for each in out] == [Record, Text, Released, MessageRow, Record, TurnRow]
+    assert [each for each in out if not isinstance(each, MessageRow | TurnRow | Finish)] == [OPEN, *events]
+    assert [type(each) for each in out] == [Record, Text, Released, MessageRow, Record, TurnRow, Finish]
+
+
+def found(t: int, action: str) -> Finding:
+    return Finding(t, "s", 0, 0, "BLOCKED", "term", action, 0, 1)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("events", "stop", "usage"),
+    [
+        ([], "", (3, 1, 4, True)),
+        ([Stopped(3, "s", 0, "length"), Usage(3, "s", 0, 5, 6, 11)], "length", (5, 6, 11, False)),
+        ([Stopped(3, "s", 0, "stop"), Stopped(4, "s", 0, "length")], "length", (3, 1, 4, True)),
+        ([found(3, "redact"), Stopped(3, "s", 0, "stop")], "stop", (3, 1, 4, True)),
+        ([found(3, "end"), Stopped(4, "s", 0, "stop")], "filter", (3, 1, 4, True)),
+        ([Stopped(3, "s", 0, "stop"), found(4, "end")], "filter", (3, 1, 4, True)),
+    ],
+)
+def test_who_reads_along_is_told_why_the_answer_ended_and_its_usage(
+    events: list[Event], stop: str, usage: tuple[int, int, int, bool], restart: bool
+) -> None:
+    finish = feed([text(2, "abc"), *events, closed(9, "interrupted")], restart=restart)[-1]
+    assert finish == Finish(9, "s", 0, "interrupted", stop, *usage)
+
+
+def test_a_snapshot_of_before_the_reason_was_kept_is_read() -> None:
+    core = Totals("cxone", OPEN)
+    *sums, shown = core.snapshot()
+    old = (*sums[:-1], shown)  # of version 3
+    assert 3 in Totals.reads
+    core.restore(core.upgrade(old, 3))
+    assert core.snapshot() == (*sums, shown)
 
 
 def test_a_turns_times_are_dated_and_counted_from_its_open() -> None:

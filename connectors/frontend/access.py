@@ -83,8 +83,8 @@ def cors(settings: FrontendSettings) -> Middleware:
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=("GET", "POST", "DELETE"),
-        allow_headers=("Authorization", "Content-Type", "Last-Event-ID"),
-        expose_headers=("Retry-After",),
+        allow_headers=("*",),  # the clients of chat completions bring a dozen of their own; what counts is the origin
+        expose_headers=("Retry-After", "X-Request-Id", "X-Session-Id"),
         max_age=600,
     )
 

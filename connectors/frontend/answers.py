@@ -2,6 +2,7 @@
 
 Rules
 - An error names the field and the remedy; it never quotes what it was given.
+- Below /v1 an error has the shape that clients of chat completions read: {"error": {message, type, param, code}}.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from connectors.errors import InputError, TokenweirError
 from connectors.frontend import access
 from connectors.frontend.hub import FullError, UnknownTurnError
+from connectors.frontend.problems import ParameterError, error_of
 from connectors.frontend.tickets import TicketError
 from connectors.job.job import BusyError, DiskFullError, SessionOpenError
 from connectors.job.requests import MissingError
@@ -47,25 +49,43 @@ STATUS: Final[Mapping[type[TokenweirError], int]] = {
 HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}
 
 
+def error_answer(
+    path: str, status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
+    """An error in the shape that belongs to the path. `more` goes into ours."""
+    if is_chat(path):
+        return json_answer(status, {"error": error_of(status, message)}, headers)
+    return json_answer(status, {"error": message, **more}, headers)
+
+
+def is_chat(path: str) -> bool:
+    return path.startswith("/v1/") or path == "/v1"
+
+
 def json_answer(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
 async def _explain(request: Request, error: Exception) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    body: dict[str, Any] = {"error": str(error)}
-    if isinstance(error, MissingError):
-        body["missing"] = error.names
-    return json_answer(status, body, HEADERS.get(status))
+    headers, path = HEADERS.get(status), request.url.path
+    if isinstance(error, ParameterError):
+        said = error_of(error.status, str(error), error.code, error.param)
+        return json_answer(error.status, {"error": said}, headers)
+    more = {"missing": error.names} if isinstance(error, MissingError) else {}
+    return error_answer(path, status, str(error), headers, **more)
 
 
 async def _explain_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return json_answer(error.status_code, {"error": error.detail}, error.headers)
+    path, says = request.url.path, error.detail
+    if error.status_code == 404 and is_chat(path):
+        says = "no such path; this server has POST /v1/chat/completions and GET /v1/models"
+    return error_answer(path, error.status_code, says, error.headers)
 
 
 async def _explain_disk(request: Request, error: Exception) -> Response:
-    return json_answer(503, {"error": "the log cannot be written: the disk is full or gone"})
+    return error_answer(request.url.path, 503, "the log cannot be written: the disk is full or gone")
 
 
 EXPLAIN: Final[dict[Any, Any]] = {TokenweirError: _explain, HTTPException: _explain_http, OSError: _explain_disk}

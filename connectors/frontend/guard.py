@@ -15,9 +15,12 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.frontend.access import Hosts
-from connectors.frontend.answers import json_answer
+from connectors.frontend.answers import error_answer
 
-ONCE: Final = (b"authorization", b"content-length", b"host", b"last-event-id", b"origin", b"transfer-encoding")
+ONCE: Final = (
+    *(b"authorization", b"content-length", b"host", b"last-event-id", b"origin", b"transfer-encoding"),
+    b"x-session-id",
+)
 
 
 class Guard:
@@ -31,10 +34,10 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if problem := _ambiguity(scope):
             self._counts["ambiguous"] += 1
-            await _refuse(400, problem)(scope, receive, send)
+            await _refuse(scope, 400, problem)(scope, receive, send)
         elif not self._is_for_us(scope):
             self._counts["misdirected"] += 1
-            answer = _refuse(421, "Host: this server is not known by that name; add it to frontend.hosts")
+            answer = _refuse(scope, 421, "Host: this server is not known by that name; add it to frontend.hosts")
             await answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -59,5 +62,5 @@ def _ambiguity(scope: Scope) -> str:
     return "" if scope["path"].isprintable() else "the path holds characters that are none of a path"
 
 
-def _refuse(status: int, error: str) -> ASGIApp:
-    return json_answer(status, {"error": error}, {"Connection": "close"})
+def _refuse(scope: Scope, status: int, error: str) -> ASGIApp:
+    return error_answer(scope["path"], status, error, {"Connection": "close"})

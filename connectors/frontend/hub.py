@@ -5,6 +5,7 @@ Rules
 - The end of a turn is `done` with the whole text, or `error` with a fallback text. Nothing comes after it.
 - A turn that a caller attends is given up when no such caller is there for `resume_grace`, when nothing was shown for
   `idle_timeout`, or after `overall_timeout`. Who only looks on counts for nothing: it neither holds a turn nor ends it.
+  One that cannot come back (`returns`) is not waited for: with the last of these the turn is given up at once.
   A turn that no caller attended has all the time it takes.
 - However long an answer is, it goes on: of a turn, and of all turns, only so much is in memory; the rest is read back
   from the archive (turn.py).
@@ -28,7 +29,7 @@ from connectors.frontend.bounds import HubSettings
 from connectors.frontend.ids import Key
 from connectors.frontend.shown import Ended, Shown
 from connectors.frontend.turn import DONE, MESSAGE_COST, Archive, Caller, NoArchive, ShownTurn
-from connectors.log.records import ERROR, Message
+from connectors.log.records import ERROR, Finish, Message
 from connectors.sse import Event
 
 __all__ = ["MESSAGE_COST", "Caller", "FullError", "Hub", "HubSettings", "Overdue", "State", "UnknownTurnError"]
@@ -180,6 +181,11 @@ class Hub:
         else:
             self._show(turn, message, now)
 
+    def finish(self, finish: Finish) -> None:
+        """What the flow says of a turn's end. Call it before its last message is published, which is the end."""
+        if (turn := self._running.get((finish.s, finish.n))) is not None:
+            turn.finish = finish
+
     def end(self, key: Key, text: str, now: float) -> bool:
         """End a turn for its callers with an `error` that says `text`; False if it is not running."""
         turn = self._running.get(key)
@@ -206,12 +212,14 @@ class Hub:
         wake: Callable[[], object],
         *,
         attends: bool = True,
+        returns: bool = True,
         resumes: bool = False,
     ) -> Caller:
         """Begin to read a turn strictly after event `after`; -1 for all of it. Give the caller back to `leave`.
 
         `wake` is called whenever there may be more to take. With `attends` the turn is given up when the caller, and
-        all that attend it, have gone. `resumes`: it has read this turn before, on a connection that it lost.
+        all that attend it, have gone: for good where it `returns` no more. `resumes`: it has read this turn before, on
+        a connection that it lost.
         Raises UnknownTurnError, FullError.
         """
         self._forget_expired(now)
@@ -227,7 +235,7 @@ class Hub:
             )
         if self._callers >= self._settings.max_callers and not (resumes and self._replace(turn, after, attends, now)):
             raise self._refusal(f"{self._settings.max_callers} streams are open (frontend.max_callers)")
-        caller = Caller(turn, after, wake, lambda: self._cut_off(turn), attends=attends)
+        caller = Caller(turn, after, wake, lambda: self._cut_off(turn), attends=attends, returns=returns)
         caller.closed = self.closed
         turn.callers[caller] = None
         self._callers += 1
@@ -246,8 +254,9 @@ class Hub:
         del turn.callers[caller]
         self._callers -= 1
         turn.attending -= caller.attends
-        if caller.attends and not turn.attending:
-            turn.left_at = now
+        if caller.attends:
+            turn.missed_at = now if caller.returns else turn.missed_at
+            turn.left_at = None if turn.attending else turn.missed_at
         if not turn.callers and turn in self._read_out:
             self._read_out.remove(turn)
             self._in_memory -= turn.size
@@ -310,10 +319,11 @@ class Hub:
         return Event(ERROR, self._say("other", turn.language))
 
     def _fail(self, turn: ShownTurn, what: What, now: float, fallback: str | None = None) -> None:
-        self._end(turn, ERROR, fallback or self._say(what, turn.language), now)
+        self._end(turn, ERROR, fallback or self._say(what, turn.language), now, what)
 
-    def _end(self, turn: ShownTurn, kind: str, text: str, now: float) -> None:
+    def _end(self, turn: ShownTurn, kind: str, text: str, now: float, outcome: str = "") -> None:
         turn.end, turn.ended_at = (kind, text), now
+        turn.outcome = turn.finish.outcome if turn.finish else outcome
         self.counts[kind] += 1
         self._ended[turn.key] = self._running.pop(turn.key)
         self._keep(Ended(*turn.key, turn.count, text))

@@ -17,7 +17,7 @@ import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from connectors.frontend.answers import json_answer
+from connectors.frontend.answers import error_answer
 from connectors.frontend.connections import Connections
 
 try:
@@ -27,7 +27,7 @@ except ImportError:  # Windows has no such limits
 
 Phase: TypeAlias = Literal["arriving", "idle", "answering"]
 
-LATE: Final = b'{"error":"the request did not come whole (frontend.request_timeout)"}'
+LATE: Final = "the request did not come whole (frontend.request_timeout)"
 CROWDED: Final = "as many connections are open as may be (frontend.max_connections, max_connections_per_address)"
 JSON: Final = [(b"content-type", b"application/json"), (b"connection", b"close")]
 
@@ -97,7 +97,7 @@ class PatientProtocol(H11Protocol):
             self.cycle.disconnected = True  # the application has nobody to answer
             answer = (
                 h11.Response(status_code=408, headers=JSON, reason=b"Request Timeout"),
-                h11.Data(data=LATE),
+                h11.Data(data=bytes(error_answer(self.scope["path"], 408, LATE).body)),
                 h11.EndOfMessage(),
             )
             self.transport.write(b"".join([self.conn.send(event) or b"" for event in answer]))
@@ -108,7 +108,8 @@ class PatientProtocol(H11Protocol):
 
 async def crowded_answer(scope: Scope, receive: Receive, send: Send) -> None:
     """What is answered where a connection is one too many."""
-    await json_answer(503, {"error": CROWDED}, {"Connection": "close", "Retry-After": "1"})(scope, receive, send)
+    headers = {"Connection": "close", "Retry-After": "1"}
+    await error_answer(scope["path"], 503, CROWDED, headers)(scope, receive, send)
 
 
 def protocol(

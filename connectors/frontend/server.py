@@ -4,6 +4,7 @@
     GET    /sessions/{id}    its newest turn
     DELETE /sessions/{id}    stop it: the upstream is closed before the answer 204
     GET    /stream           a turn as Server-Sent Events: token, then done or error
+    /v1/…                    chat completions (completions.py)
     GET    /health           OK while the flow takes what arrives; with ?verbose, what has not been delivered
 
 Rules
@@ -42,6 +43,7 @@ from connectors.fallback import Say
 from connectors.frontend import access
 from connectors.frontend.answers import EXPLAIN, StoppingError, json_answer
 from connectors.frontend.asked import body_of, fields_of, last_place, path_session, require
+from connectors.frontend.completions import Completions
 from connectors.frontend.connections import Connections
 from connectors.frontend.guard import Guard
 from connectors.frontend.hub import Caller, FullError, Hub, Overdue
@@ -55,8 +57,7 @@ from connectors.frontend.stream import STOPS, EventStream, no_place
 from connectors.frontend.tickets import Tickets
 from connectors.job.job import Job
 from connectors.job.requests import Admission, SessionRequest, parse_request
-from connectors.log.records import Message
-from connectors.log.turns import Turn
+from connectors.log.records import Finish, Message
 
 SWEEP_EVERY: Final = 0.2
 STOP_TIMEOUT: Final = 2
@@ -135,10 +136,12 @@ class Frontend:
     def recall(self, key: Key, seq: int) -> Message | None:
         return self._memory.recall(key, seq) if self._memory is not None else None
 
-    def show(self, messages: Sequence[Message]) -> None:
-        """Take messages of the flow. Call it on the reactor."""
+    def show(self, shown: Sequence[Message | Finish]) -> None:
+        """Take what the flow gives: what it says of a turn's end before the message that is the end."""
         now = _now()
-        for message in messages:
+        for finish in (each for each in shown if isinstance(each, Finish)):
+            self.hub.finish(finish)
+        for message in (each for each in shown if isinstance(each, Message)):
             self.hub.publish(message, now)
         self._save()
 
@@ -174,6 +177,7 @@ class Frontend:
             Route("/sessions/{session_id}", self._stop, methods=["DELETE"]),
             Route("/stream", self._stream, methods=["GET"]),
             Route("/health", self._health, methods=["GET"]),
+            *Completions(settings, self._admission, self).routes(),
         )
         app.state.job = job
         crowded = self._app(Route("/stream", self._crowded_stream, methods=["GET"]), Mount("/", crowded_answer))
@@ -194,7 +198,7 @@ class Frontend:
         return Starlette(routes=routes, middleware=[guard, access.cors(self._settings)], exception_handlers=EXPLAIN)
 
     async def _begin(self, request: Request) -> Response:
-        begins = self._admit(request)
+        begins = self.admit(request)
         job = _job(request)
         wanted = parse_request(await body_of(request, self._settings.max_request_bytes))
         access.check_session(wanted.session_id, begins)
@@ -242,7 +246,7 @@ class Frontend:
             access.check_origin(request, self._settings)
             key = self._tickets.check(query, time.time())
             return await self._follow(job, key, last_place(request, *key), attends=False)
-        begins = self._admit(request)
+        begins = self.admit(request)
         require(query, "session_id", "dialog_id")
         wanted = parse_request(msgspec.json.encode(query))
         access.check_session(wanted.session_id, begins)
@@ -263,12 +267,12 @@ class Frontend:
             return Response("OK", media_type="text/plain")
         state = {"sessions": job.running, "callers": self.hub.callers, "waiting": job.waiting}
         if verbose:
-            self._admit(request)
+            self.admit(request)
             state |= self._delivery()
         status = "stalled" if is_stalled else "ok"
         return json_answer(503 if is_stalled else 200, {"status": status, "seconds": round(idle, 1), **state})
 
-    def _admit(self, request: Request) -> str:
+    def admit(self, request: Request) -> str:
         """See access.check_token."""
         access.check_origin(request, self._settings)
         return access.check_token(request, self._settings)
@@ -279,7 +283,7 @@ class Frontend:
 
     def _newest(self, request: Request, job: Job) -> Key:
         """The newest turn of the session that the path names, which the caller may have. Raises HTTPException."""
-        begins = self._admit(request)
+        begins = self.admit(request)
         session_id = path_session(request)
         access.check_session(session_id, begins)
         turn = job.newest(session_id)
@@ -307,25 +311,37 @@ class Frontend:
         """
         key = (wanted.session_id, job.newest(wanted.session_id))
         turn, state = job.turn(*key), self.hub.state(key)
-        if turn and state and state.state == "running" and wanted.opening().items() <= _asked(turn).items():
+        if turn and state and state.state == "running" and wanted.repeats(turn.request):
             return key
         self.hub.check_room(callers=1)
         return self._open(job, wanted, attended=True)
 
     async def _follow(self, job: Job, key: Key, last: Place | None, *, attends: bool) -> ASGIApp:
         """The turn's stream after `last`; 204, which stops an EventSource, where all was said."""
-        wake, place = asyncio.Event(), last or Place(key, BEFORE_FIRST)
+        wake, place, settings = asyncio.Event(), last or Place(key, BEFORE_FIRST), self._settings
         caller = self.hub.join(*place, _now(), wake.set, attends=attends, resumes=last is not None)
+        await self._on_disk(job, caller)
+        if caller.finished:
+            self.leave(caller)
+            return Response(status_code=204)
+        return EventStream(caller, place, wake, heartbeat=settings.heartbeat, retry=settings.retry, leave=self.leave)
+
+    async def attend(self, job: Job, wanted: SessionRequest, wake: Callable[[], object]) -> Caller:
+        """See connectors.frontend.completions.Callers."""
+        self._check_running()
+        key = self._next_turn(job, wanted)
+        attends = self._is_attended(job, key)
+        caller = self.hub.join(key, BEFORE_FIRST, _now(), wake, attends=attends, returns=False)
+        return await self._on_disk(job, caller)
+
+    async def _on_disk(self, job: Job, caller: Caller) -> Caller:
+        """Nobody hears of a turn before it is."""
         try:
             await job.sync()
         except BaseException:
-            self._leave(caller)
+            self.leave(caller)
             raise
-        if caller.finished:
-            self._leave(caller)
-            return Response(status_code=204)
-        settings = self._settings
-        return EventStream(caller, place, wake, heartbeat=settings.heartbeat, retry=settings.retry, leave=self._leave)
+        return caller
 
     def _keep(self, shown: Shown) -> None:
         if self._memory is not None:
@@ -336,7 +352,7 @@ class Frontend:
         if self._memory is not None:
             self._memory.save(self.hub.turns)
 
-    def _leave(self, caller: Caller) -> None:
+    def leave(self, caller: Caller) -> None:
         self.hub.leave(caller, _now())
 
     async def _sweep(self, job: Job) -> None:
@@ -369,11 +385,6 @@ async def _close_upstream(job: Job, overdue: Overdue) -> None:
             await job.cancel(session_id, turn, reason="timeout", kind=why)
     except OSError as error:
         log.error("session %s turn %d: its end cannot be logged: %s", session_id, turn, error.strerror)  # noqa: TRY400  # a full disk needs no traceback
-
-
-def _asked(turn: Turn) -> dict[str, Any]:
-    """What the turn's caller asked for, without what the job added to its opening."""
-    return {name: value for name, value in turn.request.items() if name in SessionRequest.__struct_fields__}
 
 
 def _job(request: Request) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +16,7 @@ from connectors.secret import Secret
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 PUBLIC_URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^/\s\[\]?#@:]+)(?::\d{1,5})?(?:/[^\s?#]*)?")
 HOST = re.compile(r"\*|[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+MODEL = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
 TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -39,6 +41,9 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
                        connection, from when that opens
     keep_alive         for which a connection may be idle between two requests
     stalled_after      without the flow coming for records, after which /health says 503
+    models             that chat completions (docs/openai.md) may ask for; empty: any, as the vendor takes it
+    history            what becomes of a chat completion's earlier messages, where the vendor takes a prompt: `join`
+                       makes one prompt of all; `last` leaves them out, as for a vendor that remembers; `refuse` is 400
     max_request_bytes  of a request's body
     max_connections    open at once. For one more, that which has waited longest for a request to be whole is closed;
                        where all are being answered, it is answered 503. At most every second descriptor of the process
@@ -60,6 +65,8 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
     request_timeout: float = 10.0
     keep_alive: float = 5.0
     stalled_after: float = 5.0
+    models: tuple[str, ...] = ()
+    history: Literal["join", "last", "refuse"] = "join"
     max_request_bytes: int = 2 << 20
     max_connections: int = 2_000
     max_connections_per_address: int = 1_500
@@ -87,6 +94,9 @@ class FrontendSettings(HubSettings, frozen=True, forbid_unknown_fields=True, kw_
         for at, origin in enumerate(self.allowed_origins):
             if not ORIGIN.fullmatch(origin):
                 raise FieldError(f"allowed_origins[{at}]", "should be like https://example.org, without a path, or *")
+        for at, model in enumerate(self.models):
+            if not MODEL.fullmatch(model):
+                raise FieldError(f"models[{at}]", "should be 1 to 128 letters, digits and . _ : / @ -")
         check_range(self, "max_request_bytes", least=1_024)
         check_range(self, "max_connections", "max_connections_per_address", least=1)
         waits = ("heartbeat", "keep_alive", "request_timeout", "send_timeout", "stalled_after", "url_ttl")

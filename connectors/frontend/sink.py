@@ -14,25 +14,24 @@ from typing import Protocol, TypeAlias
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.log.keys import Partitions
-from connectors.log.records import Message
+from connectors.log.records import Finish, Message
 from connectors.reactor import Reactor
 
-Batch: TypeAlias = Sequence[tuple[str, Message]]
+Batch: TypeAlias = Sequence[Message | Finish]
 
 
 class Shows(Protocol):
     """Who shows callers what the flow gives."""
 
-    def show(self, messages: Sequence[Message]) -> None:
-        """Save these and show them. Called on the reactor."""
+    def show(self, shown: Sequence[Message | Finish]) -> None:
+        """Save these and show them. A turn's last message and its `Finish` are in one call. Called on the reactor."""
 
     def sync(self) -> None:
         """Make what was shown survive the machine. Called on the flow's thread."""
 
 
 class CallerSink(FixedPartitionedSink[Batch, None]):
-    """Hands `(key, [(desktop's name, message), …])` to `callers`. One partition a lane (`lanes` are all
-    processes')."""
+    """Hands `(key, [message or finish, …])` to `callers`. One partition a lane (`lanes` are all processes')."""
 
     def __init__(self, callers: Shows, lane: str, reactor: Reactor, *, lanes: Sequence[str] = ()) -> None:
         self._partitions = Partitions(lane, lanes)
@@ -56,7 +55,7 @@ class _Partition(StatefulSinkPartition[Batch, None]):
         self._reactor = reactor
 
     def write_batch(self, values: list[Batch]) -> None:
-        self._reactor.call(self._callers.show, [message for batch in values for _, message in batch])
+        self._reactor.call(self._callers.show, [each for batch in values for each in batch])
 
     def snapshot(self) -> None:
         self._reactor.run(_everything_before())

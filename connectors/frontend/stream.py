@@ -36,13 +36,52 @@ HEADERS: Final = [
 ]
 
 
-class EventStream:
-    """An ASGI answer that sends what `caller` has to read, from `place` on.
+class CallerAnswer:
+    """An ASGI answer that lasts as long as its caller has something to read, and notices at once when it hangs up.
 
     wake       set by the hub when there is more
-    heartbeat  seconds; `retry` is in seconds too
+    heartbeat  seconds that may be silent
     leave      called once, at the end
     """
+
+    def __init__(
+        self, caller: Caller, wake: asyncio.Event, *, heartbeat: float, leave: Callable[[Caller], object]
+    ) -> None:
+        self._caller = caller
+        self._wake = wake
+        self._heartbeat = heartbeat
+        self._leave = leave
+        self._gone = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listening = asyncio.create_task(self._listen(receive))
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._leave(self._caller)
+            listening.cancel()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise NotImplementedError
+
+    async def _woken(self) -> bool:
+        """Wait until there may be more; False where nothing was for a heartbeat."""
+        try:
+            async with asyncio.timeout(self._heartbeat):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _listen(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._wake.set()
+
+
+class EventStream(CallerAnswer):
+    """Sends what `caller` has to read, from `place` on. `retry` is in seconds."""
 
     def __init__(
         self,
@@ -54,26 +93,17 @@ class EventStream:
         retry: float,
         leave: Callable[[Caller], object],
     ) -> None:
-        self._caller = caller
+        super().__init__(caller, wake, heartbeat=heartbeat, leave=leave)
         self._place = place
-        self._wake = wake
-        self._heartbeat = heartbeat
         self._retry = retry
-        self._leave = leave
-        self._gone = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        listening = asyncio.create_task(self._listen(receive))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            await _write(send, f"retry: {self._retry * 1000:.0f}\nid: {event_id(*self._place)}\n\n".encode())
-            await self._pump(send)
-            if self._caller.closed and not self._caller.replaced:
-                await _write(send, come_again(STOPS, self._retry))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            self._leave(self._caller)
-            listening.cancel()
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await write(send, f"retry: {self._retry * 1000:.0f}\nid: {event_id(*self._place)}\n\n".encode())
+        await self._pump(send)
+        if self._caller.closed and not self._caller.replaced:
+            await write(send, come_again(STOPS, self._retry))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pump(self, send: Send) -> None:
         caller = self._caller
@@ -82,27 +112,13 @@ class EventStream:
             if events := caller.take():
                 try:
                     for chunk in chunks(events):
-                        await _write(send, chunk)
+                        await write(send, chunk)
                 except LostError:  # in the middle of `done`: the caller, who has no end, comes again for it
                     return
             elif caller.over:
                 return
-            else:
-                await self._wait(send)
-
-    async def _wait(self, send: Send) -> None:
-        try:
-            async with asyncio.timeout(self._heartbeat):
-                await self._wake.wait()
-        except TimeoutError:
-            await _write(send, COMMENT)
-
-    async def _listen(self, receive: Receive) -> None:
-        """Notice at once that the caller hangs up."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        self._wake.set()
+            elif not await self._woken():
+                await write(send, COMMENT)
 
 
 def come_again(why: str, retry: float) -> bytes:
@@ -138,5 +154,6 @@ def _long(done: Done) -> Iterator[bytes]:
     yield halves.decode(b"", True).encode() + b"\n\n"
 
 
-async def _write(send: Send, data: bytes) -> None:
+async def write(send: Send, data: bytes) -> None:
+    """A part of a body."""
     await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -6,21 +6,22 @@ Rules
   caller gets every event after its place, in order, once; its place is all that it costs.
 - The newest messages are in memory. Older ones leave it (`archive`), and are read back from the archive one by one when
   a caller wants them: an answer's length is bounded by nothing here, and memory is.
-- Line ends are LF: the format knows no other. CR LF counts as one, even where it was cut, so that the tokens joined
-  are the whole text.
+- An event's line ends are LF: the format knows no other. CR LF counts as one, even where it was cut, so that the tokens
+  joined are the whole text. A caller that takes texts (`texts`) gets them as they are.
 - What cannot be read back any more ends a caller's stream with an `error`; where messages are missing it has no id, so
   that what the caller has stays its place.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from connectors.frontend.ids import Key, event_id
-from connectors.log.records import Message
+from connectors.log.records import Finish, Message
 from connectors.sse import Event
 
 MESSAGE_COST: Final = 64
@@ -91,6 +92,8 @@ class ShownTurn:
     whole      the same of all that was shown
     attending  callers for whose sake the turn goes on
     end        `done` or `error`, and what that says
+    finish     what the flow said of its end; None where a caller's end came first, or an earlier process showed it
+    outcome    how it ended: as the flow says, else what was said in its place
     language   that it was asked for in, where one was named
     """
 
@@ -105,8 +108,11 @@ class ShownTurn:
         self.shown_at = now
         self.attended_at: float | None = None
         self.left_at: float | None = None
+        self.missed_at = -math.inf  # when a caller left who may come back
         self.end: tuple[str, str] | None = None
         self.ended_at = 0.0
+        self.finish: Finish | None = None
+        self.outcome = ""
         self.fallback: str | None = None
         self._archive = archive
         self._pieces: list[str] = []
@@ -131,9 +137,8 @@ class ShownTurn:
             self._begun.add(message.seq)
         if text:
             self._after_cr = text.endswith("\r")
-        piece = _normal(text, begun)
-        self._pieces.append(piece)
-        cost = len(piece) + MESSAGE_COST
+        self._pieces.append(text)
+        cost = len(text) + MESSAGE_COST
         self.size += cost
         self.whole += cost
         return cost
@@ -154,14 +159,18 @@ class ShownTurn:
         """Whether every message from `first` on can be had."""
         return self._archive.has(self.key, first, self.first)
 
-    def piece(self, seq: int) -> str:
-        """What message `seq` shows; empty where there is nothing to send. Raises LostError."""
+    def text(self, seq: int) -> str:
+        """The text of message `seq`; empty where there is nothing to send. Raises LostError."""
         if seq >= self.first:
             return self._pieces[seq - self.first]
         message = self._archive.recall(self.key, seq)
         if message is None:
             raise LostError
-        return "" if message.fallback else _normal(message.text, seq in self._begun)
+        return "" if message.fallback else message.text
+
+    def piece(self, seq: int) -> str:
+        """The same as an event has it."""
+        return _normal(self.text(seq), seq in self._begun)
 
     def event(self, seq: int) -> Shows | None:
         """Event `seq`, if there is something to send. Raises LostError."""
@@ -176,7 +185,7 @@ class ShownTurn:
         if not self.readable(0):
             raise LostError
         if self.first == 0 and self.chars <= TAKE_CHARS:
-            return Event(DONE, "".join(self._pieces), name)
+            return Event(DONE, "".join(map(self.piece, range(self.count))), name)
         return Done(self, name)
 
 
@@ -184,15 +193,24 @@ class Caller:
     """One connection's place in a turn. Made by `Hub.join`, given back to `Hub.leave`.
 
     attends   the turn is given up when none of these is there
+    returns   it may come back when its connection is lost: the turn waits for it
     closed    its stream ends here, and the caller shall come back: the server stops
     replaced  or it has come back already, on another connection
     """
 
     def __init__(
-        self, turn: ShownTurn, after: int, wake: Callable[[], object], lost: Callable[[], Event], *, attends: bool
+        self,
+        turn: ShownTurn,
+        after: int,
+        wake: Callable[[], object],
+        lost: Callable[[], Event],
+        *,
+        attends: bool,
+        returns: bool = True,
     ) -> None:
         self.wake = wake
         self.attends = attends
+        self.returns = returns
         self.closed = False
         self.replaced = False
         self.turn = turn
@@ -204,6 +222,11 @@ class Caller:
     def finished(self) -> bool:
         """All was said."""
         return self.turn.end is not None and self._next > self.turn.count
+
+    @property
+    def heard_all(self) -> bool:
+        """Every message was taken, and there will be no more: what is left is the end."""
+        return self.turn.end is not None and self._next >= self.turn.count
 
     def passed(self, seq: int) -> bool:
         """Whether it was given event `seq`."""
@@ -233,6 +256,22 @@ class Caller:
                 events.append(event)
                 chars += len(event.data) if isinstance(event, Event) else 0
         return events
+
+    def texts(self, max_chars: int = TAKE_CHARS) -> list[str]:
+        """The texts alone that can be sent now, a message's each; moves the place past them. Raises LostError."""
+        turn, chars = self.turn, 0
+        texts: list[str] = []
+        while self._next < turn.count and chars < max_chars:
+            try:
+                text = turn.text(self._next)
+            except LostError:
+                self._lost()
+                raise
+            self._next += 1
+            if text:
+                texts.append(text)
+                chars += len(text)
+        return texts
 
 
 def _normal(text: str, begun: bool) -> str:

@@ -116,6 +116,11 @@ class Job:
 
     # What callers ask
 
+    @property
+    def model(self) -> str:
+        """Of turns that name none."""
+        return self._gateway.model
+
     def turn(self, session_id: str, number: int) -> Turn | None:
         """That turn, while it is open in the log."""
         return self.lane.turns.open.get((session_id, number))

@@ -175,6 +175,26 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
     total_tokens: int
 
 
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """How a turn ended, for those who read along: after its last message.
+
+    outcome    the reason of its close
+    stop       why the answer ended, where that is known (connectors.vendors.decoding.Reason); `filter` too where a
+               policy ended it
+    estimated  the vendor reported no usage
+    """
+
+    t: int
+    s: str
+    n: int
+    outcome: str
+    stop: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    estimated: bool
+
+
 class Question(msgspec.Struct, frozen=True, gc=False):
     """Clean text from offset `start` on that a remote detector has to judge; its verdict comes back in the log.
 

@@ -30,7 +30,7 @@ RESERVED: Final = frozenset(
 
 STEPS: Final = frozenset(
     "read_log reassemble split_sentences moderate measure deliver serve_callers land_metrics ask_detectors "  # noqa: SIM905  # lines to read
-    "take_messages take_rows take_dialog_updates take_questions".split()
+    "take_messages take_shown take_rows take_dialog_updates take_questions".split()
 )
 """Step ids of everybody's flow."""
 

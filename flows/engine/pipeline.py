@@ -19,7 +19,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink
 
-from connectors.log.records import Message, Question, Record, Summary
+from connectors.log.records import Finish, Message, Question, Record, Summary
 from connectors.metrics import Row
 from connectors.vendors.base import Vendor
 from flows.engine.policies import Policies
@@ -49,6 +49,7 @@ def build(
     lists: Path,
     messages: Sinks,
     rows: Sinks,
+    callers: Sinks | None = None,
     updates: OwnSinks = None,
     questions: Sinks | None = None,
 ) -> Dataflow:
@@ -57,6 +58,7 @@ def build(
     lists     folder of the block lists that the log names
     messages  step id to a sink of lists of (desktop, Message)
     rows      step id to a sink of lists of metric rows
+    callers   step id to a sink of lists of Message and Finish, as callers are shown them
     updates   step id to a sink of lists of Summary
     questions step id to a sink of lists of Question, for remote detectors
     """
@@ -70,6 +72,7 @@ def build(
     told_by = next(iter(vendor.journals), "measure")
     measured = _step("measure", windows, lambda opened: Totals(vendor.name, opened, shown, told_by))
     _send("take_messages", measured, _messages, messages)
+    _send("take_shown", measured, _shown, callers)
     _send("take_rows", measured, _rows, rows)
     _send("take_dialog_updates", measured, _updates, updates)
     _send("take_questions", measured, _questions, questions)
@@ -125,6 +128,13 @@ def _release(vendor: Vendor, settings: Settings, policies: Policies, opened: Rec
 
 def _messages(value: Value) -> list[Delivery] | None:
     return [(event.desktop, event.message) for event in value[0] if type(event) is Released] or None
+
+
+def _shown(value: Value) -> list[Message | Finish] | None:
+    """Of a turn that ends its last message and its `Finish`, in one list: both are known before anybody is told."""
+    return [
+        event.message if type(event) is Released else event for event in value[0] if type(event) in (Released, Finish)
+    ] or None
 
 
 def _rows(value: Value) -> list[Row] | None:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from connectors.log.records import ClosedBy, Frames, Message, Question, Record, Summary
+from connectors.log.records import ClosedBy, Finish, Frames, Message, Question, Record, Summary
 from connectors.metrics import Row
 
 
@@ -83,6 +83,15 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     total_tokens: int
 
 
+class Stopped(msgspec.Struct, frozen=True, gc=False):
+    """The vendor says why its answer ends here: one of connectors.vendors.decoding.Reason."""
+
+    t: int
+    s: str
+    n: int
+    reason: str
+
+
 class Boundary(msgspec.Struct, frozen=True, gc=False):
     """A window ends before the character at offset `at`; `closed_by` says why."""
 
@@ -138,6 +147,19 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 
 Event: TypeAlias = (
-    Record | Frames | Text | Run | Repeated | Usage | Boundary | Question | Finding | Released | Summary | DeadLetter
+    Record
+    | Frames
+    | Text
+    | Run
+    | Repeated
+    | Usage
+    | Stopped
+    | Boundary
+    | Question
+    | Finding
+    | Released
+    | Summary
+    | Finish
+    | DeadLetter
 )
 Output: TypeAlias = Event | Row

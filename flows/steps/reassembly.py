@@ -21,7 +21,7 @@ from connectors.text import as_raw, byte_tokens
 from connectors.vendors.decoding import Decoder, Delta, usable_id
 from flows.steps.base import Core
 from flows.steps.continuation import Continuation, Verdict
-from flows.steps.events import DeadLetter, Event, Repeated, Run, Text, Usage
+from flows.steps.events import DeadLetter, Event, Repeated, Run, Stopped, Text, Usage
 from flows.steps.fallback import FINISHED
 from flows.steps.older import upgrade
 
@@ -133,7 +133,7 @@ class Reassembly(Core):
 
     def _is_plain(self, deltas: Sequence[Delta]) -> bool:
         """Whether messages say nothing but one token of whole characters."""
-        if len(deltas) != 1 or len(deltas[0].tokens) != 1 or deltas[0].usage is not None or deltas[0].malformed:
+        if len(deltas) != 1 or len(deltas[0].tokens) != 1 or not _is_simple(deltas[0]):
             return False
         return self._characters.passes(deltas[0].tokens[0])
 
@@ -158,9 +158,7 @@ class Reassembly(Core):
 
     def _deltas(self, frame: Record, deltas: Sequence[Delta], *, is_raw: bool) -> list[Event]:
         """What a frame's messages say."""
-        if (
-            len(deltas) == 1 and not is_raw and deltas[0].usage is None and not deltas[0].malformed
-        ):  # nearly every frame
+        if len(deltas) == 1 and not is_raw and _is_simple(deltas[0]):  # nearly every frame
             return self._tokens(frame, deltas[0].tokens, deltas[0].id)
         out: list[Event] = []
         for frame_id, alike in groupby(deltas, lambda delta: delta.id):
@@ -170,8 +168,10 @@ class Reassembly(Core):
                 tokens += delta.tokens
                 if delta.malformed:
                     rest.append(self._dead_letter(frame, "malformed message"))
-                elif delta.usage is not None:
+                if delta.usage is not None:
                     rest.append(Usage(frame.t, frame.s, frame.n, *delta.usage))
+                if delta.stop is not None:
+                    rest.append(Stopped(frame.t, frame.s, frame.n, delta.stop.reason))
             out += self._tokens(frame, _spelt(tokens) if is_raw else tokens, frame_id)
             out += rest
         return out
@@ -291,6 +291,11 @@ class Characters:
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _is_simple(delta: Delta) -> bool:
+    """Whether a message says no more than its tokens."""
+    return delta.usage is None and delta.stop is None and not delta.malformed
 
 
 def _spelt(tokens: Iterable[str]) -> list[str]:

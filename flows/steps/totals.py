@@ -1,7 +1,9 @@
 """What a turn adds up to: usage, latency, how it ended. The last core of a turn.
 
 Rules
-- Everything passes through in its place; a message's row follows the message, the turn's row follows its close.
+- Everything passes through in its place; a message's row follows the message, the turn's row follows its close, and
+  what callers are told of its end (`Finish`) comes last.
+- An answer that a policy's action `end` cut is one that a filter stopped, whatever the vendor says of it.
 - Times are the log's, so a replay counts the same.
 - Usage is the vendor's where it reports any, else characters / 4, and marked as estimated. Where it reports more
   than once in a turn, the last report holds: each counts the turn so far, so they are never summed.
@@ -17,13 +19,15 @@ from typing import Any
 
 import msgspec
 
-from connectors.log.records import CLOSE, ERROR, OPEN, Record, Summary
+from connectors.log.records import CLOSE, ERROR, OPEN, Finish, Record, Summary
 from connectors.metrics import DeadLetterRow, ErrorRow, FindingRow, MessageRow, TurnRow
 from flows.steps.base import Core
-from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Run, Text, Usage
+from flows.steps.events import DeadLetter, Event, Finding, Output, Released, Repeated, Run, Stopped, Text, Usage
 
 CHARS_PER_TOKEN = 4
 FLAG = "flag"
+END = "end"
+FILTER = "filter"
 MAX_SHOWN = 1_000_000
 
 
@@ -48,6 +52,7 @@ class Tally(msgspec.Struct):
     error_kind: str | None = None
     usage: tuple[int, int, int] | None = None
     tokens_doubtful: int = 0
+    stop: str = ""
 
 
 class Totals(Core):
@@ -56,8 +61,8 @@ class Totals(Core):
     told_by  the step that a row names where the summary has not all that was shown
     """
 
-    version = 3
-    reads = (2,)
+    version = 4
+    reads = (2, 3)
 
     def __init__(self, vendor: str, opened: Record, max_shown: int = MAX_SHOWN, told_by: str = "measure") -> None:
         self._vendor = vendor
@@ -85,6 +90,7 @@ class Totals(Core):
             return (event, self._message(event), *self._show(event))
         elif type(event) is Finding:
             tally.moderation_blocks += event.action != FLAG
+            tally.stop = FILTER if event.action == END else tally.stop
             return (event, self._finding(event))
         elif type(event) is Repeated:
             if event.kept:
@@ -94,6 +100,8 @@ class Totals(Core):
                 tally.tokens_repeated += event.tokens
         elif type(event) is Usage:
             tally.usage = (event.prompt_tokens, event.completion_tokens, event.total_tokens)
+        elif type(event) is Stopped:
+            tally.stop = tally.stop if tally.stop == FILTER else event.reason
         elif type(event) is DeadLetter:
             row = DeadLetterRow(event.s, event.n, self._created + event.t, event.step, event.reason)
             return (event, row)
@@ -120,7 +128,7 @@ class Totals(Core):
             tally.error_kind = row.kind
             return (event, row)
         elif event.k == CLOSE:
-            return (event, self._turn(event), *self._summary(event))
+            return (event, self._turn(event), *self._summary(event), self._finish(event))
         return (event,)
 
     def _message(self, event: Released) -> MessageRow:
@@ -188,7 +196,7 @@ class Totals(Core):
 
     def _turn(self, event: Record) -> TurnRow:
         tally, request = self._tally, self._request
-        prompt, completion, total = tally.usage or self._estimate()
+        prompt, completion, total = self._usage()
         return TurnRow(
             session_id=event.s,
             turn=event.n,
@@ -226,8 +234,14 @@ class Totals(Core):
         dialog_id = self._request.get("dialog_id")
         if not dialog_id:
             return ()
-        usage = self._tally.usage or self._estimate()
-        return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._shown), *usage),)
+        return (Summary(event.t, event.s, event.n, dialog_id, "".join(self._shown), *self._usage()),)
+
+    def _finish(self, event: Record) -> Finish:
+        tally = self._tally
+        return Finish(event.t, event.s, event.n, event.reason, tally.stop, *self._usage(), tally.usage is None)
+
+    def _usage(self) -> tuple[int, int, int]:
+        return self._tally.usage or self._estimate()
 
     def _estimate(self) -> tuple[int, int, int]:
         prompt = -(-int(self._request.get("prompt_chars", 0)) // CHARS_PER_TOKEN)
