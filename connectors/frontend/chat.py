@@ -176,7 +176,8 @@ class Rules(msgspec.Struct, frozen=True):
         history = [{"role": role, "content": text} for role, text in said if role != SYSTEM]
         if not history or history[-1]["role"] != "user":
             raise ParameterError("messages", "should end with one of the user's, with a text")
-        prompt, before = history.pop()["content"], {}
+        prompt = history.pop()["content"]
+        before: dict[str, Any] = {}
         if system:
             before["system"] = system
         if history:
