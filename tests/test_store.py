@@ -70,6 +70,9 @@ SHAPES = {
     ("session", 3): (
         "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, int, tuple)"
     ),
+    ("session", 4): (
+        "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, int, str, tuple)"
+    ),
 }
 """What a version looks like, of a turn that has just begun. Never change an entry: a new shape is a new version."""
 
