@@ -11,7 +11,8 @@ Rules
 - White space behind a sentence belongs to it, unless the cut was already proved; then it opens the next piece.
 - There is no timeout and no limit of length here: that is windowing, and is done on top.
 - Without a language the splitter finds it by the text's first words (`languages/detection.py`): at each place that it
-  judges it looks at what came before that place, so this too is a matter of the text alone. Until then `UNKNOWN` holds.
+  judges it looks at what came before that place, so this too is a matter of the text alone. Until then `UNKNOWN` holds,
+  and `UNTOLD` where they do not tell.
 - Inline code (between backticks, in one line) holds no boundary.
 """
 
@@ -27,7 +28,7 @@ import re2  # type: ignore[import-untyped]  # it comes without annotations
 
 from connectors.fields import FieldError
 from flows.sentences import lines, rules
-from flows.sentences.languages import LANGUAGES, UNKNOWN, Kind, Language, language_of
+from flows.sentences.languages import LANGUAGES, UNKNOWN, UNTOLD, Kind, Language, language_of
 from flows.sentences.languages.detection import HEAD, detect
 from flows.sentences.lines import Line
 from flows.sentences.signs import BLANKS, LOOK_BACK, candidates, run_of_stops
@@ -332,7 +333,8 @@ _STOPS_SOMEWHERE = "".join({sign for each in LANGUAGES.values() for sign in each
 
 @lru_cache(maxsize=256)
 def _with_abbreviations(language: str | None, own: tuple[str, ...]) -> Language:
-    tables = UNKNOWN if language in (None, UNDETERMINED) else language_of(language)
+    untold = UNTOLD if language == UNDETERMINED else language_of(language)
+    tables = UNKNOWN if language is None else untold
     words = {word.strip().removesuffix(".").lower(): Kind.INNER for word in own}
     return msgspec.structs.replace(tables, abbreviations={**tables.abbreviations, **words}) if words else tables
 

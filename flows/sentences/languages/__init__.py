@@ -80,6 +80,9 @@ UNKNOWN = _unknown()
 """While a text's language is being found: English, most likely, with the abbreviations of all, and nothing that only
 English does."""
 
+UNTOLD = msgspec.structs.replace(UNKNOWN, lower_starts=LANGUAGES["en"].lower_starts)
+"""Where the first words did not tell it: nor will the rest, so sentences may begin as in English, small letters too."""
+
 
 def language_of(code: str | None) -> Language:
     """The tables for a language code (BCP 47, any case); `OTHER` where there is none."""
