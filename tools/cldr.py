@@ -1,8 +1,12 @@
 """Makes flows/sentences/languages/cldr.py of Unicode's CLDR (Unicode License V3), as its npm packages hold it.
 
-    cd $(mktemp -d) && for name in segments dates units numbers; do npm pack cldr-$name-full; done
+    mkdir cldr && cd cldr
+    npm pack cldr-segments-full@46.1.0 cldr-dates-full@48.2.0 cldr-units-full@48.2.0 cldr-numbers-full@48.2.0
     for file in *.tgz; do mkdir -p ${file%-full*} && tar xzf $file -C ${file%-full*} --strip-components 1; done
-    .venv/bin/python tools/cldr.py .
+    cd .. && .venv/bin/python tools/cldr.py cldr && rm -r cldr
+
+A language is added with the versions that the others have, as above: then the tables of the others stay as they are,
+byte for byte. A newer CLDR is a change of its own, since it may change where old recordings are cut.
 
 Taken: what CLDR ends with a full stop (a sentence's suppressions, months, weekdays, quarters, units, large numbers,
 eras, parts of the day), and the names of the months. Left out: single letters, which the rules know; capitals alone
@@ -21,7 +25,8 @@ from typing import Any
 TARGET = Path(__file__).parents[1] / "flows" / "sentences" / "languages" / "cldr.py"
 PACKAGES = ("segments", "dates", "units", "numbers")
 
-# A language a line, with the words that CLDR has and we leave out:
+# A language a line, with the words that CLDR has and we leave out. A new one begins with none: make the file, and look
+# through what came.
 ORDINARY = {
     "bg": "",
     "cs": "let pol ne",

@@ -39,7 +39,7 @@ _SCRIPTS = {
 }
 _SCRIPT = {code: re.compile(f"[{signs}]") for code, signs in _SCRIPTS.items()}
 
-_COMMON = {
+_COMMON = {  # a language's most frequent words, small
     "en": """the and you your is are to of for with this that have has we can will please hello hi thank thanks it from
         not our was be i'm i've it's don't what how if here my they there would yes sorry dear""",
     "de": """der die das und ist nicht ich sie wir mit für auf ein eine einen den dem des von zu zum zur im bitte danke
@@ -84,11 +84,15 @@ _COMMON = {
     "kk": """және бұл мен сіз біз үшін де да емес бар жоқ рахмет сәлеметсіз бе сіздің қалай еді""",
 }
 
-_MARKS = {
+_MARKS = {  # letters that only some of these languages have, for those that have any
     "de": "ß", "fr": "œç", "es": "ñ¿¡", "pt": "ãõ", "pl": "łąęśżźćń", "da": "æø", "nb": "æø", "sv": "å", "cs": "řěů",
-    "sk": "ľĺŕô", "hu": "őű", "ro": "țșăţş", "tr": "ğış", "uk": "іїєґ", "ru": "ыэё", "kk": "қғңұүһәө", "bg": "",
-    "fi": "", "it": "", "nl": "", "en": "",
+    "sk": "ľĺŕô", "hu": "őű", "ro": "țșăţş", "tr": "ğış", "uk": "іїєґ", "ru": "ыэё", "kk": "қғңұүһәө",
 }  # fmt: skip
+
+
+def findable() -> frozenset[str]:
+    """The codes of all languages that `detect` can find."""
+    return frozenset({*_COMMON, *_SCRIPT, "fa", "ur", "mr"})
 
 
 @cache
@@ -96,7 +100,7 @@ def _votes() -> dict[str, list[tuple[str, float]]]:
     """What each word and each mark says for each language."""
     codes: dict[str, set[str]] = {}
     for code, text in _COMMON.items():
-        for entry in {*text.split(), *LANGUAGES[code].openers, *map(_mark, _MARKS[code])}:
+        for entry in {*text.split(), *LANGUAGES[code].openers, *map(_mark, _MARKS.get(code, ""))}:
             codes.setdefault(entry, set()).add(code)
     return {entry: [(code, 1 / len(of - {"nb"} or of) ** 2) for code in sorted(of)] for entry, of in codes.items()}
 
