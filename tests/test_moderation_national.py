@@ -6,11 +6,14 @@ import importlib
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from flows.moderation import Moderator, Policy
-from flows.moderation.detectors.national import NATIONAL_IDS
+from flows.moderation.detectors.base import DIGITS
+from flows.moderation.detectors.national import NATIONAL_IDS, trigger_of
+from flows.moderation.detectors.pattern import PatternDetector
 
 DRAWN = 4_000
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -152,6 +155,34 @@ def test_swedes_without_a_place_in_the_register_are_found_though_the_library_kno
 
 def test_refugees_numbers_are_found_though_the_library_knows_none() -> None:
     assert is_ours("ZA_ID_NUMBER", "8001015009285")
+
+
+@pytest.mark.parametrize(
+    ("shape", "letters"),
+    [
+        (r"(?i:\b[PQ][A-C]{0,2}[ -]?\d{1,4}[ -]?[A-Z]\b)", "PQpq"),
+        (r"\b(?:\d{4}|[JK]{3}) ?\d{2}\b", "JK"),
+        (r"\b\d{3} ?\d{3}\b", ""),
+    ],
+)
+def test_a_shape_is_looked_for_from_its_first_letter_on(shape: str, letters: str) -> None:
+    trigger = trigger_of(shape)
+    assert trigger is not None
+    assert set(trigger.removeprefix(DIGITS)) == set(letters)
+
+
+def test_letters_apart_before_the_digits_are_waited_for() -> None:
+    shape = r"\b[PQ][A-C]{2} ?\d{4}\b"
+    detector = PatternDetector("PLATE", shape, 32, "here", trigger=trigger_of(shape))
+    for letter in "PQ":
+        text = f"it is {letter}AB "
+        assert re.search(f"[{detector.trigger}]", text)
+        assert detector.scan(text, 0, len(text), final=False) == ([], text.index(letter))
+
+
+def test_every_national_id_is_named_in_the_docs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "moderation.md").read_text(encoding="utf-8")
+    assert [kind for kind in NATIONAL_IDS if f"`{kind}`" not in page] == []
 
 
 GROUPINGS = {

@@ -16,7 +16,7 @@ from flows.moderation.detectors.email import EmailDetector
 from flows.moderation.detectors.encoded import EncodedDetector
 from flows.moderation.detectors.iban import IbanDetector
 from flows.moderation.detectors.ip import IpDetector
-from flows.moderation.detectors.national import FIRST_LETTERS, NATIONAL_IDS
+from flows.moderation.detectors.national import NATIONAL_IDS, trigger_of
 from flows.moderation.detectors.pattern import PatternDetector, users_detector
 from flows.moderation.detectors.phone import PhoneDetector
 from flows.moderation.detectors.secrets import SecretsDetector
@@ -134,9 +134,7 @@ def _detectors(policy: Policy) -> list[Detector]:
             made.append(_BUILT_IN[name](policy))
         else:
             shape, check = NATIONAL_IDS[name]
-            # without a digit of its own it may be all letters
-            trigger = DIGITS + FIRST_LETTERS.get(name, "") if r"\d" in shape else None
-            made.append(PatternDetector(name, shape, 32, f"pii {name}", check, trigger))
+            made.append(PatternDetector(name, shape, 32, f"pii {name}", check, trigger_of(shape)))
     if policy.blocklist:
         made.append(BlocklistDetector(policy.blocklist, policy.allow))
     for i, p in enumerate(policy.patterns):

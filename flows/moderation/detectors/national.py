@@ -7,10 +7,15 @@ Sources: the issuing authorities' specifications; the names of the types are tho
 
 from __future__ import annotations
 
+import re
+import string
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 
+from flows.moderation.beginnings import beginning
+from flows.moderation.detectors.base import DIGITS
 from flows.moderation.detectors.card import luhn
 from flows.moderation.tables.separators import STRICT
 
@@ -205,5 +210,12 @@ NATIONAL_IDS: dict[str, tuple[str, Check]] = {
 }
 """By type: the shape, and the check on its letters and digits (capitals, without separators)."""
 
-FIRST_LETTERS = {"ES_NIE": "XYZxyz", "SG_NRIC_FIN": "STFGMstfgm"}
-"""What may stand apart before the digits of a type, and so has to be looked for itself."""
+
+@cache
+def trigger_of(shape: str) -> str | None:
+    """The characters that call a shape's detector: digits, and the letters that it begins with, which may stand apart
+    before them. None where it has no digit of its own, and so may be all letters."""
+    if r"\d" not in shape:
+        return None
+    begun = re.compile(f"(?:{beginning(shape)})\\Z")
+    return DIGITS + "".join(letter for letter in string.ascii_letters if begun.match(letter))
