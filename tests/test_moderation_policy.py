@@ -53,7 +53,7 @@ class Shouting:
             {"patterns": (Pattern("X", "ab"), Pattern("X", "c"))},
             "^patterns and detectors should not share the category 'X'",
         ),
-        ({"detectors": ("no.such:thing",)}, r"^detectors\[0\] should be package.module:name"),
+        ({"detectors": ("no.such:thing",)}, r"^detectors\[0\] should be package.module:name.*PYTHONPATH"),
         ({"detectors": ("json:loads",)}, r"^detectors\[0\] should have category"),
     ],
 )

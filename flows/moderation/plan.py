@@ -157,7 +157,7 @@ def _users_own(path: str, field: str) -> Detector:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         what = f"should be package.module:name, of what can be imported ({type(error).__name__})"
-        raise FieldError(field, what) from None
+        raise FieldError(field, f"{what}; install its package, or have its folder in PYTHONPATH") from None
     detector = found() if isinstance(found, type) else found
     for attribute in ("category", "bound", "trigger", "scan"):
         if not hasattr(detector, attribute):
