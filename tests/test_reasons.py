@@ -53,11 +53,16 @@ def test_whatever_is_said_is_told_short_and_in_one_line(body: bytes) -> None:
     assert told == "" or not set(told[2:-1]) & set(" \t'\"<>{}") - {" "}
 
 
-def test_an_operator_sees_the_vendors_code(other_side: Callable[..., OtherSide], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "code"), [("stream my-secret", "unknown_stream"), ("stream 0 with secret=1", "unknown_faults")]
+)
+def test_an_operator_sees_the_vendors_code(
+    prompt: str, code: str, other_side: Callable[..., OtherSide], tmp_path: Path
+) -> None:
     side = other_side(corpus_of(["a "]))
-    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", "stream my-secret")
+    result = invoke(environment(side, tmp_path), "run", "cxone", "--prompt", prompt)
     assert result.exit_code == 5
-    assert "status 400 (unknown_stream)" in complaint(result)
+    assert f"status 400 ({code})" in complaint(result)
     assert "secret" not in result.output
 
 

@@ -29,6 +29,10 @@ K = TypeVar("K")
 _BY_NAME = re.compile(r"stream (\S{1,200})(?: with (\S.{0,1000}))?")
 
 
+class UnknownStreamError(SettingsError):
+    """The corpus has no stream of that name."""
+
+
 class SimulatedTurn:
     """One answer of the model, over all requests for it.
 
@@ -113,7 +117,7 @@ def _named(corpus: Corpus, name: str) -> TokenStream:
     stream = corpus.find(name)
     if stream is None:
         some = ", ".join(corpus.names[:12])
-        raise SettingsError(f"the corpus has no stream {name[:80]!r}: it has {some}, and numbers from 0")
+        raise UnknownStreamError(f"the corpus has no stream {name[:80]!r}: it has {some}, and numbers from 0")
     return stream
 
 

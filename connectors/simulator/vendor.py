@@ -26,7 +26,7 @@ from connectors.simulator.answers import Pace
 from connectors.simulator.corpus import Corpus
 from connectors.simulator.faults import Drop, On, Progress, Refusal
 from connectors.simulator.http import Exchange, HTTPError, HTTPServer
-from connectors.simulator.turns import FaultPlan, SimulatedTurn, Turns
+from connectors.simulator.turns import FaultPlan, SimulatedTurn, Turns, UnknownStreamError
 from connectors.simulator.waiting import Changes
 from connectors.text import from_json
 
@@ -186,7 +186,8 @@ class SimulatedVendor:
         try:
             turn = self._turns.start(prompt)
         except SettingsError as error:
-            raise HTTPError(400, "unknown_stream", str(error)) from None
+            code = "unknown_stream" if isinstance(error, UnknownStreamError) else "unknown_faults"
+            raise HTTPError(400, code, str(error)) from None
         self._note(asked, turn)
         return turn
 
