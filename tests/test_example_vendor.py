@@ -81,6 +81,16 @@ def test_an_installed_vendor_runs_records_replays_and_snapshots(
     assert "1 passed" in shell.run("pytest", "-q", "-p", "no:cacheprovider", "kept")
 
 
+def test_its_own_tests_and_an_import_of_what_curl_saved_pass(installed: Path, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, installed)
+    (tmp_path / "test_parrot.py").write_bytes((ROOT / "examples" / "vendor" / "test_parrot.py").read_bytes())
+    assert "9 passed" in shell.run("pytest", "-q", "-p", "no:cacheprovider", "test_parrot.py")
+    (tmp_path / "answer.sse").write_text('data: {"say": "It left. "}\n\ndata: {"say": "", "over": true}\n\n')
+    shell.run("tokenweir", "recordings", "import", "answer.sse", "-o", "answer.jsonl")
+    assert "parrot" in shell.run("tokenweir", "recordings", "ls", "answer.jsonl")
+    assert "It left." in shell.run("tokenweir", "replay", "answer.jsonl")
+
+
 def test_a_package_that_cannot_be_imported_harms_nobody(tmp_path: Path) -> None:
     info = tmp_path / "site" / "broken-1.dist-info"
     info.mkdir(parents=True)

@@ -63,6 +63,9 @@ class Parrot(Vendor):
     def decoder(self) -> Decoder:
         return Decoder()
 
+    def claims(self, message: dict[str, Any]) -> bool:
+        return isinstance(message.get("say"), str)
+
     def frame(self, token: str, finished: bool) -> str:
         return json.dumps({"say": token, "over": finished} if finished else {"say": token})
 
@@ -75,16 +78,17 @@ class Parrot(Vendor):
         from connectors.simulator.sse import SimulatedSSE
 
         class ParrotAnswer(Answer, frozen=True):
-            NAMED = False
+            NAMED = False  # its events have no ids
 
             def _message(self, token: str, number: int, *, finished: bool, filler: int = 0) -> list[bytes]:
                 return [json_bytes({"say": token, "over": finished})]
 
         class SimulatedParrot(SimulatedSSE):
-            SCOPES = ()
+            SCOPES = ()  # it gives out no access tokens
             ANSWER = ParrotAnswer
 
             async def _route(self, exchange: Any, asked: Any) -> None:
+                # refuse what the contract does not allow, then answer with the stream that the prompt names
                 if exchange.request.headers.get("authorization") != "Bearer cracker":
                     raise HTTPError(401, "no_cracker", "the key is wrong")
                 exchange.require("POST", "application/json", accept="text/event-stream")
