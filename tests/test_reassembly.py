@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.log.records import Record
+from connectors.log.records import Frames, Record
 from connectors.vendors.cxone.contract import Decoder
 from connectors.vendors.registry import named
 from connectors.vendors.resumption import OWN
 from flows.steps.continuation import HISTORY
-from flows.steps.events import DeadLetter, Event, Repeated, Text
+from flows.steps.events import DeadLetter, Event, Repeated, Run, Text
 from flows.steps.reassembly import Characters, Reassembly
 
 OPEN = Record(0, "s", 0, "open", d={})
@@ -277,3 +277,50 @@ def test_what_a_decoder_remembers_is_in_the_snapshot() -> None:
     assert text_of(core.feed(said)) == "Hello"
     again.restore(pickle.loads(pickle.dumps(core.snapshot())))
     assert text_of(again.feed(end)) == ""
+
+
+_TOKENS = ("a", "b ", "", "\ud83d", "\ude00", "<0xE2>", "<0x82>", "<0xAC>", "<0x", "é")
+_MESSAGES = st.tuples(st.sampled_from(["token", "tokens"]), st.lists(st.sampled_from(_TOKENS), max_size=3)).map(
+    lambda said: json.dumps({"token": "".join(said[1])} if said[0] == "token" else {"tokens": said[1]})
+)
+_FRAMES = st.one_of(
+    _MESSAGES.map(lambda message: [message]),
+    st.tuples(_MESSAGES, st.integers(1, 12)).map(lambda cut: [cut[0][: cut[1]], cut[0][cut[1] :]]),
+    st.tuples(_MESSAGES, _MESSAGES).map(lambda two: ["".join(two)]),
+    st.sampled_from(["", "{}", "nonsense", "\n"]).map(lambda text: [text]),
+)
+
+
+def _singly(vendor: str, hands: Iterable[list[Record]]) -> tuple[list[Event], object]:
+    """What comes of frames that are given in these hands, token by token; and what is remembered after them."""
+    core = Reassembly(named(vendor).decoder())
+    out = list(core.feed(OPEN))
+    for hand in hands:
+        out += core.feed(hand[0] if len(hand) == 1 else Frames(hand[0].t, "s", 0, hand))
+    remembered = core.snapshot()
+    out += core.feed(CLOSE)
+    each = [part for one in out for part in (map(one.token, range(len(one.times))) if type(one) is Run else [one])]
+    return [event for event in each if not (type(event) is Text and not event.text and not event.tokens)], remembered
+
+
+@pytest.mark.parametrize("vendor", ["cxone", "cognigy"])
+@given(st.lists(_FRAMES, max_size=7), st.lists(st.integers(1, 6), max_size=6))
+def test_frames_in_a_row_say_what_each_of_them_would(vendor: str, said: list[list[str]], sizes: list[int]) -> None:
+    frames = [Record(t, "s", 0, "frame", d=text) for t, text in enumerate(itertools.chain.from_iterable(said))]
+    ends = [0, *itertools.accumulate(sizes), len(frames)]
+    hands = [frames[begin:end] for begin, end in itertools.pairwise(ends) if frames[begin:end]]
+    assert _singly(vendor, hands) == _singly(vendor, [[each] for each in frames])
+
+
+@pytest.mark.parametrize(
+    ("vendor", "said"),
+    [
+        ("cognigy", ['{"tokens":["a"]}', '{"tokens":["b","<0xE2>"]}', '{"tokens":["c"]}', '{"tokens":["d"]}']),
+        ("cxone", ["", '{"token":"a"}{"token":"b"}']),
+        ("cxone", ['{"token":', '"a"}', '{"token":"b"}{"token":"c"}']),
+    ],
+    ids=["half a character between", "an empty frame before two messages", "a message over two before two"],
+)
+def test_what_is_odd_between_frames_in_a_row_is_read_alike(vendor: str, said: list[str]) -> None:
+    frames = [Record(t, "s", 0, "frame", d=text) for t, text in enumerate(said)]
+    assert _singly(vendor, [frames]) == _singly(vendor, [[each] for each in frames])

@@ -217,9 +217,12 @@ class _Object:
 
 
 def read_lines(decode: Callable[[str], list[T]], texts: Sequence[str]) -> list[T] | None:
-    """Their messages, one of each; None where not all are just that."""
-    whole = "\n".join(texts)
-    if whole.count("\n") != len(texts) - 1:
+    """Their messages, one of each; None where not all are just that, an object's text.
+
+    A decoder of lines does not see where they end: it passes empty ones over, and reads on in the next one.
+    """
+    whole, between = "\n".join(texts), len(texts) - 1
+    if whole.count("\n") != between or whole.count("}\n{") != between:
         return None
     try:
         messages = decode(whole)

@@ -94,7 +94,7 @@ class Reassembly(Core):
                 for _, record in alike:
                     yield from self._frame(record)
                     at += 1
-                if self._decoder.pending:
+                if self._decoder.pending or not self._characters.passes(""):
                     break  # what follows may belong to it
 
     def _glance(self, frames: Sequence[Record]) -> Sequence[tuple[str, str | None] | None] | None:
