@@ -57,16 +57,19 @@ def test_a_stop_while_the_log_is_read_ends_the_job_and_loses_nothing(other_side:
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-def test_a_stop_before_the_flow_begins_leaves_its_position(other_side: Start, tmp_path: Path, resumed: bool) -> None:
+def test_a_stop_before_the_flow_begins_leaves_its_position_and_what_is_held(
+    other_side: Start, tmp_path: Path, resumed: bool
+) -> None:
     side = other_side(corpus_of(["unused"]))
     long_log(tmp_path)
     job = cxone.job(side.settings(tmp_path))
     job.source.stop()
-    position = Position(1, LogReader(tmp_path / "log" / "w00").end().offset) if resumed else None
-    part = job.source.build_part("s", "w00", freeze(position) if position else None)
+    reader = LogReader(tmp_path / "log" / "w00")
+    state = freeze(Position(1, reader.end().offset), [Record(1, "s-0", 0, "frame", d="held")]) if resumed else None
+    part = job.source.build_part("s", "w00", state)
     with pytest.raises(StopIteration):
         part.next_batch()
-    assert part.snapshot() == freeze(position or LogReader(tmp_path / "log" / "w00").begin())
+    assert part.snapshot() == (state or freeze(reader.begin()))
     part.close()
     job.close()
     assert job.source.cut_short

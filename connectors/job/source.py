@@ -113,18 +113,17 @@ class LiveSource(FixedPartitionedSource[Item, State]):
         writer = self.claim()
         self._reserve.hold()
         reader = LogReader(self.folder)
-        position = position_of(reader, resume_state)
+        position, held = position_of(reader, resume_state), held_in(resume_state)
         try:
             turns = fold(reader, position, self._until_stopped, self._reads)
-            resumed, held = resume_state is not None, held_in(resume_state)
-            sharder = Sharder(for_part, reader.created, turns.open, resumed=resumed, held=held)
+            sharder = Sharder(for_part, reader.created, turns.open, resumed=resume_state is not None, held=held)
             begun = {key: turn.request.get("language") for key, turn in turns.open.items()}
             for record, _ in self._until_stopped(reader.read(position)):
                 turns.feed(record)
                 if record.k == OPEN:
                     begun.setdefault((record.s, record.n), record.fields.get("language"))
         except _StoppedError:
-            return StoppedPartition(position, writer.close)
+            return StoppedPartition(position, held, writer.close)
         writer.fold = turns.snapshot
         self._begun = reader.end()
         clock = Clock(reader.created, turns.last)

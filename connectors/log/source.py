@@ -178,17 +178,18 @@ class LivePartition(StatefulSourcePartition[Item, State]):
 
 
 class StoppedPartition(StatefulSourcePartition[Item, State]):
-    """A lane whose job was stopped before the flow could begin: nothing is read, and the position stays."""
+    """A lane whose job was stopped before the flow could begin: nothing is read, and position and `held` stay."""
 
-    def __init__(self, position: Position, close: Callable[[], object]) -> None:
+    def __init__(self, position: Position, held: Sequence[Record], close: Callable[[], object]) -> None:
         self._position = position
+        self._held = held
         self._close = close
 
     def next_batch(self) -> list[Item]:
         raise StopIteration
 
     def snapshot(self) -> State:
-        return freeze(self._position)
+        return freeze(self._position, self._held)
 
     def close(self) -> None:
         self._close()
