@@ -203,7 +203,8 @@ class DesktopConnection:
             if entry is not None:
                 await self._send(socket, entry)
             elif self._unasked:
-                await self._ping(socket)
+                async with asyncio.timeout(self.settings.confirm_timeout):  # what is not read holds up a ping, too
+                    await self._ping(socket)
             else:
                 await self._wait_for_news(socket)
 
