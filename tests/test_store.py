@@ -15,7 +15,9 @@ import pytest
 
 from connectors.errors import DataDirError
 from connectors.job.requests import SessionRequest
+from connectors.log.files import Position
 from connectors.log.records import Record
+from connectors.log.resume import freeze
 from connectors.vendors.cxone.contract import Decoder
 from flows import cxone
 from flows.engine.shard import Shard
@@ -145,6 +147,26 @@ def test_a_sink_whose_snapshot_is_of_another_version_is_refused_before_the_flow_
     path.write_bytes(whole)
     cxone.job(side.settings(tmp_path)).run()
     assert side.desktop.transcript("s") == "".join(WORDS)
+
+
+def test_a_position_is_known_whatever_else_is_in_its_snapshot(other_side: Start, tmp_path: Path) -> None:
+    """The source's has the frames that were held back, too: a start must see that the log has lost some."""
+    side = other_side(corpus_of(WORDS), "stall=inf@5")
+    stopped_in_the_middle(side, tmp_path)
+    folder = tmp_path / "recovery" / "w00"
+    found = states(folder)
+    assert found is not None
+    with closing(sqlite3.connect(folder / "part-0.sqlite3")) as database:
+        held = freeze(Position(found["read_log"]["file"], found["read_log"]["offset"]), [OPENED])
+        query = "UPDATE snaps SET ser_change = ? WHERE step_id LIKE '%.read_log' AND ser_change IS NOT NULL"
+        database.execute(query, [pickle.dumps(held)])
+        database.commit()
+    assert states(folder) == found
+    log = tmp_path / "log" / "w00" / "000000000001.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:2]))
+    with pytest.raises(DataDirError, match="ends before the position"):
+        cxone.job(side.settings(tmp_path)).run()
+    assert "ends before the position" in invoke({}, "doctor", tmp_path).stdout
 
 
 def test_a_version_beside_the_store_is_read_where_its_core_reads_it(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ FILE = "part-0.sqlite3"
 """flows.engine.runner makes a store of one part."""
 
 State: TypeAlias = dict[str, int]
-"""What a source or a sink has in its snapshot: numbers by name."""
+"""The numbers in the snapshot of a source or a sink, by name."""
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
@@ -142,7 +142,7 @@ def _state(snapshot: bytes) -> State | None:
         state = _Plain(io.BytesIO(snapshot)).load()
     except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError):
         return None
-    return state if isinstance(state, dict) and all(isinstance(each, int) for each in state.values()) else None
+    return {name: each for name, each in state.items() if isinstance(each, int)} if isinstance(state, dict) else None
 
 
 class _Plain(pickle.Unpickler):
