@@ -227,9 +227,33 @@ def test_without_windows_a_remote_detector_is_asked_again_when_it_has_answered()
         feed(text(what), boundary(2 * at, "token"))
     assert asked == [(0, "a ")]
     verdict = {"detector": "far", "upto": 2, "findings": []}
-    feed(Record(1, "s", 3, "verdict", d=verdict))
-    assert [m.text for m in messages(feed(text("d "), boundary(8, "token")))] == ["a "]
-    assert asked == [(0, "a "), (2, "b c d ")]
+    assert [m.text for m in messages(feed(Record(1, "s", 3, "verdict", d=verdict)))] == ["a "]
+    assert asked == [(0, "a "), (2, "b c ")], "the next token may be long in coming"
+    feed(text("d "), boundary(8, "token"))
+    assert len(asked) == 2
+    assert [m.text for m in messages(feed(Record(2, "s", 3, "verdict", d={**verdict, "upto": 6})))] == ["b c "]
+    assert asked[2:] == [(6, "d ")]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_silence_let_go_leaves_with_its_verdict_or_when_none_came(restarts: bool) -> None:
+    policy = Policy(pii=(), remote=("far",), max_hold_seconds=60)
+    core = Release(policy, OPEN)
+
+    def feed(*events: Event) -> list[Message]:
+        return messages([new for event in events for new in core.feed(event)])
+
+    assert feed(OPEN, text("Open "), boundary(5, "timeout", t=5 * SECOND)) == []
+    if restarts:
+        data = pickle.loads(pickle.dumps(core.snapshot()))
+        core = Release(policy, OPEN)
+        core.restore(data)
+    verdict = Record(6 * SECOND, "s", 3, "verdict", d={"detector": "far", "start": 0, "upto": 5, "findings": []})
+    assert [(m.t, m.text, m.closed_by) for m in feed(verdict)] == [(6 * SECOND, "Open ", "timeout")]
+    assert feed(text("again ", t=7 * SECOND), boundary(11, "timeout", t=12 * SECOND)) == []
+    assert core.deadline == 67 * SECOND
+    assert [(m.t, m.text) for m in messages(core.expire(core.deadline))] == [(67 * SECOND, "[REDACTED]")]
+    assert feed(text("and", t=70 * SECOND), boundary(14, t=70 * SECOND), verdict) == []
 
 
 PIECES = st.sampled_from(["One. ", "word ", CARD, " frobnicate ", "a@b.example", "\n", "12", ".", "x"])

@@ -68,6 +68,10 @@ SHAPES = {
         "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list), dict, NoneType), list, list, "
         "bytes, (int, int, int, bool), (int, str), NoneType, NoneType)"
     ),
+    ("release", 5): (
+        "((int, str, (int, int, int, bool), dict, dict, NoneType, list, (dict, list), dict, NoneType), list, list, "
+        "bytes, (int, int, int, bool), (int, str, NoneType), NoneType, NoneType)"
+    ),
     ("session", 2): ("(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, tuple)"),
     ("session", 3): (
         "(NoneType, NoneType, int, int, int, int, int, int, int, int, int, NoneType, NoneType, int, tuple)"

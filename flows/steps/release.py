@@ -4,15 +4,15 @@ Rules
 - Redact, then cut, then release. A window leaves when its end is proved and moderation's cut has passed it;
   a finding that crosses the end belongs to the window where it begins.
 - A timeout, and a token in mode "none", releases what moderation has let go; the suspect tail waits and begins
-  the next window.
+  the next window. What waited only for a remote detector goes with its verdict.
 - Messages are numbered from 0 in their turn, without a gap. A window that moderation emptied takes no number.
 - The turn's last message is `final`. Where all text had left before the end was known, an empty message says it;
   where the turn failed, a fallback does, if there is one for it.
 - An action for the whole window (replace, drop, end) is carried out here: only now its text is known. After
   `end` the turn shows nothing more.
 - A remote detector is asked at every boundary about the text since it was asked last; where silence or a token made
-  the boundary, once it has answered. Its verdict is a record of the log. Until all verdicts on a closed turn are there,
-  or `max_hold_seconds` have passed, the turn lingers.
+  the boundary, once it has answered what it was asked before. Its verdict is a record of the log. Until all verdicts
+  on a closed turn are there, or `max_hold_seconds` have passed, the turn lingers.
   A verdict without findings, for want of an answer, is a dead letter that says why.
 - What moderation holds for longer than the policy's `max_hold_seconds` is redacted or released, as that says: counted
   from when its first character came. A match that goes on waits for its end, and is not counted.
@@ -51,8 +51,8 @@ class Release(Core):
     none.
     """
 
-    version = 4
-    reads = (2, 3)  # the moderator's snapshot in it was shorter
+    version = 5
+    reads = (2, 3, 4)  # the moderator's snapshot in it was shorter, and no `_hurried` was kept
 
     def __init__(
         self, policy: Policy, opened: Record, fallback: Callable[[str], str] = lambda _: "", language: str = ""
@@ -71,6 +71,7 @@ class Release(Core):
         self._ended = False
         self._asked = 0
         self._unasked: list[str] = []
+        self._hurried: Boundary | None = None  # by silence or a token, before which verdicts were awaited
         self._closing: Record | None = None
         self._max_hold = round(policy.max_hold_seconds * 1_000_000)
 
@@ -90,7 +91,9 @@ class Release(Core):
     def expire(self, t: int) -> Iterable[Event]:
         self._keep(self._moderator.release_held())
         self.deadline = None
-        return self._release(t) if self._closing is None else self._finish(t, self._closing)
+        if self._closing is not None:
+            return self._finish(t, self._closing)
+        return [*self._release(t), *self._hurry(t)]
 
     @property
     def lingers(self) -> bool:  # type: ignore[override]  # here it depends on what is awaited
@@ -105,22 +108,26 @@ class Release(Core):
         return (
             self._moderator.snapshot(),
             _freeze(self._spans),
-            [(b.t, b.at, b.closed_by) for b in self._boundaries],
+            [_plain(boundary) for boundary in self._boundaries],
             self._arrivals.snapshot(),
             (self._arrivals.fed, self._begin, self._seq, self._ended),
-            (self._asked, "".join(self._unasked)),
+            (self._asked, "".join(self._unasked), self._hurried and _plain(self._hurried)),
             self._closing and (self._closing.t, self._closing.d),
             self.deadline,
         )
 
     def restore(self, data: tuple[Any, ...]) -> None:
-        moderator, spans, boundaries, arrivals, progress, (self._asked, unasked), closing, self.deadline = data
+        moderator, spans, boundaries, arrivals, progress, asked, closing, self.deadline = data
         self._moderator = Moderator.restore(self._policy, moderator, self._language)
         self._spans = deque(_thaw(span) for span in spans)
         self._boundaries = deque(Boundary(t, *self._session, at, why) for t, at, why in boundaries)
         fed, self._begin, self._seq, self._ended = progress
         self._arrivals.restore(arrivals, fed)
+        self._asked, unasked, *hurried = asked
         self._unasked = [unasked]
+        if hurried and hurried[0]:
+            t, at, why = hurried[0]
+            self._hurried = Boundary(t, *self._session, at, why)
         if closing:
             t, d = closing
             self._closing = Record(t, *self._session, CLOSE, d=d)
@@ -169,10 +176,22 @@ class Release(Core):
 
     def _boundary(self, event: Boundary) -> list[Event]:
         if event.closed_by in (TIMEOUT, TOKEN):
-            asked = self._ask(event.t) if self._moderator.judged >= self._asked else []
-            return [*asked, *self._window(event.t, min(event.at, self._moderator.cut), event.closed_by, event.t)]
+            self._hurried = event
+            return self._hurry(event.t)
+        self._hurried = None
         self._boundaries.append(event)
         return [*self._ask(event.t), *self._release(event.t)]
+
+    def _hurry(self, t: int) -> list[Event]:
+        """Release what may go before a boundary that silence or a token made, and ask about the rest."""
+        hurried = self._hurried
+        if hurried is None:
+            return []
+        moderator = self._moderator
+        asked = self._ask(t) if self._asked < hurried.at and moderator.judged >= self._asked else []
+        if moderator.judged >= hurried.at:
+            self._hurried = None
+        return [*asked, *self._window(t, min(hurried.at, moderator.cut), hurried.closed_by, hurried.t)]
 
     def _ask(self, t: int) -> list[Event]:
         """Put the text since the last question to the remote detectors."""
@@ -194,7 +213,7 @@ class Release(Core):
             self._keep(self._moderator.verdict(detector, verdict["upto"], found, verdict.get("start")))
         if self._closing is None:
             self._wait()
-            return [*said, *self._release(event.t)]
+            return [*said, *self._release(event.t), *self._hurry(event.t)]
         return [*said, *(self._release(event.t) if self._moderator.held else self._finish(event.t, self._closing))]
 
     def _close(self, event: Record) -> list[Event]:
@@ -284,6 +303,10 @@ def given_up(moderator: Moderator, arrivals: Arrivals, max_hold: int) -> int | N
 
 def _freeze(spans: Iterable[Span]) -> list[tuple[Any, ...]]:
     return [(s.start, s.end, s.text, s.finding and msgspec.structs.astuple(s.finding)) for s in spans]
+
+
+def _plain(boundary: Boundary) -> tuple[int, int, str]:
+    return boundary.t, boundary.at, boundary.closed_by
 
 
 def _thaw(data: tuple[Any, ...]) -> Span:
