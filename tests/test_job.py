@@ -146,3 +146,20 @@ def test_a_turn_that_ends_by_itself_is_closed_once(tmp_path: Path) -> None:
 
     run(tmp_path, converse, test)
     assert ends(tmp_path) == [{"reason": "finished"}]
+
+
+def test_a_gateway_that_does_not_close_ends_the_lane_all_the_same(tmp_path: Path) -> None:
+    class Broken(Gateway):
+        async def aclose(self) -> None:
+            raise RuntimeError("a package's")
+
+    async def never(turn: Turn, lane: Lane) -> Outcome:
+        raise AssertionError("nothing is asked")
+
+    lane = Lane(LogWriter(tmp_path, "cxone"), Clock(LogReader(tmp_path).created, None), Turns())
+    job = Job(lane, Broken(never))
+    job.stop()
+    with pytest.raises(RuntimeError, match="a package's"):
+        asyncio.run(job.run())
+    assert lane.take(0)[1], "the flow hears of the end"
+    lane.close()

@@ -110,9 +110,11 @@ class Job:
             for task in done:
                 task.result()
         finally:
-            await _cancel([*tasks, *self._running.values()])
-            await self._gateway.aclose()
-            self.lane.finish()
+            try:
+                await _cancel([*tasks, *self._running.values()])
+                await self._gateway.aclose()
+            finally:
+                self.lane.finish()  # else the flow waits for ever
 
     # What callers ask
 
