@@ -1,8 +1,8 @@
 """When to try again, and when an account may start.
 
 Rules
-- No clock, no sleep, no randomness of its own: time is an argument (seconds, monotonic), rng is a
-  function given at the start (`random.random`), and every answer is "wait so many seconds".
+- No clock, no sleep, no randomness of its own: time is an argument (seconds, monotonic), `rng` a function given at the
+  start (`random.random`), and every answer is "wait so many seconds".
 - `Backoff` is exponential with full jitter: as long as one waits at random, callers do not meet again.
 - What a server asks for with Retry-After is the least wait, never shortened; where it is more than
   we are willing to wait, we give up at once.

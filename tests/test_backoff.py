@@ -16,7 +16,7 @@ SECONDS = st.floats(0, 1e6)
 
 
 def longest() -> float:
-    """A rng that always takes the longest wait, near enough."""
+    """An rng that always takes the longest wait, near enough."""
     return 1.0
 
 
