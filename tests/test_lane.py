@@ -53,7 +53,7 @@ def test_time_never_runs_backwards(lane: Lane) -> None:
     batches, _ = lane.take(0)
     times = [record.t for batch in batches for record in batch.records]
     assert times == sorted(times)
-    assert all(batch.mark >= batch.records[-1].t for batch in batches)
+    assert all(batch.watermark >= batch.records[-1].t for batch in batches)
 
 
 def test_a_start_logs_a_mark_before_the_flow_gets_one(lane: Lane, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_start_logs_a_mark_before_the_flow_gets_one(lane: Lane, tmp_path: Path
             await asyncio.sleep(0.001)
             if batches := again.take(0)[0]:
                 ticking.cancel()
-                return batches[0].mark
+                return batches[0].watermark
 
     mark = asyncio.run(first_tick())
     again.close()
