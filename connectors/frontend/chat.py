@@ -165,10 +165,16 @@ class Rules(msgspec.Struct, frozen=True):
 
     def _session(self, chat: ChatRequest, header: str | None) -> object:
         given = (chat.metadata or {}).get("session_id") if header is None else header
-        if given is None and not chat.user:
+        if given is not None:
+            return self._own(given) if isinstance(given, str) else given
+        if not chat.user:
             return self.fresh_id
-        given = _named(chat.user) if given is None and chat.user else given
-        return given if not isinstance(given, str) or given.startswith(self.begins) else self.begins + given
+        named = self._own(chat.user)
+        return named if SESSION_ID.fullmatch(named) else self.begins + _digest(chat.user)
+
+    def _own(self, name: str) -> str:
+        """It begins as the caller's sessions do, whether he wrote that or not."""
+        return name if name.startswith(self.begins) else self.begins + name
 
     def _conversation(self, said: list[tuple[str, str]]) -> dict[str, Any]:
         """The fields of a request that hold it. Raises ParameterError."""
@@ -242,10 +248,8 @@ def _text(part: _Part, where: str) -> str:
     return text
 
 
-def _named(user: str) -> str:
-    """A session by its user: its name where that can be one, else its digest."""
-    if SESSION_ID.fullmatch(user):
-        return user
+def _digest(user: str) -> str:
+    """The session of a user whose name can be none."""
     return f"user-{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
