@@ -243,7 +243,8 @@ def test_tenants_models_and_vendors(metrics: duckdb.DuckDBPyConnection) -> None:
         ("mini", 1, 1),
         (None, 1, 0),
     ]
-    assert rows(metrics, "SELECT vendor, transport, continues FROM vendors ORDER BY ALL") == [
+    known = "SELECT vendor, transport, continues FROM vendors WHERE vendor IN ('cognigy', 'cxone', 'openai')"
+    assert rows(metrics, f"{known} ORDER BY ALL") == [
         ("cognigy", "WebSocket", False),
         ("cxone", "Server-Sent Events", True),
         ("openai", "Server-Sent Events", False),

@@ -232,12 +232,15 @@ def test_a_vendor_that_is_set_to_repeat_is_told_by_its_text_too(naming: str, bac
 def test_a_vendor_that_repeats_is_told_wherever_its_repetitions_are_cut_off(
     naming: str, breaks: list[int], back: int, split: bool
 ) -> None:
-    """Each connection begins `back` tokens before the end of what was sent, and breaks when it likes."""
+    """Each connection begins `back` tokens before the end of what was sent, and breaks when it likes; not so early that
+    all that had come is too short to be told."""
     name = NAMINGS[naming](4)
     furthest, connections = 0, []
     for count in [*breaks, len(words)]:
         begin = max(0, furthest - back)
         end = min(begin + count, len(words))
+        if 0 < max(furthest, end) < 3:
+            end = 3
         connections.append([Frame((words[at],), name(at), int(at < furthest)) for at in range(begin, end)])
         furthest = max(furthest, end)
     out = played(connections, split=split, resumes="repeats")

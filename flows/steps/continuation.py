@@ -102,8 +102,7 @@ class Continuation:
         resumes  the setting
         learnt   what the account's vendor was seen to do
         """
-        carried: list[int] = []
-        undecided: list[Frame] = []
+        carried, undecided = list[int](), list[Frame]()
         if self._is_cut_off():
             carried = [place + self._overlap.matched for place in self._overlap.places or ()]
             verdict = Verdict(repeated=_count(self._take_waiting())) + self._end()
@@ -370,9 +369,10 @@ class Continuation:
 
     def _is_undecided(self) -> bool:
         """Whether the connection broke where its text could be a repetition, and is too short to be taken for one."""
-        if not self.resuming or self._behind or self._resumes != "repeats" or not self._waiting:
+        if not self.resuming or self._behind or self._resumes != "repeats":
             return False
-        return self._overlap.goes_on and len(self._undecided) + len(self._waiting) <= MAX_WAITING
+        may_go_on = self._overlap.goes_on or not self._tokens
+        return may_go_on and 0 < len(self._undecided) + len(self._waiting) <= MAX_WAITING
 
     def _pass_undecided(self) -> Verdict:
         """Let through what connections before were cut off in: nothing says that it came before."""
