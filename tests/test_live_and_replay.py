@@ -17,6 +17,7 @@ from connectors.job.requests import SessionRequest
 from connectors.log.records import encode_message
 from connectors.metrics import TurnRow, open_metrics
 from connectors.simulator import Corpus, TokenStream
+from connectors.simulator.draws import draw_faults
 from connectors.simulator.faults import Faults, Repeat
 from connectors.simulator.turns import FaultPlan
 from flows import cxone
@@ -66,7 +67,7 @@ def test_faults_as_they_come_change_neither_the_text_nor_the_replay(
     def drawn(stream: TokenStream) -> Faults:
         """Without what a client cannot fix: an error event, the account's token revoked twice at once, new ids
         for a repetition that is short."""
-        faults = Faults.draw(100 * seed + corpus.names.index(stream.name), len(stream.tokens))
+        faults = draw_faults(100 * seed + corpus.names.index(stream.name), len(stream.tokens))
         return msgspec.structs.replace(
             faults,
             refusals=tuple(refusal for refusal in faults.refusals if refusal.status != 401),

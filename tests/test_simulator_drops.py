@@ -15,7 +15,6 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulator import Faults
 from connectors.vendors.cxone.simulator import STREAM_PATH, SimulatedCXone
 from tests.plain_client import ABC, BUILTIN, Client, Reply, joined, messages, raw_answer, read_events, with_gateway
 
@@ -363,4 +362,4 @@ def test_a_careful_client_gets_the_whole_text_whatever_is_drawn(seed: int, numbe
     async def test(gateway: SimulatedCXone, client: Client) -> None:
         assert await client.whole_text(stream.prompt or "") == BUILTIN.text(stream.name)
 
-    with_gateway(test, faults=lambda asked: Faults.draw(seed, len(asked.tokens)))
+    with_gateway(test, faults=lambda asked: draw_faults(seed, len(asked.tokens)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import SettingsError
 from connectors.simulator import Faults
 from connectors.simulator import faults as module
+from connectors.simulator.draws import draw_faults
 from connectors.simulator.faults import FOREVER, Drop, Ids, Malformed, Place, Progress, Refusal, Repeat, Stall
 
 
@@ -89,13 +90,13 @@ def test_every_fault_that_the_documentation_shows_is_one() -> None:
 
 @given(st.integers(), st.integers(0, 3000))
 def test_drawn_faults_are_the_same_for_a_seed_and_have_a_text(seed: int, length: int) -> None:
-    drawn = Faults.draw(seed, length)
-    assert drawn == Faults.draw(seed, length)
+    drawn = draw_faults(seed, length)
+    assert drawn == draw_faults(seed, length)
     assert Faults.parse(str(drawn)) == drawn
 
 
 def test_what_is_drawn_differs() -> None:
-    drawn = [Faults.draw(seed, 100) for seed in range(300)]
+    drawn = [draw_faults(seed, 100) for seed in range(300)]
     assert 60 < drawn.count(Faults()) < 150
     assert {drop.how for faults in drawn for drop in faults.drops} == {"fin", "rst", "end", "error"}
     assert {refusal.status for faults in drawn for refusal in faults.refusals} == {401, 429, 503}

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors.detectors.base import Detector, DetectorError, Found
-from connectors.detectors.settings import HttpDetectorSettings
+from connectors.detectors.base import Detector, DetectorError, Found, Limits
 from connectors.http import Client, DisconnectedError, HttpError, HttpSettings, base_url
 from connectors.log.records import Question
+from connectors.secret import Secret
 
 
 class _Found(msgspec.Struct):
@@ -35,15 +35,17 @@ _decode: Final = msgspec.json.Decoder(_Answer).decode
 
 
 class HttpDetector(Detector):
-    """One section's. Raises SettingsError for a URL that is none."""
+    """One section's; what each of these is say its settings. Raises SettingsError for a URL that is none."""
 
-    def __init__(self, name: str, settings: HttpDetectorSettings) -> None:
-        base_url(urlsplit(settings.url)._replace(query="").geturl(), f"detectors.{name}.url")
-        self.limits = settings.limits
+    def __init__(self, name: str, url: str, authorization: Secret, limits: Limits, max_answer_bytes: int) -> None:
+        base_url(urlsplit(url)._replace(query="").geturl(), f"detectors.{name}.url")
+        self.limits = limits
         self._name = name
-        self._settings = settings
-        secret = settings.authorization
-        self._headers = {"Accept": "application/json"} | ({"Authorization": secret.reveal()} if secret else {})
+        self._url = url
+        self._max_answer_bytes = max_answer_bytes
+        self._headers = {"Accept": "application/json"}
+        if authorization:
+            self._headers["Authorization"] = authorization.reveal()
         self._client: Client | None = None
 
     async def open(self) -> None:
@@ -78,7 +80,7 @@ class HttpDetector(Detector):
 
     async def _ask(self, asked: dict[str, object]) -> bytes:
         assert self._client is not None, "the flow's start opens it"
-        async with self._client.stream("POST", self._settings.url, headers=self._headers, json=asked) as answer:
+        async with self._client.stream("POST", self._url, headers=self._headers, json=asked) as answer:
             if answer.status != 200:
                 raise DetectorError(f"status_{answer.status}")
-            return await answer.body(self._settings.max_answer_bytes)
+            return await answer.body(self._max_answer_bytes)

@@ -53,4 +53,4 @@ class HttpDetectorSettings(DetectorSettings, frozen=True, forbid_unknown_fields=
     def detector(self, name: str) -> Detector:
         from connectors.detectors.http import HttpDetector  # a replay needs no HTTP client
 
-        return HttpDetector(name, self)
+        return HttpDetector(name, self.url, self.authorization, self.limits, self.max_answer_bytes)

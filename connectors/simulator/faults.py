@@ -236,16 +236,6 @@ class Faults(msgspec.Struct, frozen=True):
         """The text form, of which `parse` makes the same faults."""
         return ",".join(_format(self))
 
-    @classmethod
-    def draw(cls, seed: int, length: int) -> Faults:
-        """Faults that a careful client survives with the whole text of a stream of `length` tokens.
-
-        The same seed draws the same faults, in every process. About one stream in three gets none.
-        """
-        from connectors.simulator import drawing  # which makes these
-
-        return drawing.drawn(seed, length)
-
 
 class Progress:
     """How much of a stream's faults has happened. One to a stream, over all its requests."""
