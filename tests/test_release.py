@@ -256,6 +256,17 @@ def test_what_silence_let_go_leaves_with_its_verdict_or_when_none_came(restarts:
     assert feed(text("and", t=70 * SECOND), boundary(14, t=70 * SECOND), verdict) == []
 
 
+def test_text_that_was_given_up_is_not_asked_about() -> None:
+    core = Release(Policy(pii=(), remote=("far",), max_hold_seconds=1), OPEN)
+    events = [OPEN, text("One. "), boundary(5), text("Two", t=1)]
+    assert [e.text for event in events for e in core.feed(event) if isinstance(e, Question)] == ["One. "]
+    assert [m.text for m in messages(core.expire(SECOND))] == ["[REDACTED]"]
+    later = [text(" and three. ", t=2 * SECOND), boundary(20, t=2 * SECOND)]
+    assert [(e.start, e.text) for event in later for e in core.feed(event) if isinstance(e, Question)] == [
+        (8, " and three. ")
+    ]
+
+
 PIECES = st.sampled_from(["One. ", "word ", CARD, " frobnicate ", "a@b.example", "\n", "12", ".", "x"])
 
 

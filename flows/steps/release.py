@@ -90,7 +90,8 @@ class Release(Core):
 
     def expire(self, t: int) -> Iterable[Event]:
         self._keep(self._moderator.release_held())
-        self.deadline = None
+        self._asked, self.deadline = self._arrivals.fed, None
+        self._unasked.clear()  # it is decided
         if self._closing is not None:
             return self._finish(t, self._closing)
         return [*self._release(t), *self._hurry(t)]
