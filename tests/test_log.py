@@ -193,6 +193,29 @@ def test_a_record_that_no_log_of_ours_has_is_named_by_its_field(line: str, field
     assert field in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [b"", b"R\nR\n", b"RR\n\n", b"R\n\nRR\n", b"\nRR\n", b"RR\nS\n", b"SRR\n", b"R\nR", b"R\r\nR\r\n"],
+)
+def test_blocks_have_the_records_that_lines_have_or_the_same_error(lines: bytes, tmp_path: Path) -> None:
+    """R is a record; S one over two lines, as JSON may be and no log is."""
+    path = tmp_path / "r.jsonl"
+    write_recording(path, HEADER, [])
+    one = b'{"t":1,"s":"s","n":0,"k":"open","d":{}}'
+    path.write_bytes(path.read_bytes() + lines.replace(b"R", one).replace(b"S", one.replace(b'"d":', b'"d":\n')))
+
+    def read(blocks: bool) -> object:
+        reader = LogReader(path)
+        try:
+            if blocks:
+                return [each for block, _ in reader.read_blocks() for each in block]
+            return [each for each, _ in reader.read()]
+        except InputError as error:
+            return str(error)
+
+    assert read(blocks=True) == read(blocks=False)
+
+
 def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         LogReader(tmp_path / "none.jsonl")

@@ -246,7 +246,8 @@ def _decode_block(block: bytes) -> list[Record] | None:
         records = _decode_lines(block)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return records if len(records) == block.count(b"\n") else None
+    count = len(records)  # msgspec passes empty lines over, and reads on in the next one
+    return records if block.count(b"\n") == count and block.count(b"}\n{") == max(0, count - 1) else None
 
 
 def _decode(line: bytes) -> Record:
