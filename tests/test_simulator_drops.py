@@ -15,6 +15,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.simulator.draws import draw_faults
 from connectors.vendors.cxone.simulator import STREAM_PATH, SimulatedCXone
 from tests.plain_client import ABC, BUILTIN, Client, Reply, joined, messages, raw_answer, read_events, with_gateway
 

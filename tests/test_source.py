@@ -12,7 +12,7 @@ import pytest
 from connectors.errors import DataDirError
 from connectors.log.clock import Clock
 from connectors.log.files import LogReader, Position
-from connectors.log.held import HOLD
+from connectors.log.held import HOLD, MAX_HELD_CHARS
 from connectors.log.lane import Lane
 from connectors.log.records import Frames, Header, Record, closed, frame, opened
 from connectors.log.resume import fold, freeze, held_in, position_of
@@ -238,3 +238,13 @@ def test_what_is_held_goes_when_its_time_is_over_and_over_a_restart_of_the_sourc
     [(_, (records, mark))] = again.deal([], 20 + HOLD)
     assert ([each.t for each in records], mark) == ([20], 20 + HOLD)
     assert again.held == []
+
+
+def test_what_is_held_is_bounded_by_its_length_too() -> None:
+    sharder = Sharder("w00", CREATED)
+    sharder.deal([at(10, opened("s", 0, {}))], 10)
+    long = frame("s", 0, "x" * (MAX_HELD_CHARS // 2 + 1))
+    assert sharder.deal([at(20, long)], 20, urgent=[False]) == []
+    [(_, (records, _))] = sharder.deal([at(30, long)], 30, urgent=[False])
+    assert len(records) == 1
+    assert sharder.held == []
