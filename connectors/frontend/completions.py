@@ -161,8 +161,11 @@ class Completion(_Answer):
             await self._refusal(*failure)(scope, receive, send)
             return
         await self._start(send, [(b"content-type", b"application/json")])
-        for part in self._replies.whole(map(turn.text, range(turn.count)), turn.finish):
-            await write(send, part)
+        try:
+            for part in self._replies.whole(map(turn.text, range(turn.count)), turn.finish):
+                await write(send, part)
+        except LostError:  # since it was looked at: a body that breaks off says that it is not whole
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
