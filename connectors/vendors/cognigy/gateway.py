@@ -19,14 +19,12 @@ import asyncio
 import contextlib
 import logging
 import math
-import os
-import ssl
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, InputError, SettingsError, TokenweirError, UpstreamError
@@ -42,9 +40,8 @@ from connectors.vendors.cognigy.account import CONFIG_PATH, SCOPE, CognigyAccoun
 from connectors.vendors.cognigy.contract import Decoder
 from connectors.vendors.cognigy.dialogs import Dialogs
 from connectors.vendors.cognigy.settings import PLACEHOLDERS, CognigySettings, fill
+from connectors.vendors.sockets import CLOSE_TIMEOUT, closing, ended, unopened
 from connectors.websocket import ClientConnection, connect, is_redirect
-
-CLOSE_TIMEOUT: Final = 0.5
 
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.WARNING)  # below that, websockets logs what goes over the wire: customers' text
@@ -144,7 +141,7 @@ class _Attempts(TurnAttempts):
         except (CredentialsError, SettingsError) as fault:
             raise AttemptError("credentials", fault, reason="refused") from None
         except ConnectionClosed as end:
-            raise self._ended(end) from None
+            raise ended(end, self.name, "cognigy") from None
 
     async def _configure(self) -> None:
         """Put the dialog's configuration, unless it stands."""
@@ -198,14 +195,10 @@ class _Attempts(TurnAttempts):
             body = bytes(response.body or b"")
             raise self._refusal("the stream's handshake", response.status_code, body, retry_after) from None
         except Exception as problem:
-            raise self._unconnected(problem) from None
-        try:
+            host, limit = self._account.base_url.partition("://")[2], self._settings.connect_timeout
+            raise unopened(problem, host, limit, "COGNIGY_BASE_URL") from None
+        async with closing(socket):
             yield socket
-        finally:
-            try:
-                await socket.close()
-            finally:
-                socket.transport.abort()  # where even the goodbye is cancelled
 
     def _connect(self, token: str) -> connect:
         return connect(
@@ -282,37 +275,6 @@ class _Attempts(TurnAttempts):
             fault = CredentialsError(f"the vendor refused a valid token (status {status}){why}: {remedy}")
         final = status < 500 and status not in (408, 425)
         return AttemptError("status", fault, status=status, reason="refused" if final else "", retry_after=retry_after)
-
-    def _unconnected(self, problem: Exception) -> Exception:
-        """Why no socket opened, in words that hold nothing from outside."""
-        host = self._account.base_url.partition("://")[2]
-        match problem:
-            case TimeoutError():
-                limit = self._settings.connect_timeout
-                return AttemptError("timeout", UpstreamError(f"{host} opened no stream within {limit:g} s"))
-            case ssl.SSLError():
-                fault = UpstreamError(f"{host}: TLS failed ({problem.reason or 'certificate'}); check COGNIGY_BASE_URL")
-                return AttemptError("tls", fault, reason="refused")
-            case OSError():
-                why = os.strerror(problem.errno) if problem.errno else type(problem).__name__
-                return AttemptError("connect", UpstreamError(f"cannot connect to {host}: {why}"))
-            case EOFError() | InvalidHandshake() | WebSocketException():
-                return AttemptError("connect", UpstreamError(f"{host} does not answer as a WebSocket should"))
-        return problem
-
-    def _ended(self, end: ConnectionClosed) -> AttemptError:
-        """What a close means that comes before `done`: RFC 6455, section 7.4."""
-        if end.rcvd is None and end.sent is not None:  # the library found fault with what came
-            if end.sent.code == 1009:
-                fault = UpstreamError(f"{self.name}: a message was too large (cognigy.max_message_bytes)")
-                return AttemptError("too_large", fault, status=end.sent.code, reason="malformed")
-            if end.sent.code in (1002, 1007):
-                fault = UpstreamError(f"{self.name}: the gateway broke the WebSocket protocol")
-                return AttemptError("protocol", fault, status=end.sent.code, reason="malformed")
-        code = end.rcvd.code if end.rcvd is not None else 1006
-        kind = {1000: "ended", 1001: "ended", 1005: "ended", 1006: "disconnected"}.get(code, "closed")
-        fault = UpstreamError(f"{self.name}: the stream was closed (code {code}) before the answer was whole")
-        return AttemptError(kind, fault, status=code)
 
 
 class _Taken(msgspec.Struct):

@@ -1,1 +1,1 @@
-"""Cognigy.AI's Socket endpoint, which its own web chat speaks: what it sends (contract.py)."""
+"""Cognigy.AI's Socket endpoint, which its own web chat speaks: what it sends (contract.py) and how to reach it."""

@@ -86,6 +86,11 @@ def claims(message: dict[str, Any]) -> bool:
     return message.keys() == {"event", "data"} and word(message, "event") in EVENTS
 
 
+def ends_turn(packet: str) -> bool:
+    """Whether a packet, by itself, says that a turn has ended."""
+    return any(delta.finished for delta in Decoder().feed(packet, None))
+
+
 def _rich(content: object) -> object:
     """The text in buttons, quick replies, lists: what a person reads first."""
     return (
