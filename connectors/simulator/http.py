@@ -93,6 +93,11 @@ class Exchange:
         self._sent = 0
         self._cut: tuple[Ending, int] | None = None
 
+    @property
+    def sent(self) -> int:
+        """Bytes of the answer that have gone out, its head and framing too."""
+        return self._sent
+
     def cut(self, how: Ending, at: int) -> None:
         """Break the answer off by itself once `at` bytes have gone out.
 

@@ -11,11 +11,16 @@ Rules (the socket client's and the web chat's code; no page describes them all)
 - Of an output without text but with rich content, the text of that is taken.
 - `output` of type "error", and the event `exception`, are failures.
 - `kept` is the last character that was shown, and behind it what the last piece's message was called.
+- Pieces have no ids, and what was not acknowledged comes again on the session's next connection, which begins with
+  `endpoint-ready`: the last pieces, in their order, up to the last. Pieces there that are the same as those of an end
+  of what came (of the last `MAX_KNOWN`, by name and text) wait for the piece that tells: dropped where they reach the
+  end, said where they do not. So a piece that is said twice with a break in between, and nothing else there, is lost.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Any, Final
 
 import msgspec
@@ -26,12 +31,38 @@ from connectors.vendors.decoding import MALFORMED, Delta, Stop
 
 EVENTS: Final = frozenset("endpoint-ready output finalPing typingStatus exception handshake processInput".split())  # noqa: SIM905  # one line to read
 
+MAX_KNOWN: Final = 64
+
+READY: Final = "endpoint-ready"
+_OLDER: Final = 5
+"""Fields of a state from before redelivered pieces were told."""
+
 _PACKET: Final = re.compile(r"42(?:/[^,\[]*,)?\d*(?=\[)")
 _OTHER: Final = re.compile(r"[0-6].*", re.DOTALL)
 
 
 class Decoder(answers.Decoder):
-    """One turn's frames to deltas. Nothing can be continued, and pieces have no ids."""
+    """One turn's frames to deltas."""
+
+    def __init__(self, pending: str = "", fragments: int = 0) -> None:
+        super().__init__(pending, fragments)
+        self._known: list[int] = []  # the last pieces
+        self._places: list[int] | None = None  # in them, where the next piece of a new connection may be from
+        self._waiting: list[tuple[str, str]] = []  # pieces that may have come before
+        self._proved = 0  # as many of these did
+
+    @property
+    def state(self) -> Any:
+        return [*super().state, self._known, self._places, self._waiting, self._proved]
+
+    @state.setter
+    def state(self, data: Any) -> None:
+        if data is None:
+            return
+        answers.Decoder.state.__set__(self, data[:-4] if len(data) > _OLDER else data)  # type: ignore[attr-defined]  # a property
+        if len(data) > _OLDER:
+            self._known, self._places, waiting, self._proved = data[-4:]
+            self._waiting = [(name, text) for name, text in waiting]
 
     def feed(self, text: str, frame_id: str | None) -> list[Delta]:
         packet = _PACKET.match(text)
@@ -59,7 +90,11 @@ class Decoder(answers.Decoder):
         if name == "exception" or (name == "output" and kind == "error"):
             said.error = True
         elif name == "finalPing" or (name == "output" and kind == "finalPing"):
+            self._release(said)
             said.stop, said.finished = Stop("stop", "finalPing"), True
+        elif name == READY:
+            self._release(said)
+            self._places = [*range(len(self._known))]
         elif name == "output":
             self._output(at(data, "data"), said)
 
@@ -67,18 +102,42 @@ class Decoder(answers.Decoder):
         marks = at(output, "data", "_cognigy")
         said.error = failed(at(output, "error"))
         text = at(output, "text") or _rich(at(marks, "_default"))
-        named = str(at(marks, "_messageId") or "")
         if isinstance(text, str) and text:
-            last, before = self.kept[:1], self.kept[1:]
-            goes_on = named and named == before and self._state.reason is None
-            is_apart = bool(last) and not goes_on
-            if is_apart and not last.isspace() and not text[0].isspace():
-                said.say("text", " ")
-            said.say("text", text)
-            self.kept = text[-1] + named
-            self._state.reason = None  # another answer of the same turn
+            self._piece(str(at(marks, "_messageId") or ""), text, said)
         if stop := stop_of(at(marks, "_finishReason")):
+            self._release(said)
             said.stop = Stop("pause", stop.raw) if stop.reason == "tool" else stop
+
+    def _piece(self, name: str, text: str, said: Said) -> None:
+        """A piece, which may have come on an earlier connection."""
+        known, mark = self._known, _mark(name, text)
+        places = [place + 1 for place in self._places or () if known[place] == mark]
+        if not places:
+            self._release(said)
+            self._say(name, text, said)
+            return
+        self._waiting.append((name, text))
+        if len(known) in places:
+            self._proved = len(self._waiting)
+        self._places = [place for place in places if place < len(known)]
+
+    def _release(self, said: Said) -> None:
+        """Nothing more that came before comes again: say what waits, but what is proved to have come."""
+        waiting, proved = self._waiting, self._proved
+        self._places, self._waiting, self._proved = None, [], 0
+        for name, text in waiting[proved:]:
+            self._say(name, text, said)
+
+    def _say(self, name: str, text: str, said: Said) -> None:
+        last, before = self.kept[:1], self.kept[1:]
+        goes_on = name and name == before and self._state.reason is None
+        is_apart = bool(last) and not goes_on
+        if is_apart and not last.isspace() and not text[0].isspace():
+            said.say("text", " ")
+        said.say("text", text)
+        self.kept = text[-1] + name
+        self._state.reason = None  # another answer of the same turn
+        self._known = [*self._known[1 - MAX_KNOWN :], _mark(name, text)]
 
 
 def claims(message: dict[str, Any]) -> bool:
@@ -89,6 +148,10 @@ def claims(message: dict[str, Any]) -> bool:
 def ends_turn(packet: str) -> bool:
     """Whether a packet, by itself, says that a turn has ended."""
     return any(delta.finished for delta in Decoder().feed(packet, None))
+
+
+def _mark(name: str, text: str) -> int:
+    return zlib.crc32(f"{name}\0{text}".encode(errors="surrogatepass"))
 
 
 def _rich(content: object) -> object:

@@ -9,7 +9,7 @@ Rules
   then; else `idle_timeout`).
 - A connection that breaks before is made again with the same session, `max_reconnects` times a turn: a new attempt
   before the question; after it we listen for what the server kept, and give up after `resume_timeout` without any.
-- What the server sends again there is told from new text by the flow (`resumes = "repeats"`): pieces have no ids.
+- What the server sends again there is told from new text by the decoder, piece by piece (contract.py).
 - Of a session whose last turn may be owed its rest, a question waits until that has come: `settle` seconds of silence,
   or its `finalPing`, which ends nothing of ours. It is shown with this turn, as their own web chat does it.
 - Ids and token are encoded as the vendor's own clients do it, twice, and never logged. No pings of WebSocket's own.
@@ -38,14 +38,13 @@ from connectors.log.records import closed, frame
 from connectors.log.turns import Turn
 from connectors.vendors.attempts import AttemptError, Gate, TurnAttempts, retry_after, should_retry
 from connectors.vendors.base import Outcome
-from connectors.vendors.cognigy_endpoint.contract import Decoder, ends_turn
+from connectors.vendors.cognigy_endpoint.contract import READY, Decoder, ends_turn
 from connectors.vendors.cognigy_endpoint.line import SECTION, Line
 from connectors.vendors.cognigy_endpoint.settings import CognigyEndpointSettings
 from connectors.vendors.cognigy_endpoint.socketio import Event
 from connectors.vendors.sockets import CLOSE_TIMEOUT, closing, ended, unopened
 from connectors.websocket import ClientConnection, connect, is_redirect
 
-READY: Final = "endpoint-ready"
 HANDSHAKE: Final = "handshake"
 URL: Final = "COGNIGY_ENDPOINT_URL"
 
@@ -142,7 +141,7 @@ class _Attempts(TurnAttempts):
         return True  # the server may have kept the rest
 
     def reopening(self) -> dict[str, Any]:
-        return {"resumes": "repeats"} if self._asked else {}
+        return {"resumes": "exact"}  # the decoder has told what came again
 
     async def attempt(self) -> None:
         """One connection, read to the turn's end. Raises AttemptError."""

@@ -215,8 +215,9 @@ class _Session:
             self._vendor.count("acknowledged")
 
     def cut(self, how: Literal["fin", "rst"], at: int) -> None:
+        """Break the connection `at` bytes further on."""
         if self.exchange is not None:
-            self.exchange.cut(how, at)
+            self.exchange.cut(how, self.exchange.sent + at)
 
     async def put(self, event: bytes, *, pieces: int = 0) -> None:
         """Emit an event: now, or when somebody listens."""
