@@ -38,40 +38,30 @@ def first_line(path: Path) -> bytes:
 
 def lines(path: Path, begin: int = 0) -> Iterator[bytes]:
     """The lines from an offset on, each with its end; the last may have none. Raises InputError, OSError."""
-    with _open(path) as stream:
-        if path.suffix != COMPRESSED:
-            stream.seek(begin)
-        else:
-            _skip(stream, begin, path)
-        number, after = 0, f" after byte {begin}" if begin else ""
-        with _explained(path):
-            while line := stream.readline(LONGEST_LINE + 1):
-                number += 1
-                if len(line) > LONGEST_LINE:
-                    raise _too_long(path, f"line {number}{after}")
-                yield line
+    number, after = 0, f" after byte {begin}" if begin else ""
+    with _open_at(path, begin) as stream:
+        while line := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise _too_long(path, f"line {number}{after}")
+            yield line
 
 
 def blocks(path: Path, begin: int = 0) -> Iterator[bytes]:
     """The same lines, many at a time; the last may have no end. Raises InputError, OSError."""
-    with _open(path) as stream:
-        if path.suffix != COMPRESSED:
-            stream.seek(begin)
-        else:
-            _skip(stream, begin, path)
-        rest = b""
-        with _explained(path):
-            while piece := stream.read(_BLOCK):
-                end = piece.rfind(b"\n") + 1
-                if end:
-                    yield rest + piece[:end]
-                    rest = piece[end:]
-                else:
-                    rest += piece
-                if len(rest) > LONGEST_LINE:
-                    raise _too_long(path, "a line")
-        if rest:
-            yield rest
+    rest = b""
+    with _open_at(path, begin) as stream:
+        while piece := stream.read(_BLOCK):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield rest + piece[:end]
+                rest = piece[end:]
+            else:
+                rest += piece
+            if len(rest) > LONGEST_LINE:
+                raise _too_long(path, "a line")
+    if rest:
+        yield rest
 
 
 @contextlib.contextmanager
@@ -92,15 +82,25 @@ def _open(path: Path) -> IO[bytes]:
     return io.BufferedReader(raw, 1 << 16)
 
 
+@contextlib.contextmanager
+def _open_at(path: Path, begin: int) -> Iterator[IO[bytes]]:
+    """What is read of a file from an offset on."""
+    with _open(path) as stream, _explained(path):
+        if path.suffix != COMPRESSED:
+            stream.seek(begin)
+        else:
+            _skip(stream, begin)
+        yield stream
+
+
 def _too_long(path: Path, where: str) -> InputError:
     return InputError(f"{path}: {where} is longer than {LONGEST_LINE >> 20} MiB: it is no record of a log")
 
 
-def _skip(stream: IO[bytes], count: int, path: Path) -> None:
+def _skip(stream: IO[bytes], count: int) -> None:
     """A compressed stream cannot seek."""
-    with _explained(path):
-        while count > 0 and (piece := stream.read(min(count, _SKIP))):
-            count -= len(piece)
+    while count > 0 and (piece := stream.read(min(count, _SKIP))):
+        count -= len(piece)
 
 
 @contextlib.contextmanager
