@@ -40,6 +40,7 @@ from connectors.vendors.cognigy_endpoint.settings import CognigyEndpointSettings
 from connectors.vendors.cognigy_endpoint.simulator import SimulatedCognigyEndpoint
 from flows.steps.events import Text
 from flows.steps.reassembly import Reassembly
+from tests.test_decoders import CASES
 
 TOKENS = ("Thanks for waiting. ", "Your order 4711 ", "is on its way, Dr. Smith! ", "Anything else? ", "Bye.")
 TEXT = "".join(TOKENS)
@@ -352,6 +353,25 @@ def test_how_each_turn_ends(packets: list[str | bytes], text: str, kinds: list[s
             outcome = await side.converse()
         assert (side.text(), side.kinds(), outcome.reason) == (text, kinds, kinds[-1])
         assert "secret words" not in str(outcome.fault)
+
+    asyncio.run(main())
+
+
+RECORDED = [case for case in CASES if case["vendor"] == "cognigy_endpoint"]
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["id"])
+def test_every_answer_comes_to_the_same_live_as_imported(case: dict[str, Any], tmp_path: Path) -> None:
+    async def script(socket: ServerConnection) -> None:
+        await greet(socket)
+        for packet in case["frames"]:
+            if not packet.startswith(("0", "40")):
+                await socket.send(packet)
+
+    async def main() -> None:
+        async with playing(tmp_path, script, max_reconnects=0) as side, asyncio.timeout(WITHIN):
+            outcome = await side.converse()
+        assert (side.text(), outcome.reason) == (case["text"], case["ending"])
 
     asyncio.run(main())
 

@@ -49,6 +49,7 @@ CORES: Final = (
     "connectors.metrics.tables",
     "connectors.vendors.answers",
     "connectors.vendors.codes",
+    "connectors.vendors.cognigy_endpoint.socketio",
     "connectors.vendors.conversation",
     "connectors.vendors.conversation",
     "connectors.vendors.decoding",
