@@ -15,7 +15,8 @@ from connectors.job.requests import SessionRequest
 from connectors.log.clock import Clock
 from connectors.log.files import LogReader
 from connectors.log.lane import Lane
-from connectors.log.records import closed, opened
+from connectors.log.records import closed, frame, opened
+from connectors.log.reserve import Reserve
 from connectors.log.turns import Turn, Turns
 from connectors.log.writer import LogWriter
 from tests import disk
@@ -47,12 +48,15 @@ def no_room(folder: Path) -> AbstractContextManager[None]:
 
 
 def run(
-    folder: Path, converse: Callable[[Turn, Lane], Awaitable[Outcome]], test: Callable[[Job], Awaitable[None]]
+    folder: Path,
+    converse: Callable[[Turn, Lane], Awaitable[Outcome]],
+    test: Callable[[Job], Awaitable[None]],
+    reserve: Reserve | None = None,
 ) -> Job:
     """A job on a lane in this folder, for as long as `test` takes."""
     writer = LogWriter(folder, "cxone")
     lane = Lane(writer, Clock(LogReader(folder).created, None), Turns())
-    job = Job(lane, Gateway(converse))
+    job = Job(lane, Gateway(converse), reserve=reserve)
 
     async def both() -> None:
         await test(job)
@@ -114,6 +118,30 @@ def test_a_cancelled_turn_whose_close_finds_no_room_is_closed_when_there_is(tmp_
 
     run(tmp_path, converse, test)
     assert ends(tmp_path) == [{"reason": "cancelled"}]
+
+
+def test_an_attempt_after_a_full_disk_knows_what_the_turn_had_said_before_it(tmp_path: Path) -> None:
+    """It waited to be logged; an attempt that did not know of it began the answer anew, and so it was shown twice."""
+    said: list[bool] = []
+
+    async def converse(turn: Turn, lane: Lane) -> Outcome:
+        said.append(turn.said)
+        if len(said) == 1:
+            lane.receive(frame("s", 0, "a"))
+            lane.flush()
+        return await ended(turn, lane)
+
+    async def test(job: Job) -> None:
+        job.begin(SessionRequest(session_id="s", prompt="p"))
+        with no_room(tmp_path):
+            await soon(lambda: said)
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+            assert said == [False]
+        await soon(lambda: job.running == 0)
+        assert said == [False, True]
+
+    run(tmp_path, converse, test, Reserve(tmp_path / "reserve", 0))
 
 
 def test_a_list_is_refused_where_the_log_cannot_say_what_was_begun(tmp_path: Path) -> None:

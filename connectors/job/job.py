@@ -288,6 +288,7 @@ class Job:
         """Where the disk is full even so, the turn waits for room and is continued."""
         while True:
             try:
+                self.lane.flush()  # what the turn said before the disk was full: an attempt goes by what is logged
                 return await self._gateway.converse(turn, self.lane)
             except OSError as error:
                 if not is_full(error) or not self._reserve:

@@ -3,7 +3,8 @@
 Rules
 - It is asked of each text of a turn in order, before the flow sees it, by those who hand it on. Nothing but how long a
   text waits for company depends on it: never what comes out.
-- A window ends at the first letter or digit behind a sign that may end it: from the sign to that, all is urgent.
+- A window ends with the first word behind a sign that may end it, at the latest: from the sign to that, all is urgent.
+  A character of a script without blanks is a word.
 - A sign that may end a window is, in every script, any character that is neither letter, digit, mark nor blank, but for
   those that stand inside of words and sentences; a line break is one too.
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from flows.steps.cuts import UNSPACED
 from flows.steps.windows import CLAUSE, WindowSettings
 
 _IN_SENTENCE = re.compile(r"(?s:.*)(?:[^\w ,;'’\-–—\"“”„()]|_)")
 _IN_CLAUSE = re.compile(r"(?s:.*)(?:[^\w '’\-]|_)")
-_WORD = re.compile(r"\w")
+_DECIDED = re.compile(rf"\W*(?:{UNSPACED}|\w+\W)")
+LONGEST = 64
 
 
 class Cue:
@@ -29,14 +32,15 @@ class Cue:
         mode = request.get("window") or settings.mode
         self._always = mode == "none"
         self._last_sign = (_IN_CLAUSE if mode == CLAUSE else _IN_SENTENCE).match
-        self._begun = False
+        self._behind: str | None = None  # what came behind the last sign, while a window may end there
 
     def __call__(self, text: str) -> bool:
         """Whether this text may end a window; called with each that comes."""
         if self._always:
             return True
         sign = self._last_sign(text)
-        urgent = self._begun or sign is not None
-        if urgent:
-            self._begun = _WORD.search(text, sign.end() if sign else 0) is None
-        return urgent
+        if sign is None and self._behind is None:
+            return False
+        behind = text[sign.end() :] if sign else f"{self._behind}{text}"
+        self._behind = None if len(behind) > LONGEST or _DECIDED.match(behind) else behind
+        return True

@@ -22,10 +22,10 @@ SIGNS = ",;:،؛—–"
 """What a clause ends with where white space follows; a sign of `WIDE` needs none."""
 _CLAUSE = re.compile(rf"[{SIGNS}][\"'”’)\]»]*\s+|[{WIDE}][”’」』）]*")
 _SPACE = re.compile(r"\s+")
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_MAKES_PLACE = re.compile(rf"[{BEHIND}]|{_UNSPACED.pattern}")
+UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+"""Characters of scripts without blanks between words, as the class of a pattern."""
+_UNSPACED = re.compile(UNSPACED)
+_MAKES_PLACE = re.compile(rf"[{BEHIND}]|{UNSPACED}")
 _ZWJ = "\u200d"
 _NUMERALS = frozenset("〇零一二三四五六七八九十百千万萬亿億兆两兩半点點")
 
