@@ -539,11 +539,10 @@ def test_a_desktop_whose_answer_to_hello_came_late_is_asked_again(tmp_path: Path
     agent.remembers_on_hello = True
     settings = quick(agent.url, confirm="ack", hello_timeout=0.02, drain_timeout=0.0)
     run(DesktopSink({"default": settings}, tmp_path, "w00", reactor), script(1, 2))
-    received = len(agent.received)
     sink = DesktopSink({"default": settings}, tmp_path, "w00", reactor)
     part = sink.build_part("deliver", "w00", None)
     try:
-        agent.wait_for(lambda: len(agent.received) == received + 2)  # the answer was not waited for any longer
+        until(lambda: sink.status()["default"].under_way == 2)  # the answer was not waited for any longer
         for count in (1, 2):
             agent._reactor.run(agent.answer())
             until(lambda: not sink.undelivered)
