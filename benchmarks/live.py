@@ -14,6 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +108,7 @@ async def recovery(load: Load, runs: int) -> list[Line]:
 
 async def run(loads: Sequence[Load], names: Sequence[Name], runs: int, *, head: bool = True) -> None:
     for number, load in enumerate(loads):
-        rounds = await take_turns(names, runs, lambda name, load=load: measure(name, load))  # type: ignore[misc]
+        rounds = await take_turns(names, runs, partial(measure, load=load))
         goal = ratio(1.5 if load.sessions < 400 else 1.2) if load.window == "sentence" else None
         fast = load.sessions == 400 and load.pace == 20 and load.window == "sentence"
         show(lines(load, rounds, cpu=goal, fast=fast), head=head and number == 0)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.load import texts
-from benchmarks.load.service import ROOT
+from benchmarks.load.service import ROOT, Name
 from benchmarks.table import Line, at_least, at_most, show
 
 WITHIN: Final = 300.0
@@ -119,11 +119,11 @@ def replay(work: Work, tokens: int, runs: int) -> Iterable[Line]:
         ("none, block list, PII", TYPES, "none", None),
     ):
         settings = work.settings(f"{window}-{len(moderation)}", moderation, 1000, window)
-        values: dict[str, list[float]] = {"tokenweir": [], "asyncio": []}
+        values: dict[Name, list[float]] = {"tokenweir": [], "asyncio": []}
         for _ in range(runs):
             values["tokenweir"].append(count / work.replay(recording, settings))
             values["asyncio"].append(count / work.loop(recording, listed, window))
-        yield Line(f"replay, {what}", "tokens/CPU s", values, goal)  # type: ignore[arg-type]
+        yield Line(f"replay, {what}", "tokens/CPU s", values, goal)
 
 
 def tuning(work: Work, streams: int, tokens: int) -> Iterable[Line]:

@@ -112,8 +112,8 @@ def test_pieces_and_crashes_do_not_show(action: str, parts: list[str], cuts: lis
             policy = Policy(
                 detectors=POLICY.detectors,
                 blocklist=("darn",),
-                actions={"BRACKETED": action, "BLOCKED": "drop"},  # type: ignore[dict-item]
+                actions={"BRACKETED": action, "BLOCKED": "drop"},  # type: ignore[dict-item]  # one of the five
                 max_hold_chars=limit,
-                on_max_hold=held,  # type: ignore[arg-type]
+                on_max_hold=held,  # type: ignore[arg-type]  # one of the two
             )
             check(policy, text, pieces)

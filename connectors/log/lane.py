@@ -1,7 +1,8 @@
 """The live end of a log: it stamps what arrives, writes it, and hands it to the flow.
 
 Rules
-- Everything here but `take` runs on the reactor's thread, so stamps, file and queue have one order.
+- All that stamps, writes and queues runs on the reactor's thread, so stamps, file and queue have one order; the flow
+  calls `take` on its own.
 - Write first, hand on second. What must be logged before anything else happens is `append`ed; what a vendor sends is
   `receive`d, and logged and handed on with what else comes in the same turn of the event loop, in one write. Where
   the flow has something to do still, or nothing to say of it yet, it waits for more: `BUSY` and `GROUP` at most. The

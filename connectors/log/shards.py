@@ -7,12 +7,11 @@ Rules
 - A session's shard is crc32 of its id, modulo 16, for ever: the recovery store knows shards, not sessions.
 - An open goes into the flow with the log's `created` (microseconds since the Unix epoch), so that rows can be dated,
   and with the length of what was asked (prompt, system, history) in place of the texts: the flow's state, and so the
-  recovery store, needs no more.
-  Where log time was not the wall clock's, the open says by how much (`skew`), and that is taken off `created`.
-  All else goes as it was logged.
+  recovery store, needs no more. Where log time was not the wall clock's, the open says by how much (`skew`), and that
+  is taken off `created`. All else goes as it was logged.
 - A frame that is not urgent waits for others of its turn (held.py), and the shard's watermark with it.
-- Marks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be awaited), at
-  most one each `WATERMARK_EVERY`; the last watermark of a log goes to all of them.
+- Watermarks go to shards with open turns, and for `LINGER` to those where one was closed (its verdicts may be
+  awaited), at most one each `WATERMARK_EVERY`; the last watermark of a log goes to all of them.
 
 A core: no I/O.
 """

@@ -91,7 +91,7 @@ def main(target: Path) -> None:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.add(folder / "data", arcname="data")
         target.write_bytes(zstandard.ZstdCompressor(level=22).compress(archive.getvalue()))
-    print(target.stat().st_size)  # noqa: T201
+    print(target.stat().st_size)  # noqa: T201  # run by hand, to say how large it is
 
 
 if __name__ == "__main__":

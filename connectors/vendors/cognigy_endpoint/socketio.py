@@ -64,7 +64,7 @@ class _Open(msgspec.Struct):
     """What an open says of pings, in milliseconds."""
 
     pingInterval: Any = None  # noqa: N815  # the protocol's name
-    pingTimeout: Any = None  # noqa: N815
+    pingTimeout: Any = None  # noqa: N815  # the same
 
 
 class Connection:

@@ -128,7 +128,7 @@ def _token(text: str, begin: int, shapes: list[_Shape], final: bool) -> tuple[st
         match = shape.match(text, begin, end)
         if match and (final or not maker.exact or match.end() < len(text)):
             return maker.rule, match.end(), not maker.exact
-    may_grow = not final and len(text) < end and _IN_RUN.match(text, begin).end() == len(text)  # type: ignore[union-attr]
+    may_grow = not final and len(text) < end and _IN_RUN.fullmatch(text, begin) is not None
     return "", -1 if may_grow else 0, False
 
 
