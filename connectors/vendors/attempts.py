@@ -21,7 +21,7 @@ import random
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from connectors.backoff import Backoff, BackoffSettings, Limiter, LimiterSettings, parse_retry_after
 from connectors.errors import TokenweirError, UpstreamError
@@ -116,12 +116,36 @@ class Gate:
         self.limiter.throttled(time.monotonic(), retry_after)
 
 
+class RetrySettings(Protocol):
+    """What a vendor's section says of further attempts.
+
+    retry_base   seconds: the longest first wait; it doubles with every attempt
+    retry_cap    seconds: no wait of ours is longer
+    max_retries  429 answers in a row to one turn before it is given up
+    retry_total  seconds of such refusals in a row, Retry-After included, after which a turn is given up
+    """
+
+    @property
+    def retry_base(self) -> float: ...
+
+    @property
+    def retry_cap(self) -> float: ...
+
+    @property
+    def max_retries(self) -> int: ...
+
+    @property
+    def retry_total(self) -> float: ...
+
+
 class TurnAttempts:
     """One turn, from its first request to its close. A vendor's own says what an attempt is.
 
-    restarts    back-off between attempts after breaks; its `retries` bound them over the whole turn
-    refusals    back-off after 429 answers in a row; `attempt` resets it once it was answered
+    settings    of the back-off: between attempts after breaks, and after 429 answers in a row
+    restarts    attempts after breaks, over the whole turn
     timeout     seconds for the whole turn; no attempt begins that would have to wait past it
+
+    `attempt` resets `refusals`, the back-off after 429 answers, once it was answered.
     """
 
     def __init__(
@@ -129,19 +153,19 @@ class TurnAttempts:
         turn: Turn,
         lane: Lane,
         gate: Gate,
+        settings: RetrySettings,
         *,
-        restarts: BackoffSettings,
-        refusals: BackoffSettings,
+        restarts: int,
         timeout: float = math.inf,
     ) -> None:
         self.turn = turn
         self.lane = lane
         self.gate = gate
         self.token_came = turn.said
-        self.refusals = Backoff(random.random, refusals)
+        self.refusals = _backoff(settings, settings.max_retries, settings.retry_total)
         self.ends_at = time.monotonic() + timeout
         self.hurries = lane.cue(turn)
-        self._restarts = Backoff(random.random, restarts)
+        self._restarts = _backoff(settings, restarts, math.inf)
 
     @property
     def name(self) -> str:
@@ -245,3 +269,8 @@ class TurnAttempts:
 
     def _unless_late(self, now: float, wait: float | None, reason: str) -> tuple[float, str]:
         return (0, reason) if wait is None or now + wait >= self.ends_at else (wait, "")
+
+
+def _backoff(settings: RetrySettings, retries: int, total: float) -> Backoff:
+    waits = BackoffSettings(first=settings.retry_base, longest=settings.retry_cap, retries=retries, total=total)
+    return Backoff(random.random, waits)

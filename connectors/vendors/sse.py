@@ -20,11 +20,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, SettingsError, TokenweirError, UpstreamError
 from connectors.http import Auth, Client, HttpError, HttpSettings, Stream, TlsError
 from connectors.log.lane import Lane
@@ -121,8 +119,8 @@ class _Attempts(TurnAttempts):
             turn,
             lane,
             gateway.gate,
-            restarts=_backoff(settings, settings.max_restarts, math.inf),
-            refusals=_backoff(settings, settings.max_retries, settings.retry_total),
+            settings,
+            restarts=settings.max_restarts,
         )
         self._gateway = gateway
         self._settings = settings
@@ -281,7 +279,3 @@ async def _body(stream: Stream) -> bytes:
             return await stream.body(MAX_BODY)
     except (HttpError, TimeoutError):
         return b""
-
-
-def _backoff(settings: SSESettings, retries: int, total: float) -> BackoffSettings:
-    return BackoffSettings(first=settings.retry_base, longest=settings.retry_cap, retries=retries, total=total)

@@ -26,7 +26,6 @@ from typing import Any
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, InputError, SettingsError, TokenweirError, UpstreamError
 from connectors.http import HttpError, StatusError, TlsError
 from connectors.log.lane import Lane
@@ -91,8 +90,8 @@ class _Attempts(TurnAttempts):
             turn,
             lane,
             gateway.gate,
-            restarts=_backoff(settings, settings.max_reconnects, math.inf),
-            refusals=_backoff(settings, settings.max_retries, settings.retry_total),
+            settings,
+            restarts=settings.max_reconnects,
             timeout=settings.overall_timeout or math.inf,
         )
         self._account = gateway.account
@@ -289,7 +288,3 @@ def _refuses_streaming(body: bytes) -> bool:
         return from_json(body, _Taken).streaming is False
     except msgspec.DecodeError:
         return False
-
-
-def _backoff(settings: CognigySettings, retries: int, total: float) -> BackoffSettings:
-    return BackoffSettings(first=settings.retry_base, longest=settings.retry_cap, retries=retries, total=total)

@@ -30,7 +30,6 @@ from urllib.parse import quote
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from connectors.backoff import BackoffSettings
 from connectors.errors import CredentialsError, SettingsError, TokenweirError, UpstreamError
 from connectors.http import base_url
 from connectors.log.lane import Lane
@@ -126,8 +125,8 @@ class _Attempts(TurnAttempts):
             turn,
             lane,
             gateway.gate,
-            restarts=_backoff(settings, settings.max_reconnects, math.inf),
-            refusals=_backoff(settings, settings.max_retries, settings.retry_total),
+            settings,
+            restarts=settings.max_reconnects,
             timeout=settings.overall_timeout or math.inf,
         )
         self._gateway = gateway
@@ -347,7 +346,3 @@ def _encoded(value: object) -> str:
     """As JavaScript's `encodeURIComponent` has it."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return quote(text, safe=_UNESCAPED)
-
-
-def _backoff(settings: CognigyEndpointSettings, retries: int, total: float) -> BackoffSettings:
-    return BackoffSettings(first=settings.retry_base, longest=settings.retry_cap, retries=retries, total=total)
