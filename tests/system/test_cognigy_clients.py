@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from connectors.reactor import Reactor
 from connectors.simulator import Corpus, TokenStream
 from connectors.simulator.vendor import CLIENT_SECRET
 from connectors.vendors.cognigy_endpoint.simulator import SimulatedCognigyEndpoint
+from tests import npm
 
 WITHIN = 60
 TOKENS = ("Thanks for waiting. ", "Your order ", "is on its way.")
@@ -57,28 +56,11 @@ client.connect().then(() => client.sendMessage(prompt, { k: 1 })).catch(() => en
 @pytest.fixture(scope="module")
 def packages(request: pytest.FixtureRequest) -> dict[str, Path]:
     """Folders with both clients as npm installs them, kept from run to run."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node is not installed: apt-get install nodejs npm")
-    kept = Path(request.config.cache.mkdir("node"))
-    return {version: _installed(npm, kept, version) for version in (OLD, NEW)}
+    return {version: _installed(request, version) for version in (OLD, NEW)}
 
 
-def _installed(npm: str, kept: Path, version: str) -> Path:
-    folder = kept / f"cognigy-socket-client-{version}"
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=kept) as name:
-            site = Path(name, "site")
-            site.mkdir()
-            command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "0"]
-            done = subprocess.run(
-                [*command, "--prefix", str(site), f"@cognigy/socket-client@{version}"],
-                capture_output=True, text=True, check=False, timeout=120, cwd=site,
-            )  # fmt: skip
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-                pytest.skip(f"npm cannot install @cognigy/socket-client {version} here: {last}")
-            site.rename(folder)
+def _installed(request: pytest.FixtureRequest, version: str) -> Path:
+    folder = npm.installed(request, "@cognigy/socket-client", version)
     (folder / "program.cjs").write_text(PROGRAM, encoding="utf-8")
     return folder
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import npm
 from tests.callers import WITHIN, serving, until
 from tests.conftest import OtherSide, corpus_of
 from tests.system.test_faults import LONG, Scene
@@ -204,24 +204,7 @@ console.log(JSON.stringify(out));
 @pytest.fixture
 def node(request: pytest.FixtureRequest) -> Path:
     """A folder with OpenAI's client for node as npm installs it, kept from run to run."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node is not installed: apt-get install nodejs npm")
-    kept = Path(request.config.cache.mkdir("node"))
-    folder = kept / f"openai-{NODE_VERSION}"
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=kept) as name:
-            command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "0"]
-            site = Path(name, "site")
-            site.mkdir()
-            done = subprocess.run(
-                [*command, "--prefix", str(site), f"openai@{NODE_VERSION}"],
-                capture_output=True, text=True, check=False, timeout=120, cwd=site,
-            )  # fmt: skip
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-                pytest.skip(f"npm cannot install openai {NODE_VERSION} here: {last}")
-            site.rename(folder)
+    folder = npm.installed(request, "openai", NODE_VERSION)
     (folder / "program.mjs").write_text(PROGRAM, encoding="utf-8")
     return folder
 
